@@ -1,0 +1,41 @@
+#include "core/message.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "core/check.h"
+
+namespace causeway {
+namespace {
+
+char* Append(char* at, std::string_view text, uint32_t* bytes) {
+  *bytes = static_cast<uint32_t>(text.size());
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());  // memcpy from null is undefined, even of nothing
+  return at + text.size();
+}
+
+}  // namespace
+
+Message* Message::Create(std::string_view topic, std::string_view payload,
+                         std::string_view properties, std::string_view client_id) {
+  const size_t texts = topic.size() + payload.size() + properties.size() + client_id.size();
+  CHECK(texts <= UINT32_MAX);  // MQTT packets end at 256 MiB
+  void* memory = std::malloc(sizeof(Message) + texts);
+  CHECK(memory != nullptr);
+  Message* message = new (memory) Message;
+  char* at = message->data();
+  at = Append(at, topic, &message->topic_bytes);
+  at = Append(at, payload, &message->payload_bytes);
+  at = Append(at, properties, &message->properties_bytes);
+  Append(at, client_id, &message->client_id_bytes);
+  return message;
+}
+
+void Message::Destroy(Message* message) {
+  MessageRef::Adopt(message->link_term).reset();  // its reference was ours
+  message->~Message();
+  std::free(message);
+}
+
+}  // namespace causeway
