@@ -1,0 +1,67 @@
+/**
+ * Errors: one base class, one table of stable codes.
+ *
+ * A code is part of the interface: it appears in logs, in the API and in `docs/operating/errors.md`,
+ * which a house test keeps equal to the table below. Codes are never renamed or reused.
+ */
+
+/**
+ * Code → what happened and what to do, one sentence or two, as shown in the documentation.
+ * Sorted by area; add a row here and in `docs/operating/errors.md`.
+ */
+export const errorCodes = {
+  CONFIG_SYNTAX:
+    'The configuration is not valid HOCON. The message gives file, line and column, and shows the line.',
+  CONFIG_INVALID:
+    'The configuration has an unknown key, a value of the wrong type or range, or values that contradict each other.',
+  CONFIG_FILE_NOT_FOUND:
+    'The configuration file, or a file it includes as required, does not exist or cannot be read.',
+  CONFIG_LIMIT_EXCEEDED:
+    'The configuration is larger, deeper or more often included than a configuration may be.',
+  LISTENER_PORT_IN_USE:
+    'Another process, perhaps another Causeway, already listens on the address of a listener. Change its `bind` or stop the other process.',
+  LISTENER_BIND_FAILED:
+    'The address of a listener cannot be bound: it is not an address of this machine, or the port needs more rights.',
+  DATA_DIR_LOCKED:
+    'Another running Causeway uses the same `node.data_dir`. Give each its own directory.',
+  DATA_DIR_UNUSABLE: '`node.data_dir` cannot be created, read or written.',
+  NATIVE_ADDON_MISSING:
+    'The native addon was not found or could not be loaded. Run `npm run build`, which needs python3, make and g++.',
+  NATIVE_ABI_MISMATCH:
+    'The native addon was built from other sources than the JavaScript that loads it. Run `npm run build` again.',
+  ENGINE_STOPPED: 'The engine was asked to do something after it had been stopped.',
+  LINK_SELF_CONNECTED:
+    'A link reached this very broker: its `server` holds our own address, where the address of the remote cluster belongs.',
+  LINK_REJECTED:
+    'The remote cluster refused the link: it has no enabled link with our cluster name, or speaks another version of the protocol.',
+  LINK_UNREACHABLE:
+    'The server of a link does not answer, or does not answer as an MQTT broker. The link retries with back-off.',
+} as const satisfies Record<string, string>
+
+export type ErrorCode = keyof typeof errorCodes
+
+/** Facts of one failure for logs and the API: plain values, no secrets. */
+export type ErrorDetail = Readonly<Record<string, string | number | boolean | null>>
+
+export interface CausewayErrorOptions {
+  readonly detail?: ErrorDetail
+  readonly cause?: unknown
+}
+
+/** Every failure that a person may read. The message is complete by itself; no stack is needed. */
+export class CausewayError extends Error {
+  override readonly name: string = 'CausewayError'
+  readonly code: ErrorCode
+  readonly detail: ErrorDetail
+
+  constructor(code: ErrorCode, message: string, options: CausewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.detail = options.detail ?? {}
+  }
+}
+
+/** Ends an exhaustive switch: compiles only when every variant has been handled. */
+export function assertNever(value: never): never {
+  throw new TypeError(`unhandled variant: ${JSON.stringify(value)}`)
+}
