@@ -323,14 +323,6 @@ export interface LogConfig {
     readonly level: LogLevel
     readonly formatter: 'text' | 'json'
   }
-  readonly file: {
-    readonly enable: boolean
-    readonly level: LogLevel
-    readonly formatter: 'text' | 'json'
-    readonly path: string
-    readonly rotationBytes: number | null
-    readonly rotationCount: number
-  }
 }
 
 /** Bounds of the whole broker that an operator may move; the rest are constants in limits.ts. */

@@ -269,7 +269,8 @@ class Parser {
     let start = this.#lexer.at
     while (start > 0 && !/[\s,={["]/.test(text.charAt(start - 1)) && !(text.charAt(start - 1) === ':' && /\s/.test(text.charAt(start)))) start--
     const rest = /^[^\s,}\]"]*/.exec(text.slice(start))?.[0] ?? ''
-    return `${cause}: quote this value, ${JSON.stringify(rest)}`
+    const spelled = /\w/.test(rest) ? `, ${JSON.stringify(rest)}` : ''
+    return `${cause}: quote this value${spelled}`
   }
 
   #array(): ArrayNode {
@@ -283,7 +284,10 @@ class Parser {
       separated = lexer.skipBlanksAndLines() || separated
       if (lexer.atEnd) this.#unclosed(open, ']')
       if (lexer.take(']')) break
-      if (!separated) throw errorAt(lexer.spanHere(), this.#afterValue(']'))
+      if (!separated) {
+        if (this.#commentOnLineOf(open, lexer.lastComment) !== null) this.#unclosed(open, ']')
+        throw errorAt(lexer.spanHere(), this.#afterValue(']'))
+      }
       items.push(this.#value())
       lexer.skipBlanks()
       separated = lexer.take(',')

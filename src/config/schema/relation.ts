@@ -1,0 +1,80 @@
+/**
+ * Relations between values that are each fine: links among themselves, ports among listeners.
+ * The reason words are EMQX's. link-protocol.md §5.1.
+ */
+
+import type { Config, LinkConfig } from '../config.js'
+import { filterCovers, filterFault } from './topic-filter.js'
+import type { Path } from './walk.js'
+
+export interface Problem {
+  readonly path: Path
+  readonly message: string
+  /** A second place that belongs to it. */
+  readonly also?: Path
+}
+
+export function linkProblems({ links }: Config): Problem[] {
+  return [...duplicateNames(links), ...links.flatMap((link, index) => topicProblems(link, index))]
+}
+
+function duplicateNames(links: readonly LinkConfig[]): Problem[] {
+  return links.flatMap(({ name }, index): Problem[] => {
+    const first = links.findIndex((other) => other.name === name)
+    if (first === index) return []
+    const also = ['cluster', 'links', first, 'name']
+    return [{ path: ['cluster', 'links', index, 'name'], also, message: `duplicated_cluster_links: two links are called "${name}"` }]
+  })
+}
+
+function topicProblems({ topics }: LinkConfig, link: number): Problem[] {
+  const at = (index: number): Path => ['cluster', 'links', link, 'topics', index]
+  const faults = topics.flatMap((topic, index): Problem[] => {
+    const fault = filterFault(topic)
+    return fault === null ? [] : [{ path: at(index), message: `invalid_topics: ${fault}: "${topic}"${advice[fault] ?? ''}` }]
+  })
+  if (faults.length > 0) return faults
+  return topics.flatMap((topic, index): Problem[] => {
+    const by = topics.findIndex((other, position) => {
+      if (position === index || !filterCovers(other, topic)) return false
+      // Of two equal filters the later one is the extra copy.
+      return other !== topic || position < index
+    })
+    if (by < 0) return []
+    const message = `redundant_topics: "${topic}" is covered by "${topics[by]}"`
+    return [{ path: at(index), also: at(by), message }]
+  })
+}
+
+const advice: Readonly<Record<string, string>> = {
+  'topic_invalid_#': ': # stands only at the end',
+  topic_invalid_char: ': + and # stand alone between slashes, and NUL nowhere',
+  topic_not_allowed: ': the topics of cluster linking itself cannot be linked',
+  invalid_share: ': expected $share/group/filter',
+}
+
+interface Bound {
+  /** The path of the key that gives the port; that of the listener when it is a default. */
+  readonly path: Path
+  readonly host: string
+  readonly port: number
+}
+
+/** Two enabled listeners that want the same port of overlapping addresses. */
+export function portProblems({ listeners, dashboard }: Config): Problem[] {
+  const bound: Bound[] = listeners
+    .filter((it) => it.enable)
+    .map((it) => ({ path: [...it.path.split('.'), 'bind'], host: it.host, port: it.port }))
+  if (dashboard.http.port !== 0) bound.push({ path: ['dashboard', 'listeners', 'http', 'bind'], ...dashboard.http })
+  return bound.flatMap((one, index): Problem[] => {
+    const first = bound.slice(0, index).find((other) => other.port === one.port && hostsOverlap(one.host, other.host))
+    if (first === undefined) return []
+    const names = `${first.path.join('.')} and ${one.path.join('.')}`
+    return [{ path: one.path, also: first.path, message: `two listeners on port ${one.port}: ${names}; change one, or set enable = false` }]
+  })
+}
+
+function hostsOverlap(a: string, b: string): boolean {
+  const every = (host: string) => host === '0.0.0.0' || host === '::'
+  return a === b || every(a) || every(b)
+}

@@ -1,0 +1,50 @@
+/**
+ * Filters in `topics` of a link: is one well formed, and does one cover another?
+ * Source: link-protocol.md §3.5 and §5.1, whose cause words are used.
+ */
+
+import { mqttLimits } from '../../limits.js'
+
+export type FilterFault =
+  | 'empty_topic'
+  | 'topic_invalid_#'
+  | 'topic_invalid_char'
+  | 'topic_too_long'
+  | 'topic_not_allowed'
+  | 'invalid_share'
+
+export function filterFault(filter: string): FilterFault | null {
+  if (filter === '') return 'empty_topic'
+  if (Buffer.byteLength(filter) > mqttLimits.stringBytes) return 'topic_too_long'
+  const levels = filter.split('/')
+  const last = levels.length - 1
+  for (const [index, level] of levels.entries()) {
+    if (level === '#' && index !== last) return 'topic_invalid_#' // [MQTT-4.7.1-1]
+    const wild = level === '#' || level === '+'
+    if (!wild && /[#+\0]/.test(level)) return 'topic_invalid_char' // [MQTT-4.7.1-2]
+  }
+  if (levels[0] === '$share' && !wellFormedShare(levels)) return 'invalid_share'
+  // What links say to each other must never be forwarded by a link.
+  if (levels[0] === '$LINK' && levels[1] === 'cluster') return 'topic_not_allowed'
+  return null
+}
+
+/** Whether every topic that matches `specific` matches `general`; both well formed. */
+export function filterCovers(general: string, specific: string): boolean {
+  const wide = general.split('/')
+  const narrow = specific.split('/')
+  // A wildcard does not reach the topics that start with $. [MQTT-4.7.2-1]
+  if ((wide[0] === '#' || wide[0] === '+') && narrow[0]?.startsWith('$')) return false
+  for (const [index, level] of wide.entries()) {
+    if (level === '#') return true
+    const other = narrow[index]
+    if (other === undefined || other === '#') return false
+    if (level !== '+' && level !== other) return false
+  }
+  return wide.length === narrow.length
+}
+
+function wellFormedShare([, group, ...filter]: readonly string[]): boolean {
+  if (group === undefined || group === '' || /[#+]/.test(group)) return false
+  return filter.join('/') !== ''
+}
