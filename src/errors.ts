@@ -36,6 +36,9 @@ export const errorCodes = {
     'The remote cluster refused the link: it has no enabled link with our cluster name, or speaks another version of the protocol.',
   LINK_UNREACHABLE:
     'The server of a link does not answer, or does not answer as an MQTT broker. The link retries with back-off.',
+  TASK_QUEUE_FULL:
+    'More background jobs are waiting than the task threads may queue. Try again later, or raise `workers.tasks`.',
+  TASKS_STOPPED: 'A background job was asked for after the task threads had been stopped.',
 } as const satisfies Record<string, string>
 
 export type ErrorCode = keyof typeof errorCodes

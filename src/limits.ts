@@ -45,6 +45,82 @@ export const mqttLimits = {
   intervalSeconds: 4_294_967_295,
 } as const
 
+/**
+ * Bounds and times of cluster linking that the protocol fixes or that we chose; the operator's are in `cluster.links`.
+ * Source: docs/protocol/cluster-link.md.
+ */
+export const linkLimits = {
+  /** Entries of one route batch: what EMQX sends itself, so known to be accepted. */
+  batchEntries: 4_000,
+  /** Bytes of one route batch: half of EMQX's default Maximum Packet Size of 1 MiB. */
+  batchBytes: 512 * 1024,
+  /**
+   * Route batches unacknowledged on one connection: a bootstrap of 1,000,000 routes is 250 batches, 16 round trips. At most
+   * 16 × 512 KiB of a link wait in our out-buffer. Full: the next batch is made when a PUBACK comes; changes merge meanwhile.
+   */
+  batchesInFlight: 16,
+  /** Least Maximum Packet Size of a peer: a topic, an identifier and two filters of 64 KiB do not fit in less, most do. */
+  peerPacketBytesMin: 4 * 1024,
+
+  keepAliveSeconds: 60,
+  /** Half the keep-alive, so that one lost or late PINGREQ does not end the connection. */
+  pingEveryMs: 30_000,
+  /** PINGRESP and PUBACK of a route batch; then the connection counts as half-open and is dropped. As EMQX's client. */
+  responseTimeoutMs: 30_000,
+  /** Looking up a name and reading a password. */
+  prepareTimeoutMs: 5_000,
+  dialTimeoutMs: 10_000,
+  /** The loop's own timeout ends a dial; this much later we stop waiting for it. */
+  dialGraceMs: 1_000,
+  connackTimeoutMs: 10_000,
+  /** Until the answer to actor_init. As EMQX ≥ 5.9. */
+  initTimeoutMs: 5_000,
+  heartbeatEveryMs: 10_000,
+
+  /** Route connection: attempts begin at least this far apart after the first failures, as EMQX ≥ 5.9 does always. */
+  routeRetryMs: 5_000,
+  /** … and this far apart before that, so that a restart of either side is noticed in a second. */
+  routeFastRetryMs: 1_000,
+  routeFastFailures: 5,
+  /** Message connections, as EMQX ≥ 5.8.2. The first attempt after a loss is made at once. */
+  slotRetryMs: 2_000,
+  /** A link whose server is this very broker: nothing changes until the operator does. */
+  selfRetryMs: 60_000,
+  /** Share of an interval added at random. */
+  retryJitter: 0.2,
+  /** How often we look whether interest waits to be sent, should nobody tell us. */
+  interestPollMs: 10,
+
+  /** A remote actor without any message for this long is forgotten. As EMQX: three heartbeats. */
+  actorTtlMs: 30_000,
+  actorSweepMs: 30_000,
+  /** After a sweep that removed something: as EMQX, which removes one actor per run. */
+  actorSweepAgainMs: 5_000,
+  /** Remote actors of one link, one per node of the remote cluster and one for its durable sessions. Full: DISCONNECT 0x97. */
+  remoteActors: 1_024,
+  /** After a reincarnation: routes not confirmed again go when no batch has come for this long since the first … */
+  bootstrapQuietMs: 2_000,
+  /** … and at the latest now, also when no batch came at all. */
+  bootstrapLongestMs: 30_000,
+  /** Holdings per native call when routes are removed: some 2 ms. */
+  sweepBudget: 2_000,
+  /** The same complaint about the same remote cluster is logged once in this time; all are counted. */
+  complaintEveryMs: 60_000,
+} as const
+
+/** Bounds of the task threads. */
+export const taskLimits = {
+  /**
+   * Jobs waiting for a thread. A link asks for its next bootstrap batch when the last one came, so 64 links keep at most 64
+   * waiting; the rest is room for people's reports. Full: the job is refused, TASK_QUEUE_FULL.
+   */
+  queue: 256,
+  /** After this the threads are ended whatever they do. */
+  stopMs: 1_000,
+  /** Added to the nice value of task threads. design.md §1. */
+  nice: 10,
+} as const
+
 assertLimits()
 
 function assertLimits(): void {
@@ -54,4 +130,10 @@ function assertLimits(): void {
   if (configLimits.stringChars > configLimits.fileBytes) {
     throw new RangeError('configLimits.stringChars > configLimits.fileBytes')
   }
+  // An actor must survive two lost heartbeats.
+  if (linkLimits.heartbeatEveryMs * 3 > linkLimits.actorTtlMs) {
+    throw new RangeError('linkLimits.heartbeatEveryMs * 3 > linkLimits.actorTtlMs')
+  }
+  // Every link may have one bootstrap job waiting.
+  if (configLimits.links > taskLimits.queue) throw new RangeError('configLimits.links > taskLimits.queue')
 }
