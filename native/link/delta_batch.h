@@ -6,10 +6,10 @@
 #include <deque>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/hash.h"
 #include "link/index_table.h"
+#include "link/pool.h"
 #include "link/route_message.h"
 
 namespace causeway::link {
@@ -28,8 +28,11 @@ class DeltaBatch {
  public:
   struct Limits {
     size_t entries_max;
-    size_t bytes_max;  // of filters and route ids
+    size_t bytes_max;  // filters and route ids, plus kEntryBytes each
   };
+  /// Counted for a change beside its text.
+  static constexpr size_t kEntryBytes = 96;
+
   struct Batch {
     uint64_t token = 0;
     size_t entries = 0;
@@ -57,21 +60,27 @@ class DeltaBatch {
   void RestoreAll();
 
   size_t pending() const { return adds_.count + deletes_.count; }
-  size_t entries() const { return entries_; }       // pending and in flight
+  size_t entries() const { return changes_.live(); }  // pending and in flight
   size_t bytes() const { return bytes_; }
   size_t batches_in_flight() const { return in_flight_.size(); }
 
  private:
   static constexpr uint32_t kNone = 0xFFFFFFFF;
+
   struct Change {
-    std::string key;             // filter, then the route id unless it equals the filter
+    std::string key;            // filter, then the route id unless it equals the filter
     uint64_t hash = 0;
     uint32_t filter_bytes = 0;
-    uint32_t previous = kNone;   // in its list
-    uint32_t next = kNone;
+    uint32_t previous = kNone;  // in its list
+    uint32_t next = kNone;      // … also in the pool's free list
     RouteOperation::Kind kind = RouteOperation::Kind::kAdd;
     bool in_flight = false;
-    bool superseded = false;     // in flight, and a newer change of the key exists
+    bool superseded = false;    // in flight, and a newer change of the key exists
+
+    std::string_view filter() const { return std::string_view(key).substr(0, filter_bytes); }
+    std::string_view route_id() const {
+      return key.size() == filter_bytes ? filter() : std::string_view(key).substr(filter_bytes);
+    }
   };
   struct List {
     uint32_t head = kNone;
@@ -83,26 +92,26 @@ class DeltaBatch {
     List changes;
   };
 
-  std::string_view FilterOf(const Change& change) const;
-  std::string_view RouteIdOf(const Change& change) const;
-  List* PendingOf(RouteOperation::Kind kind);
-  void PushBack(List* list, uint32_t index);
-  void PushFront(List* list, uint32_t index);
-  void Unlink(List* list, uint32_t index);
-  void Free(uint32_t index);
-  void RestoreChanges(List* changes);
+  List* PendingOf(RouteOperation::Kind kind) {
+    return kind == RouteOperation::Kind::kAdd ? &adds_ : &deletes_;
+  }
   uint32_t Find(uint64_t hash, std::string_view filter, std::string_view route_id) const;
+  uint32_t Create(uint64_t hash, RouteOperation::Kind kind, std::string_view filter,
+                  std::string_view route_id);
+  void PushBack(List* list, uint32_t position);
+  void PushFront(List* list, uint32_t position);
+  void Unlink(List* list, uint32_t position);
+  void Free(uint32_t position);
+  void RestoreChanges(List changes);
 
   const Limits limits_;
   const HashSeed seed_;
-  std::vector<Change> changes_;
-  std::vector<uint32_t> free_;
-  IndexTable newest_;  // key → the newest change of it
+  Pool<Change, &Change::next> changes_;
+  IndexTable newest_;  // key → its newest change
   List adds_;
   List deletes_;
   std::deque<InFlight> in_flight_;  // oldest first
   uint64_t last_token_ = 0;
-  size_t entries_ = 0;
   size_t bytes_ = 0;
   bool overflowed_ = false;
 };

@@ -4,12 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "core/hash.h"
 #include "link/index_table.h"
+#include "link/pool.h"
 #include "link/route_message.h"
 
 namespace causeway::link {
@@ -55,7 +55,8 @@ class RouteTable {
   RouteTable& operator=(const RouteTable&) = delete;
 
   /// Applies up to `budget` operations of a decoded batch and counts them into `*result`; true when none is left.
-  /// `epoch`: number of the bootstrap this lane is in or has last been in; what the batch adds is confirmed for it.
+  /// `epoch`: number of the bootstrap this lane is in or was in last, never decreasing for a lane; what the batch adds
+  /// is confirmed for it.
   bool Apply(int link, int lane, uint32_t epoch, RouteOperations* operations, size_t budget, ApplyResult* result);
 
   /// Removes up to `budget` holdings of the lane not confirmed since `epoch` began; returns how many. Fewer than
@@ -64,11 +65,11 @@ class RouteTable {
   /// Removes up to `budget` holdings of the lane (its actor expired, its link is gone); fewer than `budget`: done.
   size_t Clear(int link, int lane, size_t budget);
 
-  size_t holdings() const { return holdings_; }
+  size_t holdings() const { return holding_pool_.live(); }
   size_t holdings(int link) const;
   size_t holdings(int link, int lane) const;
   /// (filter, link) pairs the sink knows of.
-  size_t filters() const { return filters_; }
+  size_t filters() const { return filter_pool_.live(); }
   bool Wants(int link, std::string_view filter) const;
   size_t bytes() const;  // owned memory, heap overhead estimated
 
@@ -77,73 +78,56 @@ class RouteTable {
 
   /// One (filter, link).
   struct Filter {
-    char* text;        // owned
-    uint64_t hash;
-    uint32_t bytes;
-    uint32_t holdings;
-    uint32_t link;
-    uint32_t next_free;
+    char* text = nullptr;     // owned
+    uint32_t bytes = 0;
+    uint32_t link = 0;
+    uint32_t holdings = 0;
+    uint32_t next_free = kNone;
+
+    std::string_view view() const { return {text, bytes}; }
   };
   struct Holding {
-    char* route_id;    // owned: 4-byte length, then the raw term; null: the binary that equals the filter
-    uint32_t hash_high;
-    uint32_t hash_low;
-    uint32_t filter;
-    uint32_t lane;     // position in lanes_
-    uint32_t epoch;
-    uint32_t previous; // in the lane's list
-    uint32_t next;     // … also in the free list
-    uint32_t reserved;
-  };
-  /// Positions handed out from chunks that never move, so growing copies nothing.
-  template <typename T>
-  class Pool {
-   public:
-    T& operator[](uint32_t index) { return chunks_[index >> kChunkBits][index & kChunkMask]; }
-    const T& operator[](uint32_t index) const { return chunks_[index >> kChunkBits][index & kChunkMask]; }
-    uint32_t Take();
-    void Give(uint32_t index, uint32_t T::*link);
-    uint32_t TakeFree(uint32_t T::*link);
-    size_t bytes() const { return chunks_.size() * sizeof(T) << kChunkBits; }
+    char* route_id = nullptr;  // owned: u32 length, then the raw term; null: the binary that equals the filter
+    uint32_t filter = kNone;
+    uint32_t lane = 0;         // position in lanes_
+    uint32_t epoch = 0;
+    uint32_t previous = kNone; // in the lane's list
+    uint32_t next = kNone;     // … also in the pool's free list
 
-   private:
-    static constexpr uint32_t kChunkBits = 12;
-    static constexpr uint32_t kChunkMask = (1u << kChunkBits) - 1;
-    std::vector<std::unique_ptr<T[]>> chunks_;
-    uint32_t used_ = 0;
-    uint32_t free_ = kNone;
+    std::string_view own_route_id() const;
   };
   struct Lane {
-    int link;
     uint32_t head = kNone;
     uint32_t tail = kNone;
     size_t holdings = 0;
   };
 
-  uint32_t LaneAt(int link, int lane) const;      // kNone when it never held anything
-  uint32_t LaneFor(int link, int lane);           // creates
+  const Lane* FindLane(int link, int lane) const;  // null when it never held anything
+  uint32_t LaneFor(int link, int lane);            // creates
   uint64_t FilterHash(std::string_view filter, uint32_t link) const;
-  uint64_t HoldingHash(uint32_t filter, uint32_t lane, std::string_view route_id) const;
+  uint64_t HoldingHash(uint32_t filter, uint32_t lane, std::string_view own_route_id) const;
   uint32_t FindFilter(uint64_t hash, std::string_view filter, uint32_t link) const;
-  bool SameRouteId(const Holding& holding, std::string_view route_id) const;
-  void Add(uint32_t lane, uint32_t epoch, const RouteOperation& operation, ApplyResult* result);
-  void Delete(uint32_t lane, const RouteOperation& operation, ApplyResult* result);
-  void Append(uint32_t lane, uint32_t index);
-  void Unlink(uint32_t lane, uint32_t index);
-  void Remove(uint32_t index);
+  uint32_t FindHolding(uint64_t hash, uint32_t filter, uint32_t lane, std::string_view own_route_id) const;
+  void Add(int link, uint32_t lane, uint32_t epoch, const RouteOperation& operation, ApplyResult* result);
+  void Delete(int link, uint32_t lane, const RouteOperation& operation, ApplyResult* result);
+  uint32_t CreateFilter(uint64_t hash, std::string_view filter, uint32_t link);
+  void Append(Lane* lane, uint32_t position);
+  void Unlink(Lane* lane, uint32_t position);
+  void Remove(uint32_t position);
+  void ReleaseFilter(uint32_t position);
+  char* CopyText(std::string_view text, size_t prefix_bytes);
+  void FreeText(char* text, size_t bytes);
 
   const HashSeed seed_;
   RouteSink* const sink_;  // borrowed for the table's life
   const size_t holdings_max_;
-  Pool<Filter> filter_pool_;
-  Pool<Holding> holding_pool_;
+  Pool<Filter, &Filter::next_free> filter_pool_;
+  Pool<Holding, &Holding::next> holding_pool_;
   IndexTable filter_index_;
   IndexTable holding_index_;
   std::vector<Lane> lanes_;
-  std::vector<std::vector<uint32_t>> lanes_of_link_;
-  size_t holdings_ = 0;
-  size_t filters_ = 0;
-  size_t heap_bytes_ = 0;  // texts and route ids
+  std::vector<std::vector<uint32_t>> lanes_of_link_;  // [link][lane] → position in lanes_, or kNone
+  size_t heap_bytes_ = 0;                             // texts and route ids
 };
 
 }  // namespace causeway::link
