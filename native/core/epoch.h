@@ -1,4 +1,5 @@
-// Epoch-based reclamation: what readers may still see is freed only after every reader has moved on.
+// Epoch-based reclamation: what readers may still see is freed only after every reader has moved
+// on.
 #pragma once
 
 #include <atomic>
@@ -11,12 +12,14 @@
 namespace causeway {
 
 /// Readers: any registered thread, by slot. Writer: one thread retires and collects.
-/// A reader holds an epoch <= 1 ms (design.md §4): loops leave before polling, walks are cut into steps.
+/// A reader holds an epoch <= 1 ms (design.md §4): loops leave before polling, walks are cut into
+/// steps.
 ///
-///   writer   unlink X ── Retire(X) tagged e=7 ── Collect: epoch := 8, fence, scan slots ── 7 < oldest? free X
-///   reader   Enter: slot := epoch, fence ── follow links ── Leave: slot := 0
+///   writer   unlink X ── Retire(X) tagged e=7 ── Collect: epoch := 8, fence, scan slots ── 7 <
+///   oldest? free X reader   Enter: slot := epoch, fence ── follow links ── Leave: slot := 0
 ///
-/// A reader whose slot shows 8 read the epoch after X was unlinked and cannot reach it; one that shows 7 or less may.
+/// A reader whose slot shows 8 read the epoch after X was unlinked and cannot reach it; one that
+/// shows 7 or less may.
 class EpochDomain {
  public:
   static constexpr int kSlots = 192;
@@ -37,8 +40,8 @@ class EpochDomain {
 
   /// Writer. `object` is already unreachable for readers that enter from now on.
   void Retire(void* object, void (*destroy)(void*), size_t bytes);
-  /// Writer. Frees what no reader can hold; returns the bytes still waiting. Cost: the slots ever used, plus what it frees.
-  /// `destroy` may Retire more.
+  /// Writer. Frees what no reader can hold; returns the bytes still waiting. Cost: the slots ever
+  /// used, plus what it frees. `destroy` may Retire more.
   size_t Collect();
   /// Any thread: gauge of bytes retired and not yet freed.
   size_t retired_bytes() const;
@@ -73,7 +76,9 @@ class EpochDomain {
 /// Enter/Leave as a scope.
 class EpochGuard {
  public:
-  EpochGuard(EpochDomain* domain, int slot) : domain_(domain), slot_(slot) { domain_->Enter(slot_); }
+  EpochGuard(EpochDomain* domain, int slot) : domain_(domain), slot_(slot) {
+    domain_->Enter(slot_);
+  }
   ~EpochGuard() { domain_->Leave(slot_); }
   EpochGuard(const EpochGuard&) = delete;
   EpochGuard& operator=(const EpochGuard&) = delete;

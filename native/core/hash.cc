@@ -1,5 +1,6 @@
-// A folded-multiply hash: every 16 bytes of input pass one 64 × 64 → 128 bit multiplication whose halves are XORed. Both
-// factors are XORed with secret state first, so that no input chosen without the seed can force a factor to zero.
+// A folded-multiply hash: every 16 bytes of input pass one 64 × 64 → 128 bit multiplication whose
+// halves are XORed. Both factors are XORed with secret state first, so that no input chosen without
+// the seed can force a factor to zero.
 #include "core/hash.h"
 
 #include <sys/random.h>
@@ -12,7 +13,8 @@
 namespace causeway {
 namespace {
 
-// Digits of the golden ratio and of sqrt(3): bits of no pattern, so that even an all-zero seed (tests) mixes well.
+// Digits of the golden ratio and of sqrt(3): bits of no pattern, so that even an all-zero seed
+// (tests) mixes well.
 constexpr uint64_t kPhi = 0x9E3779B97F4A7C15;
 constexpr uint64_t kSqrt3 = 0xBB67AE8584CAA73B;
 
@@ -76,7 +78,8 @@ uint64_t Hash(std::string_view bytes, HashSeed seed) {
       at += 16;
       left -= 16;
     }
-    // Reaches back into bytes already used: no branch on the remainder, which the length in the last step makes unique.
+    // Reaches back into bytes already used: no branch on the remainder, which the length in the
+    // last step makes unique.
     first = Load8(at + left - 16);
     last = Load8(at + left - 8);
   } else if (left >= 8) {

@@ -1,4 +1,5 @@
-// Keyed hashing: every table that a client can fill takes a random seed, so nobody can aim at one bucket.
+// Keyed hashing: every table that a client can fill takes a random seed, so nobody can aim at one
+// bucket.
 #pragma once
 
 #include <cstdint>

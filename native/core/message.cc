@@ -11,7 +11,8 @@ namespace {
 
 char* Append(char* at, std::string_view text, uint32_t* bytes) {
   *bytes = static_cast<uint32_t>(text.size());
-  if (!text.empty()) std::memcpy(at, text.data(), text.size());  // memcpy from null is undefined, even of nothing
+  if (!text.empty())
+    std::memcpy(at, text.data(), text.size());  // memcpy from null is undefined, even of nothing
   return at + text.size();
 }
 
@@ -32,8 +33,16 @@ Message* Message::Create(std::string_view topic, std::string_view payload,
   return message;
 }
 
+Message* Message::CreateUninitialized(size_t payload_bytes) {
+  CHECK(payload_bytes <= UINT32_MAX);
+  void* memory = std::malloc(sizeof(Message) + payload_bytes);
+  CHECK(memory != nullptr);
+  Message* message = new (memory) Message;
+  message->payload_bytes = static_cast<uint32_t>(payload_bytes);
+  return message;
+}
+
 void Message::Destroy(Message* message) {
-  MessageRef::Adopt(message->link_term).reset();  // its reference was ours
   message->~Message();
   std::free(message);
 }

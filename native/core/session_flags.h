@@ -6,8 +6,9 @@
 
 namespace causeway {
 
-/// One table per loop. Written by that loop, read relaxed by any publisher choosing a member of a shared group; a stale
-/// answer costs a queued message, never a lost one. Chunks are never moved or freed while the engine lives.
+/// One table per loop. Written by that loop, read relaxed by any publisher choosing a member of a
+/// shared group; a stale answer costs a queued message, never a lost one. Chunks are never moved or
+/// freed while the engine lives.
 class SessionFlags {
  public:
   static constexpr uint8_t kConnected = 1;
@@ -32,13 +33,15 @@ class SessionFlags {
   }
   /// Any thread.
   uint8_t Get(uint32_t session) const {
-    const std::atomic<uint8_t>* chunk = chunks_[session / kChunk % kChunks].load(std::memory_order_acquire);
+    const std::atomic<uint8_t>* chunk =
+        chunks_[session / kChunk % kChunks].load(std::memory_order_acquire);
     return chunk == nullptr ? 0 : chunk[session % kChunk].load(std::memory_order_relaxed);
   }
 
  private:
   static constexpr uint32_t kChunk = 8192;
-  static constexpr uint32_t kChunks = 2048;  // 16 Mi sessions a loop; above, indexes would share flags (harmless)
+  static constexpr uint32_t kChunks =
+      2048;  // 16 Mi sessions a loop; above, indexes would share flags (harmless)
   std::atomic<std::atomic<uint8_t>*> chunks_[kChunks] = {};
   std::atomic<uint8_t>* own_[kChunks] = {};
 };

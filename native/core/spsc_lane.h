@@ -11,8 +11,8 @@
 
 namespace causeway {
 
-/// Exactly one producer and one consumer thread. Full: Push returns false and the caller keeps its item; draining never
-/// waits for anything. Capacity is rounded up to a power of two (minimum 2).
+/// Exactly one producer and one consumer thread. Full: Push returns false and the caller keeps its
+/// item; draining never waits for anything. Capacity is rounded up to a power of two (minimum 2).
 template <typename T>
 class SpscLane {
  public:
@@ -31,7 +31,8 @@ class SpscLane {
   bool Push(T&& item) {
     const uint64_t tail = tail_.load(std::memory_order_relaxed);  // our own
     if (tail - head_seen_ > mask_) {
-      // Acquire pairs with the consumer's release in Pop: the slot is empty before we fill it again.
+      // Acquire pairs with the consumer's release in Pop: the slot is empty before we fill it
+      // again.
       head_seen_ = head_.load(std::memory_order_acquire);
       if (tail - head_seen_ > mask_) return false;
     }

@@ -1,0 +1,109 @@
+// Retained messages: native, sharded by topic hash, one mutex a shard; touched only by retained
+// publishes and replays.
+//
+// Publisher: Put → seq_cst fence (inside Put) → match. Subscriber: insert into the router →
+// Horizon() (a seq_cst fence and the current version) → Scan up to that version. A message
+// published meanwhile has a greater version and comes live; a live copy whose version is <= the
+// member's `since` was replayed and is dropped. So every subscriber gets each once.
+//
+// Between the insertion and Horizon() the member's `since` is UINT64_MAX: a stored message that its
+// loop meets before it calls Horizon() has a version no greater than that horizon, so the replay
+// brings it. (Version 0, not stored, is always delivered.)
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/hash.h"
+#include "core/message.h"
+
+namespace causeway::retained {
+
+class Shard;
+
+/// Full: the message is refused (not stored; an older one of its topic stays) and still goes to
+/// current subscribers; the caller counts it by its PutResult.
+struct Limits {
+  size_t max_messages = 0;                   // 0: no limit (retainer.backend.max_retained_messages)
+  size_t max_payload_bytes = 1 << 20;        // 0: no limit (retainer.max_payload_size)
+  size_t max_total_bytes = size_t{1} << 30;  // with what the index adds to each; 0: no limit
+};
+
+enum class PutResult : uint8_t {
+  kStored,
+  kDeleted,
+  kNothingToDelete,
+  kRefusedCount,
+  kRefusedPayloadSize,
+  kRefusedBytes
+};
+
+/// Where a scan stands. Opaque; starts default-constructed. Small, so that a paused replay costs
+/// little. Belongs to one filter and one horizon; holds no lock and no reference, so the index may
+/// change in between.
+struct Cursor {
+  uint32_t shard = 0;
+  bool done = false;
+  std::string from;  // this shard is done up to here; empty: not begun
+};
+
+class RetainedIndex {
+ public:
+  RetainedIndex(HashSeed seed, Limits limits);
+  ~RetainedIndex();
+  RetainedIndex(const RetainedIndex&) = delete;
+  RetainedIndex& operator=(const RetainedIndex&) = delete;
+
+  /// Any loop. Stores a reference to `message` under its topic, or deletes when its payload is
+  /// empty [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]. Sets message->retain_version (under the
+  /// shard's lock) when stored; other threads share the message from then on, so nothing else in it
+  /// may change. Ends with a seq_cst fence.
+  PutResult Put(Message* message);
+  /// Subscriber side: seq_cst fence, then the newest version handed out.
+  uint64_t Horizon() const;
+  /// Visits stored, unexpired messages with version <= horizon whose topic matches `filter`, at
+  /// most `max_visits` (>= 1) topics looked at per call (bounded time under each lock); sets
+  /// cursor->done at the end. Exact filters cost one lookup, wildcard filters at least one a shard;
+  /// runs of topics that cannot match are leapt over. `visit` runs outside the locks with a
+  /// reference of its own. A topic present throughout is visited once; order: none across topics.
+  void Scan(std::string_view filter, uint64_t horizon, int64_t now_ms, size_t max_visits,
+            Cursor* cursor, const std::function<void(MessageRef)>& visit);
+  /// Drops expired messages, at most `max_visits` looked at; returns how many went. Any one thread
+  /// (timer). Finds them without looking at the others.
+  size_t Expire(int64_t now_ms, size_t max_visits);
+
+  size_t count() const;  // relaxed gauges
+  size_t bytes() const;
+  /// Any one thread. What is stored already stays.
+  void set_limits(Limits limits);
+
+ private:
+  // Two publishers of retained messages meet at one lock in 1 of 64 cases, for a microsecond.
+  static constexpr uint32_t kShards = 64;
+
+  Shard& ShardOf(std::string_view topic) const;
+  PutResult Store(Message* message);
+  PutResult Delete(std::string_view topic);
+
+  const HashSeed seed_;
+  const std::unique_ptr<Shard[]> shards_;
+  uint32_t expire_shard_ = 0;  // where Expire goes on; its thread's own
+
+  // Written by set_limits, read by every Put. Relaxed: a Put beside a change may use either value.
+  std::atomic<size_t> max_messages_, max_payload_bytes_, max_total_bytes_;
+
+  // Reserved before a message enters its shard and given back after it left: never less than what
+  // is stored.
+  alignas(64) std::atomic<size_t> count_{0};
+  std::atomic<size_t> bytes_{0};
+  // The newest version handed out, always under a shard's lock: versions of one topic only grow.
+  std::atomic<uint64_t> version_{0};
+};
+
+}  // namespace causeway::retained

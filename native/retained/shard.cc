@@ -1,0 +1,80 @@
+#include "retained/shard.h"
+
+namespace causeway::retained {
+namespace {
+
+constexpr uint32_t kNoExpirySeconds = 0xFFFFFFFF;  // Message::message_expiry_seconds
+
+}  // namespace
+
+int64_t ExpiresAt(const Message& message) {
+  if (message.message_expiry_seconds == kNoExpirySeconds) return kNever;
+  return message.received_ms + int64_t{message.message_expiry_seconds} * 1000;
+}
+
+const MessageRef* Shard::Find(std::string_view topic) const {
+  const auto found = by_topic_.find(topic);
+  return found == by_topic_.end() ? nullptr : &found->message;
+}
+
+bool Shard::Collect(const Search& search, std::string* from, size_t* visits,
+                    std::vector<MessageRef>* found) const {
+  auto at = by_topic_.lower_bound(*from);
+  for (; at != by_topic_.end(); --*visits) {
+    if (*visits == 0) {
+      *from = at->message->topic();
+      return false;
+    }
+    if (MatchOrLeap(search.filter, at->message->topic(), from)) {
+      if (search.Wants(*at->message)) found->push_back(at->message);
+      ++at;
+      continue;
+    }
+    if (from->empty()) break;
+    // The neighbour is often where the leap ends, and costs no descent.
+    if (++at != by_topic_.end() && LevelLess(at->message->topic(), *from)) {
+      at = by_topic_.lower_bound(*from);
+    }
+  }
+  if (*visits > 0) --*visits;  // a shard costs one even when it has nothing
+  return true;
+}
+
+MessageRef Shard::Put(MessageRef message) {
+  const auto place = by_topic_.lower_bound(message->topic());
+  if (place == by_topic_.end() || place->message->topic() != message->topic()) {
+    Schedule(*message);
+    by_topic_.insert(place, Entry{std::move(message)});
+    return MessageRef();
+  }
+  Unschedule(*place->message);  // first: with equal expiries both would be one entry, over the
+                                // leaver's bytes
+  Schedule(*message);
+  return std::exchange(place->message, std::move(message));
+}
+
+MessageRef Shard::Take(std::string_view topic) {
+  const auto found = by_topic_.find(topic);
+  if (found == by_topic_.end()) return MessageRef();
+  Unschedule(*found->message);
+  MessageRef message = std::move(found->message);
+  by_topic_.erase(found);
+  return message;
+}
+
+MessageRef Shard::TakeExpired(int64_t now_ms) {
+  if (by_expiry_.empty() || by_expiry_.begin()->first > now_ms) return MessageRef();
+  return Take(by_expiry_.begin()->second);
+}
+
+void Shard::Schedule(const Message& message) {
+  const int64_t expires = ExpiresAt(message);
+  if (expires != kNever) by_expiry_.emplace(expires, message.topic());
+}
+
+void Shard::Unschedule(const Message& message) {
+  const int64_t expires = ExpiresAt(message);
+  if (expires != kNever) by_expiry_.erase({expires, message.topic()});
+}
+
+}  // namespace causeway::retained

@@ -1,0 +1,85 @@
+// One of the index's shards: the retained messages whose topics hash here, and the lock around
+// them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/message.h"
+#include "retained/topic_order.h"
+
+namespace causeway::retained {
+
+inline constexpr int64_t kNever = INT64_MAX;
+
+/// When `message` expires on the clock of Message::received_ms; kNever without a Message Expiry
+/// Interval.
+int64_t ExpiresAt(const Message& message);
+
+/// What a replay asks for.
+struct Search {
+  std::string_view filter;
+  uint64_t horizon;  // versions above it come live
+  int64_t now_ms;
+  bool Wants(const Message& message) const {
+    return message.retain_version <= horizon && now_ms < ExpiresAt(message);  // [MQTT-3.3.2-5]
+  }
+};
+
+/// Not synchronised: whoever calls holds `mutex`. The mutex is a leaf: nothing else is locked under
+/// it. Cost of every method: O(log n) comparisons of topics, n being this shard's messages.
+class alignas(64) Shard {
+ public:
+  /// What one entry costs beside its message: two tree nodes with a malloc header each, rounded up.
+  static constexpr size_t kEntryBytes = 160;
+
+  /// The message under exactly this topic, or null; borrowed until the mutex is let go.
+  const MessageRef* Find(std::string_view topic) const;
+  /// Takes references to what `search` wants, from `*from` on, while `*visits` lasts (one a topic
+  /// looked at). True: this shard is done; false: to be continued at `*from`.
+  bool Collect(const Search& search, std::string* from, size_t* visits,
+               std::vector<MessageRef>* found) const;
+  /// Adds, or replaces the message of the same topic; returns what was replaced, for the caller to
+  /// end outside the lock.
+  MessageRef Put(MessageRef message);
+  /// Takes the message of this topic out; null when there is none.
+  MessageRef Take(std::string_view topic);
+  /// Takes out the message that expires first, if it has expired by `now_ms`.
+  MessageRef TakeExpired(int64_t now_ms);
+
+  std::mutex mutex;
+
+ private:
+  /// Its key lives in the message, so replacing a message replaces the key's bytes too, never their
+  /// value.
+  struct Entry {
+    mutable MessageRef message;
+  };
+  struct ByTopic {
+    using is_transparent = void;
+    bool operator()(const Entry& a, const Entry& b) const {
+      return LevelLess(a.message->topic(), b.message->topic());
+    }
+    bool operator()(const Entry& a, std::string_view b) const {
+      return LevelLess(a.message->topic(), b);
+    }
+    bool operator()(std::string_view a, const Entry& b) const {
+      return LevelLess(a, b.message->topic());
+    }
+  };
+
+  void Schedule(const Message& message);
+  void Unschedule(const Message& message);
+
+  std::set<Entry, ByTopic> by_topic_;
+  std::set<std::pair<int64_t, std::string_view>>
+      by_expiry_;  // those that expire; views into messages
+};
+
+}  // namespace causeway::retained
