@@ -12,7 +12,7 @@ namespace causeway {
 /// Where a message entered this node; decides where it may go (design.md §4).
 enum class Origin : uint8_t { kClient, kPeer, kLink, kBroker };
 
-/// Immutable after publication (the publisher's loop may still set `retain_version` and `link_term`
+/// Immutable after publication (the publisher's loop may still set `retain_version`
 /// before it hands the first reference to another thread). Owner: shared, counted. Thread: any.
 /// Never holds a napi reference.
 struct Message {
@@ -29,8 +29,6 @@ struct Message {
   int64_t timestamp_ms = 0;                      // wall clock at the origin, ms since epoch
   int64_t received_ms = 0;                       // monotonic clock of this process
   uint64_t retain_version = 0;                   // set by RetainedIndex::Put, 0: not stored
-  Message* link_term =
-      nullptr;  // payload of the link PUBLISH, encoded once; owned reference or null
   uint32_t topic_bytes = 0, payload_bytes = 0, properties_bytes = 0, client_id_bytes = 0;
 
   std::string_view topic() const { return {data(), topic_bytes}; }

@@ -1,0 +1,171 @@
+// Counters: what one io loop has done so far. Declared once, in the list below; the seam generates
+// the TypeScript names from it, and the metrics page its help texts.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string_view>
+
+namespace causeway {
+
+/// X(name, unit, meaning). Where EMQX has a counter of that meaning its name is `messages.received`
+/// for messages_received; a message is a PUBLISH accepted, a delivery is one receiver's copy.
+#define CAUSEWAY_COUNTERS(X)                                                                      \
+  /* sockets */                                                                                   \
+  X(bytes_received, "bytes", "read from clients' and links' sockets")                             \
+  X(bytes_sent, "bytes", "written to clients' and links' sockets")                                \
+  X(reads, "calls", "read calls that brought bytes")                                              \
+  X(writes, "calls", "writev calls")                                                              \
+  X(connections_accepted, "connections", "sockets accepted")                                      \
+  X(connections_closed, "connections", "sockets closed, for whatever reason")                     \
+  /* packets */                                                                                   \
+  X(packets_received, "packets", "of every type")                                                 \
+  X(packets_sent, "packets", "of every type")                                                     \
+  X(packets_connect_received, "packets", "CONNECT, complete")                                     \
+  X(packets_connack_sent, "packets", "CONNACK, of either verdict")                                \
+  X(packets_publish_received, "packets", "PUBLISH")                                               \
+  X(packets_publish_sent, "packets", "PUBLISH, retransmissions included")                         \
+  X(packets_puback_received, "packets", "PUBACK")                                                 \
+  X(packets_puback_sent, "packets", "PUBACK")                                                     \
+  X(packets_pubrec_received, "packets", "PUBREC")                                                 \
+  X(packets_pubrec_sent, "packets", "PUBREC")                                                     \
+  X(packets_pubrel_received, "packets", "PUBREL")                                                 \
+  X(packets_pubrel_sent, "packets", "PUBREL")                                                     \
+  X(packets_pubcomp_received, "packets", "PUBCOMP")                                               \
+  X(packets_pubcomp_sent, "packets", "PUBCOMP")                                                   \
+  X(packets_subscribe_received, "packets", "SUBSCRIBE")                                           \
+  X(packets_suback_sent, "packets", "SUBACK")                                                     \
+  X(packets_unsubscribe_received, "packets", "UNSUBSCRIBE")                                       \
+  X(packets_unsuback_sent, "packets", "UNSUBACK")                                                 \
+  X(packets_pingreq_received, "packets", "PINGREQ")                                               \
+  X(packets_pingresp_sent, "packets", "PINGRESP")                                                 \
+  X(packets_disconnect_received, "packets", "DISCONNECT")                                         \
+  X(packets_disconnect_sent, "packets", "DISCONNECT")                                             \
+  X(packets_auth_received, "packets", "AUTH")                                                     \
+  X(packets_auth_sent, "packets", "AUTH")                                                         \
+  X(malformed_packets, "packets", "refused by the decoder: 0x81")                                 \
+  X(protocol_errors, "packets", "well-formed, not allowed here: 0x82 and its narrower codes")     \
+  X(packets_too_large, "packets", "above mqtt.max_packet_size: 0x95")                             \
+  X(puback_missed, "packets", "acknowledgements for a packet id that is not open")                \
+  /* messages in */                                                                               \
+  X(messages_received, "messages", "PUBLISH accepted from clients, QoS 2 duplicates not counted") \
+  X(messages_qos0_received, "messages", "of these, QoS 0")                                        \
+  X(messages_qos1_received, "messages", "of these, QoS 1")                                        \
+  X(messages_qos2_received, "messages", "of these, QoS 2")                                        \
+  X(messages_qos2_duplicates, "messages", "QoS 2 PUBLISH whose packet id was open already")       \
+  X(messages_retained, "messages", "accepted with RETAIN set")                                    \
+  X(messages_denied, "messages", "refused by authorization: 0x87")                                \
+  X(messages_published, "messages", "entered the router, wills and links' messages included")     \
+  X(wills_published, "messages", "of these, wills")                                               \
+  /* messages out */                                                                              \
+  X(deliveries, "deliveries", "copies handed to a session of this loop")                          \
+  X(messages_sent, "messages", "PUBLISH put into an out-buffer, retransmissions not counted")     \
+  X(messages_qos0_sent, "messages", "of these, QoS 0")                                            \
+  X(messages_qos1_sent, "messages", "of these, QoS 1")                                            \
+  X(messages_qos2_sent, "messages", "of these, QoS 2")                                            \
+  X(messages_acked, "messages", "QoS 1 and 2 that their receiver has acknowledged")               \
+  X(messages_resent, "messages", "PUBLISH with DUP, PUBREL again, after a session resumed")       \
+  /* messages lost, each for one reason */                                                        \
+  X(dropped_no_subscribers, "messages", "published, and no destination matched")                  \
+  X(dropped_queue_full, "deliveries", "the session's queue was full; by mqtt.mqueue_* rules")     \
+  X(dropped_qos0_offline, "deliveries", "QoS 0 for a session without a connection, not queued")   \
+  X(dropped_qos0_slow, "deliveries", "QoS 0 for a receiver above its high watermark")             \
+  X(dropped_too_large, "deliveries", "above the receiver's Maximum Packet Size")                  \
+  X(dropped_no_local, "deliveries", "the receiver is the publisher and asked for No Local")       \
+  X(dropped_expired, "deliveries", "Message Expiry Interval over before it was sent")             \
+  X(dropped_session_ended, "deliveries", "queued or open when its session ended")                 \
+  X(dropped_replayed, "deliveries", "live copy of a retained message that the replay brought")    \
+  X(dropped_no_member, "messages", "for a shared group that had no member left")                  \
+  X(slow_subscribers_closed, "connections", "out-buffer full: the client stopped reading")        \
+  /* between loops */                                                                             \
+  X(lanes_pushed, "entries", "put into another loop's lane")                                      \
+  X(lanes_drained, "entries", "taken out of this loop's lanes")                                   \
+  X(lane_full_pauses, "pauses", "a publisher paused because a lane was full")                     \
+  X(fanout_yields, "pauses", "a publisher paused because its fan-out had used its slice")         \
+  X(drain_yields, "rounds", "lanes left non-empty because the round had used its budget")         \
+  X(wakeups_sent, "calls", "uv_async_send to another loop or to control")                         \
+  X(stale_numbers_dropped, "entries", "named an old session generation or connection")            \
+  X(cold_lane_entries, "entries", "packets handed to control")                                    \
+  X(cold_lane_full_pauses, "pauses", "a connection paused because the cold lane was full")        \
+  X(barrier_full_pauses, "pauses", "a connection not read: enough waits behind its barrier")      \
+  X(barrier_timeouts, "connections", "closed because control's answer was late: 0x88")            \
+  X(shared_redispatched, "messages", "shared messages passed on to another member")               \
+  X(shared_spill_overflows, "messages", "not passed on: the spill list was full")                 \
+  X(route_cache_hits, "lookups", "topics found in the route cache")                               \
+  X(route_cache_misses, "lookups", "topics matched on the index")                                 \
+  X(route_cache_evictions, "routes", "pushed out of the route cache")                             \
+  /* admission and life */                                                                        \
+  X(connects_accepted, "connections", "CONNACK with success")                                     \
+  X(connects_refused_malformed, "connections", "CONNECT malformed or not allowed: 0x81, 0x82")    \
+  X(connects_refused_version, "connections", "unsupported protocol version: 0x84, 1")             \
+  X(connects_refused_client_id, "connections", "client identifier not valid: 0x85, 2")            \
+  X(connects_refused_credentials, "connections", "bad user name or password: 0x86, 4; 0x8C")      \
+  X(connects_refused_not_authorized, "connections", "not authorized, banned: 0x87, 5; 0x8A")      \
+  X(connects_refused_unavailable, "connections", "unavailable, busy, stopping: 0x88, 3; 0x89")    \
+  X(connects_refused_quota, "connections", "a limit of the listener or node: 0x97, 0x9F")         \
+  X(connects_refused_too_large, "connections", "CONNECT above kConnectBytesMax: 0x95")            \
+  X(connects_refused_timeout, "connections", "no whole CONNECT within kConnectDeadlineMs")        \
+  X(connects_refused_other, "connections", "any other reason code")                               \
+  X(takeovers, "sessions", "a new connection took over a connected session: 0x8E")                \
+  X(sessions_resumed, "sessions", "Session Present was set")                                      \
+  X(sessions_discarded, "sessions", "ended by Clean Start")                                       \
+  X(keepalive_timeouts, "connections", "closed after 1.5 x keep alive: 0x8D")                     \
+  /* retained */                                                                                  \
+  X(retained_stored, "messages", "stored or replaced")                                            \
+  X(retained_deleted, "messages", "deleted by an empty payload")                                  \
+  X(retained_expired, "messages", "swept after their Message Expiry Interval")                    \
+  X(retained_refused_count, "messages", "not stored: max_retained_messages")                      \
+  X(retained_refused_payload, "messages", "not stored: max_payload_size")                         \
+  X(retained_refused_bytes, "messages", "not stored: the index's byte bound")                     \
+  X(retained_replayed, "deliveries", "sent to a new subscription")                                \
+  X(retained_replay_yields, "pauses", "a replay that had used its slice")                         \
+  /* links */                                                                                     \
+  X(link_matched, "messages", "matched a link's routes, once a link")                             \
+  X(link_sent, "messages", "put on a link's connection")                                          \
+  X(link_acked, "messages", "acknowledged by the peer, 0x10 included")                            \
+  X(link_retried, "messages", "sent again after a reconnect")                                     \
+  X(link_expired, "messages", "Message Expiry Interval over in the outbox")                       \
+  X(link_overflowed, "messages", "pushed out of a full outbox")                                   \
+  X(link_dropped_offline, "messages", "QoS 0 while the connection was down")                      \
+  X(link_rejected, "messages", "refused by the peer: reason code >= 0x80 other than transient")   \
+  X(link_received, "messages", "arrived through a link")                                          \
+  X(link_duplicates, "messages", "arrived again, recognised by id, not published")                \
+  X(link_undecodable, "messages", "payload that is no forwarded message: 0x83")                   \
+  X(link_filtered, "messages", "arrived, outside our own topics: not published")
+
+/// A metric's declaration.
+struct CounterInfo {
+  std::string_view name, unit, meaning;
+};
+
+#define CAUSEWAY_COUNTER_INFO(name, unit, meaning) CounterInfo{#name, unit, meaning},
+inline constexpr CounterInfo kCounterInfos[] = {CAUSEWAY_COUNTERS(CAUSEWAY_COUNTER_INFO)};
+#undef CAUSEWAY_COUNTER_INFO
+inline constexpr size_t kCounterCount = std::size(kCounterInfos);
+
+/// One loop's counters; they wrap after 2^64. Written by that loop only, read by any thread.
+struct alignas(64) Counters {
+#define CAUSEWAY_COUNTER_MEMBER(name, unit, meaning) std::atomic<uint64_t> name{0};
+  CAUSEWAY_COUNTERS(CAUSEWAY_COUNTER_MEMBER)
+#undef CAUSEWAY_COUNTER_MEMBER
+
+  /// Any thread: the values in the order of kCounterInfos; each exact, together not of one instant.
+  std::array<uint64_t, kCounterCount> Read() const {
+    return {
+#define CAUSEWAY_COUNTER_READ(name, unit, meaning) name.load(std::memory_order_relaxed),
+        CAUSEWAY_COUNTERS(CAUSEWAY_COUNTER_READ)
+#undef CAUSEWAY_COUNTER_READ
+    };
+  }
+};
+
+/// The owning loop. A load and a store, no read-modify-write: there is one writer. Relaxed: a
+/// counter orders nothing.
+inline void Bump(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+}  // namespace causeway

@@ -1,0 +1,201 @@
+// Limits: the bounds of the native side, each with unit, derivation and what happens when it is
+// full.
+//
+// What an operator may move (mqtt.max_packet_size, mqtt.max_mqueue_len, retainer.*, …) arrives with
+// the configuration; here are the constants. The TypeScript side has its own in src/limits.ts.
+// Relations are asserted at the end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace causeway::limits {
+
+inline constexpr size_t kKiB = 1024;
+inline constexpr size_t kMiB = 1024 * kKiB;
+
+// --- reading
+// -----------------------------------------------------------------------------------------------------------
+
+/// Bytes one read may take from a socket; one buffer a loop, shared by its connections. Four times
+/// the usual tcp_rmem default of 64 KiB effective window, so a burst is one read, and within a 1
+/// MiB L2 cache. Full: the rest stays in the kernel until the next round; other ready sockets are
+/// read first.
+inline constexpr size_t kReadBufferBytes = 256 * kKiB;
+
+/// Bytes of one fixed header: the type byte and a Remaining Length of at most four. MQTT 5.0
+/// §2.1.4.
+inline constexpr size_t kFrameHeaderMax = 1 + 4;
+
+/// Bytes of a whole CONNECT, fixed header included, that an unauthenticated peer may make us hold.
+/// Its fields are two-byte lengths: client id, user name, password and will topic of 64 KiB each
+/// would be 256 KiB; a will payload, properties and tokens share the same budget, for nobody fills
+/// all of them. Kept beside the fd, so times the connections in admission. Full: the socket is
+/// closed with CONNACK 0x95 (5.0) or without one, connects_refused_too_large.
+inline constexpr size_t kConnectBytesMax = 256 * kKiB;
+
+/// Milliseconds from accept to the last byte of CONNECT. EMQX's idle_timeout.
+/// Over: closed without a packet, connects_refused_timeout.
+inline constexpr uint32_t kConnectDeadlineMs = 15'000;
+
+/// Connections of one loop between accept and attachment. Each costs an fd and at most
+/// kConnectBytesMax, usually 200 bytes: a restart's reconnect storm of 100,000 clients over a
+/// second fits with a margin of 40 ms of admission at 10 µs. Full: accept pauses; the kernel's
+/// backlog and then the clients' SYN timers wait.
+inline constexpr size_t kAdmissionsMax = 4096;
+
+/// Connections accepted in one poll round, so that a storm does not starve those already connected:
+/// 64 × 20 µs ≈ 1.3 ms. Full: the listener stays readable and is served again next round.
+inline constexpr size_t kAcceptsPerRound = 64;
+
+// --- the barrier (design.md §3)
+// -----------------------------------------------------------------------------------------
+
+/// Bytes behind a packet that waits for control's answer, per connection: one whole read.
+/// Full: the socket is not read until the answer came; TCP slows the client.
+inline constexpr size_t kBarrierBytesMax = kReadBufferBytes;
+
+/// Milliseconds control may take for one decision; authentication over HTTP with its own 5 s
+/// timeout, twice, and slack. Over: the connection is closed with 0x88 Server unavailable (5.0),
+/// barrier_timeouts.
+inline constexpr uint32_t kBarrierDeadlineMs = 15'000;
+
+/// Entries of the cold lane of one loop (CONNECT, SUBSCRIBE, …; each owns its bytes).
+/// Full: the connection pauses before the packet, which is parsed again when there is room.
+inline constexpr size_t kColdLaneSlots = 4096;
+
+/// Entries of the lane of commands from control to one loop: as many answers as a cold lane can ask
+/// for. Full: control keeps them in its own queue and goes on when the loop has drained.
+inline constexpr size_t kCommandLaneSlots = kColdLaneSlots;
+
+// --- lanes and fan-out (design.md §4, §6)
+// -------------------------------------------------------------------------------
+
+/// io loops: the router keeps one bit a loop in 64-bit masks. src/limits.ts configLimits.ioLoops is
+/// the same number.
+inline constexpr size_t kLoopsMax = 64;
+
+/// Links: one bit each in a route's mask. src/limits.ts configLimits.links.
+inline constexpr size_t kLinksMax = 64;
+
+/// Entries of the lane from one loop to another: a loop that is 2 ms behind at 2,000,000
+/// messages/s. Loops × loops lanes of 64-byte entries: 256 KiB each, 16 MiB for 8 loops. Full: the
+/// publisher's connection pauses with its cursor kept, lane_full_pauses; draining waits for
+/// nothing.
+inline constexpr size_t kLaneSlots = 4096;
+
+/// Lane entries handled before the loop polls its sockets again: 1024 × about 1 µs keeps a round
+/// near 1 ms. Full: the rest waits for the next round, which then does not sleep.
+inline constexpr size_t kDrainBudgetMessages = 1024;
+
+/// Members that one step of a fan-out serves: at 0.25 µs about 1 ms, the longest anything holds an
+/// epoch. Full: the cursor is kept, the publisher's connection pauses, other work goes first,
+/// fanout_yields.
+inline constexpr size_t kFanoutSliceMembers = 4096;
+
+/// Topics one step of a retained replay looks at, under one shard's lock at a time: 1024 × 0.2 µs.
+/// Full: the cursor is kept and goes on next round.
+inline constexpr size_t kReplaySliceTopics = 1024;
+
+/// Redispatched shared messages waiting for room in a lane, per loop (references, not copies).
+/// Full: the message is queued to the member that was chosen first, shared_spill_overflows.
+inline constexpr size_t kSpillMax = 4096;
+
+/// Topics in one loop's route cache, and bytes of topics and routes. 16 Ki topics of 40 bytes with
+/// a route of some 150 make 3 MiB: two thirds of a usual L2 + L3 share, and more than the topics of
+/// 10,000 devices. Full: second-chance eviction; a miss costs one walk of the index.
+inline constexpr size_t kRouteCacheEntries = 16 * 1024;
+inline constexpr size_t kRouteCacheBytes = 8 * kMiB;
+
+/// Bytes unlinked from the router and not yet freed: 100,000 filters dropped at once are 30 MiB, so
+/// only a reader that never leaves its epoch comes near. Full: control pauses changes to the router
+/// until readers have moved on.
+inline constexpr size_t kRetiredBytesMax = 256 * kMiB;
+
+// --- sessions
+// -----------------------------------------------------------------------------------------------------------
+
+/// Acknowledgements that wait in one connection's ack gate. A client may have 65,535 QoS > 0
+/// packets open (its packet ids), so Receive Maximum always bites first; the gate grows by need.
+/// Full: 0x93 Receive Maximum exceeded.
+inline constexpr size_t kAckGateMax = 65'535;
+
+/// Milliseconds between two turns of the keep-alive wheel; a client is closed 1.5 × keep alive
+/// after its last packet, plus at most this.
+inline constexpr uint32_t kTimerTickMs = 256;
+
+/// Slots of the keep-alive wheel: 4096 × 256 ms = 17.5 min, so that usual keep-alives fit one
+/// revolution; longer ones are passed over once a revolution.
+inline constexpr size_t kTimerSlots = 4096;
+
+// --- writing
+// ------------------------------------------------------------------------------------------------------------
+
+/// Bytes in a connection's out-buffer at which it is a slow subscriber: no more QoS 0
+/// (dropped_qos0_slow), QoS > 0 stays in its queue. tcp_options.high_watermark's default; 4 s of a
+/// 1 MiB/s line.
+inline constexpr size_t kOutHighWatermarkBytes = 4 * kMiB;
+
+/// Bytes at which it is served again: a quarter, so that the state does not flap with every writev.
+inline constexpr size_t kOutLowWatermarkBytes = kOutHighWatermarkBytes / 4;
+
+/// Bytes in an out-buffer, acknowledgements and replies included, at which a connection that has
+/// stopped reading is closed, slow_subscribers_closed: the high watermark, and a whole largest
+/// packet that was let in just below it.
+inline constexpr size_t kOutBytesMax = 4 * kOutHighWatermarkBytes;
+
+/// Buffers of one writev. With 16 KiB blocks 1 MiB, more than a socket takes; Linux allows 1024.
+/// Full: written in the next round.
+inline constexpr size_t kIovecsPerWrite = 64;
+
+/// Payload bytes from which an out-buffer refers to the Message instead of copying. A copy of 4 KiB
+/// costs about 0.1 µs, a reference two iovecs and an atomic increment; below, one block holds
+/// several packets.
+inline constexpr size_t kPayloadByReferenceBytes = 4 * kKiB;
+
+/// Bytes of free output blocks a loop keeps, all classes together: a fan-out of 64 B to 1,000
+/// receivers dirties 1,000 blocks of 2 KiB at once, four times over. Full: blocks go back to
+/// malloc.
+inline constexpr size_t kFreeBlockBytesMax = 8 * kMiB;
+
+// --- links (link-protocol.md)
+// --------------------------------------------------------------------------------------------
+
+/// Bytes of messages one link slot keeps while its connection is down. EMQX's max_buffer_bytes, per
+/// worker. Full: the oldest go, link_overflowed.
+inline constexpr size_t kLinkOutboxBytes = 256 * kMiB;
+
+/// Entries and bytes of one route batch. design.md §7; EMQX's own batches are bounded by count
+/// only, to the same number. Full: the batch leaves, the next begins.
+inline constexpr size_t kRouteBatchEntries = 4000;
+inline constexpr size_t kRouteBatchBytes = 512 * kKiB;
+
+/// Bytes of one packet that a link listener accepts at least: an EMQX batch of 4,000 long filters,
+/// uncompressed.
+inline constexpr size_t kLinkPacketBytesMin = 16 * kMiB;
+
+/// Decoder of Erlang terms: nesting, inflated bytes, and inflated bytes per compressed byte (plus
+/// 64 KiB). Over: the term is refused, link_undecodable, and answered with 0x83.
+inline constexpr size_t kTermDepthMax = 64;
+inline constexpr size_t kTermInflatedBytesMax = 32 * kMiB;
+inline constexpr size_t kTermInflationMax = 200;
+
+// --- relations
+// ----------------------------------------------------------------------------------------------------------
+
+static_assert(kConnectBytesMax <= kReadBufferBytes, "a CONNECT is parsed from one buffer");
+static_assert(kBarrierBytesMax >= kConnectBytesMax,
+              "what may come in with a CONNECT fits behind it");
+static_assert(kOutLowWatermarkBytes < kOutHighWatermarkBytes, "hysteresis");
+static_assert(kOutHighWatermarkBytes < kOutBytesMax, "slow before closed");
+static_assert(kPayloadByReferenceBytes < kReadBufferBytes);
+static_assert((kLaneSlots & (kLaneSlots - 1)) == 0, "a power of two, as SpscLane rounds");
+static_assert(kDrainBudgetMessages <= kLaneSlots);
+static_assert(kCommandLaneSlots >= kColdLaneSlots, "every question has room for its answer");
+static_assert((kTimerSlots & (kTimerSlots - 1)) == 0);
+static_assert(kTimerSlots * kTimerTickMs > 15 * 60 * 1000, "usual keep-alives in one revolution");
+static_assert(kRouteBatchBytes < kLinkPacketBytesMin, "what we send, we would accept");
+static_assert(kLinkPacketBytesMin <= kTermInflatedBytesMax);
+static_assert(kLoopsMax <= 64 && kLinksMax <= 64, "bits of a uint64_t");
+
+}  // namespace causeway::limits
