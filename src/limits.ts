@@ -121,6 +121,28 @@ export const taskLimits = {
   nice: 10,
 } as const
 
+/** Bounds of the control thread and of sessions as it sees them. Source: design.md §1, §2. */
+export const controlLimits = {
+  /** Bulk work runs at most this long before the event loop comes by. */
+  sliceMs: 2,
+  /** Ops of one `answer` when an ended session's subscriptions are removed: about 0.1 ms to make. */
+  removalOps: 128,
+  /** Ended sessions without subscriptions handled per step. */
+  endingsPerStep: 32,
+  /** Closed connections handled at once in a batch of events; the others wait for slices. About 2 ms. */
+  closedAtOnce: 256,
+  /** Closed connections and due timers handled per step of their slices: about 0.1 ms. */
+  perStep: 32,
+  /** Wills and expiries are at most this late, milliseconds, when the control thread is idle. */
+  timerPrecisionMs: 50,
+  /** Bytes of a client id that we make: "causeway-" and 22 characters, 128 random bits in base64url. */
+  assignedClientIdBytes: 31,
+  /** `broker.stop()` takes no longer. A connection that has not flushed by then is cut. */
+  drainMs: 3_000,
+  /** … and with the joining of the loops (≤ 1 s) stays below this. */
+  stopMs: 5_000,
+} as const
+
 assertLimits()
 
 function assertLimits(): void {
@@ -136,4 +158,6 @@ function assertLimits(): void {
   }
   // Every link may have one bootstrap job waiting.
   if (configLimits.links > taskLimits.queue) throw new RangeError('configLimits.links > taskLimits.queue')
+  // The loops are joined in at most a second after the drain.
+  if (controlLimits.drainMs + 1_000 > controlLimits.stopMs) throw new RangeError('controlLimits.drainMs + 1_000 > controlLimits.stopMs')
 }
