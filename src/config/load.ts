@@ -102,7 +102,7 @@ function problemsOf(issue: z.core.$ZodIssue, data: PlainObject): Problem[] {
     return [{ path, message: `expected ${noun}, got ${described(valueAt(data, path))}` }]
   }
   if (issue.code === 'invalid_key') {
-    return [{ path, message: 'expected a name of 1 to 64 letters, digits, - and _, starting with a letter' }]
+    return [{ path, atKey: true, message: 'expected a name of 1 to 64 letters, digits, - and _, starting with a letter' }]
   }
   if (issue.code === 'too_big') return [{ path, message: `expected at most ${issue.maximum} entries` }]
   return [{ path, message: issue.message }]
@@ -120,13 +120,14 @@ function prototypeKeys(data: PlainValue, path: Path): Problem[] {
     const at = [...path, Array.isArray(data) ? Number(key) : key]
     const inner = prototypeKeys(value, at)
     const free = schemaAt(path)?.kind !== 'section'
-    return key === '__proto__' && free ? [{ path: at, message: unknownKey(path, key) }, ...inner] : inner
+    return key === '__proto__' && free ? [{ path: at, atKey: true, message: unknownKey(path, key) }, ...inner] : inner
   })
 }
 
 function refusal(root: HoconObject, problems: readonly Problem[]): CausewayError {
   const placed = problems
-    .map((problem) => ({ problem, span: spanOf(root, problem.path) }))
+    .map((problem) => writtenFirst(root, problem))
+    .map((problem) => ({ problem, span: spanOf(root, problem.path, problem.atKey) }))
     .sort((a, b) => order(a.span, b.span))
   const lines = placed.map(({ problem, span }) => `${placeOf(span)}${problemText(root, problem)}`)
   const [first, ...others] = placed
@@ -148,9 +149,16 @@ function refusal(root: HoconObject, problems: readonly Problem[]): CausewayError
 }
 
 function problemText(root: HoconObject, { path, message, also }: Problem): string {
-  const other = also === undefined ? null : spanOf(root, also)
-  const elsewhere = other === null ? '' : ` (the other at ${formatPosition(positionOf(other))})`
+  const other = also === undefined ? undefined : fieldAt(root, also)
+  const elsewhere = other === undefined ? '' : ` (the other at ${formatPosition(positionOf(other.value.span))})`
   return `${path.length === 0 ? '' : `${pathText(path)}: `}${message}${elsewhere}`
+}
+
+/** Of two places of which one is a default, the one that was written is shown. */
+function writtenFirst(root: HoconObject, problem: Problem): Problem {
+  const { path, also } = problem
+  if (also === undefined || fieldAt(root, path) !== undefined || fieldAt(root, also) === undefined) return problem
+  return { ...problem, path: also, also: path }
 }
 
 function placeOf(span: Span | null): string {
@@ -167,12 +175,12 @@ function order(a: Span | null, b: Span | null): number {
  * What to point at: for an unknown key the key, else the value; for something absent, the nearest
  * thing around it that was written. Null when that is the whole file.
  */
-function spanOf(root: HoconObject, path: Path): Span | null {
+function spanOf(root: HoconObject, path: Path, atKey = false): Span | null {
   for (let length = path.length; length > 0; length--) {
     const found = fieldAt(root, path.slice(0, length))
     if (found === undefined) continue
     const known = schemaAt(path.slice(0, length))
-    return known === null || known.kind === 'ignored' ? (found.keySpan ?? found.value.span) : found.value.span
+    return atKey || known === null || known.kind === 'ignored' ? (found.keySpan ?? found.value.span) : found.value.span
   }
   return null
 }

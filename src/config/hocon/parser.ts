@@ -50,6 +50,8 @@ class Parser {
   /** Path of the object being parsed; null inside an array, where paths end. */
   #path: readonly string[] | null
   #depth = 0
+  /** Where the innermost array begins; null outside arrays. */
+  #openArray: number | null = null
 
   constructor(source: Source, prefix: readonly string[], include: Includer) {
     this.#lexer = new Lexer(source)
@@ -167,7 +169,10 @@ class Parser {
       any = true
       end = lexer.at
     }
-    if (!any) throw errorAt(lexer.spanHere(), this.#keyExpected())
+    if (!any) {
+      lexer.at = start
+      throw errorAt(lexer.spanHere(), this.#keyExpected())
+    }
     return { text, span: { source: lexer.source, start, end } }
   }
 
@@ -265,6 +270,10 @@ class Parser {
 
   /** "quote this value": names the cause and shows the quoted spelling of what surrounds the cursor. */
   #quoteThis(cause: string): string {
+    // `topics = [#]` makes everything below part of the array: tell that, not what it led to.
+    if (this.#openArray !== null && this.#commentOnLineOf(this.#openArray, this.#lexer.lastComment) !== null) {
+      this.#unclosed(this.#openArray, ']')
+    }
     const { text } = this.#lexer.source
     let start = this.#lexer.at
     while (start > 0 && !/[\s,={["]/.test(text.charAt(start - 1)) && !(text.charAt(start - 1) === ':' && /\s/.test(text.charAt(start)))) start--
@@ -278,21 +287,21 @@ class Parser {
     const open = lexer.at++
     this.#enter(open)
     const outer = this.#path
+    const outerArray = this.#openArray
     this.#path = null
+    this.#openArray = open
     const items: ConcatNode[] = []
     for (let separated = true; ; ) {
       separated = lexer.skipBlanksAndLines() || separated
       if (lexer.atEnd) this.#unclosed(open, ']')
       if (lexer.take(']')) break
-      if (!separated) {
-        if (this.#commentOnLineOf(open, lexer.lastComment) !== null) this.#unclosed(open, ']')
-        throw errorAt(lexer.spanHere(), this.#afterValue(']'))
-      }
+      if (!separated) throw errorAt(lexer.spanHere(), this.#afterValue(']'))
       items.push(this.#value())
       lexer.skipBlanks()
       separated = lexer.take(',')
     }
     this.#path = outer
+    this.#openArray = outerArray
     this.#depth--
     return { kind: 'array', items, span: lexer.spanFrom(open) }
   }

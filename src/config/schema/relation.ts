@@ -12,6 +12,8 @@ export interface Problem {
   readonly message: string
   /** A second place that belongs to it. */
   readonly also?: Path
+  /** The key itself is wrong, not its value. */
+  readonly atKey?: boolean
 }
 
 export function linkProblems({ links }: Config): Problem[] {

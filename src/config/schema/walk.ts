@@ -90,7 +90,8 @@ export function nearestKey(section: Path, unknown: string): string | null {
   const node = schemaAt(section)
   if (node?.kind !== 'section') return null
   let nearest: string | null = null
-  let least = Math.max(1, Math.floor(unknown.length / 3)) + 1
+  // A swap of two letters is two edits; in a very short name that would fit anything.
+  let least = (unknown.length < 4 ? 1 : Math.max(2, Math.floor(unknown.length / 3))) + 1
   for (const [name, schema] of Object.entries(node.keys)) {
     if (nodeOf(schema).kind === 'ignored') continue
     const distance = editDistance(unknown.toLowerCase(), name)
