@@ -1,4 +1,7 @@
 // CHECK: programmer errors stop the process with file and line; a malformed packet is never one.
+//
+// Tests include doctest behind our headers: its CHECK then replaces this one
+// in the test, and only there.
 #pragma once
 
 #include <cstdio>

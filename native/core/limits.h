@@ -93,9 +93,24 @@ inline constexpr size_t kDrainBudgetMessages = 1024;
 /// fanout_yields.
 inline constexpr size_t kFanoutSliceMembers = 4096;
 
-/// Topics one step of a retained replay looks at, under one shard's lock at a time: 1024 × 0.2 µs.
-/// Full: the cursor is kept and goes on next round.
-inline constexpr size_t kReplaySliceTopics = 1024;
+/// Topics one step of a retained replay looks at before it asks again whether the client keeps up.
+/// Small, because all that a step finds must fit the session's queue; a lock per step costs 30 ns.
+/// Full: the cursor is kept and goes on when the client has taken what it got.
+inline constexpr size_t kReplaySliceTopics = 16;
+
+/// Deliveries and lane entries one loop turn handles before it polls its sockets again: 16,384 ×
+/// 0.1 µs keeps a turn near 2 ms. Full: the rest waits for the next turn, which then does not
+/// sleep.
+inline constexpr size_t kWorkBudgetDeliveries = 16 * 1024;
+
+/// Bytes of messages one session's queue may hold, whatever mqtt.max_mqueue_len says: 64 MiB are
+/// the default 1,000 messages of 64 KiB. Full: as max_mqueue_len, dropped_queue_full.
+inline constexpr size_t kQueueBytesMax = 64 * kMiB;
+
+/// Milliseconds a closed connection may take to receive its last bytes (DISCONNECT, CONNACK) while
+/// what it still sends is read and discarded, so that no reset overtakes them. Over: the socket is
+/// closed.
+inline constexpr uint32_t kLingerMs = 2'000;
 
 /// Redispatched shared messages waiting for room in a lane, per loop (references, not copies).
 /// Full: the message is queued to the member that was chosen first, shared_spill_overflows.
