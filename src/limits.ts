@@ -41,6 +41,8 @@ export const mqttLimits = {
   packetBytes: 268_435_455 + 5,
   /** A UTF-8 string with a two-byte length. MQTT 5.0 §1.5.4. */
   stringBytes: 65_535,
+  /** Receive Maximum: packet ids are 1 … 65,535. MQTT 5.0 §3.1.2.11.3. */
+  receiveMaximum: 65_535,
   /** Largest interval of four bytes, in seconds. MQTT 5.0 §3.1.2.11.2. */
   intervalSeconds: 4_294_967_295,
 } as const
@@ -157,7 +159,9 @@ function assertLimits(): void {
     throw new RangeError('linkLimits.heartbeatEveryMs * 3 > linkLimits.actorTtlMs')
   }
   // Every link may have one bootstrap job waiting.
-  if (configLimits.links > taskLimits.queue) throw new RangeError('configLimits.links > taskLimits.queue')
+  if (configLimits.links > taskLimits.queue)
+    throw new RangeError('configLimits.links > taskLimits.queue')
   // The loops are joined in at most a second after the drain.
-  if (controlLimits.drainMs + 1_000 > controlLimits.stopMs) throw new RangeError('controlLimits.drainMs + 1_000 > controlLimits.stopMs')
+  if (controlLimits.drainMs + 1_000 > controlLimits.stopMs)
+    throw new RangeError('controlLimits.drainMs + 1_000 > controlLimits.stopMs')
 }
