@@ -1,6 +1,12 @@
 /** `causeway check -c FILE`: reads a configuration and says what it thinks of it; starts nothing. */
 
-import { type ConfigWarning, type Environment, formatPosition, type LoadedConfig, loadConfig } from '../config/index.js'
+import {
+  type ConfigWarning,
+  type Environment,
+  formatPosition,
+  type LoadedConfig,
+  loadConfig,
+} from '../config/index.js'
 import { CausewayError } from '../errors.js'
 
 export interface CheckOptions {
@@ -18,7 +24,10 @@ export interface CheckResult {
 export function checkConfig(file: string, { strict, env }: CheckOptions): CheckResult {
   try {
     const loaded = loadConfig({ file, env, strict })
-    return { ok: true, output: [...loaded.warnings.map(formatWarning), summary(file, loaded)].join('\n') }
+    return {
+      ok: true,
+      output: [...loaded.warnings.map(formatWarning), summary(file, loaded)].join('\n'),
+    }
   } catch (error) {
     if (!(error instanceof CausewayError)) throw error
     return { ok: false, output: error.message }

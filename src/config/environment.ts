@@ -8,7 +8,15 @@
 
 import { CausewayError } from '../errors.js'
 import { configLimits } from '../limits.js'
-import { type Environment, type HoconObject, type HoconValue, readHoconValue, Source, type Span, scalarOf } from './hocon/index.js'
+import {
+  type Environment,
+  type HoconObject,
+  type HoconValue,
+  readHoconValue,
+  Source,
+  type Span,
+  scalarOf,
+} from './hocon/index.js'
 import { schemaAt } from './schema/index.js'
 
 const prefixes = ['EMQX_', 'CAUSEWAY_'] as const
@@ -17,7 +25,9 @@ const prefixes = ['EMQX_', 'CAUSEWAY_'] as const
 export function applyEnvironment(root: HoconObject, env: Environment): string[] {
   const unknown: string[] = []
   for (const prefix of prefixes) {
-    for (const name of Object.keys(env).filter((it) => it.startsWith(prefix)).sort(byDepth)) {
+    for (const name of Object.keys(env)
+      .filter((it) => it.startsWith(prefix))
+      .sort(inOrder)) {
       const text = env[name]
       if (text === undefined) continue
       const path = name.slice(prefix.length).toLowerCase().split('__')
@@ -29,23 +39,41 @@ export function applyEnvironment(root: HoconObject, env: Environment): string[] 
   return unknown
 }
 
-/** Whole sections first, so that a variable for one key of a section is not lost below it. */
-function byDepth(a: string, b: string): number {
-  return a.split('__').length - b.split('__').length || (a < b ? -1 : 1)
+/** A section before its keys, so that these are not lost below it; element 2 before element 10. */
+function inOrder(a: string, b: string): number {
+  const left = a.split('__')
+  const right = b.split('__')
+  for (const [index, step] of left.entries()) {
+    const other = right[index]
+    if (other === undefined) return 1
+    if (step === other) continue
+    const numbers = /^\d+$/.test(step) && /^\d+$/.test(other)
+    return numbers ? Number(step) - Number(other) : step < other ? -1 : 1
+  }
+  return left.length - right.length
 }
 
 function read(name: string, text: string): HoconValue {
   const source = new Source(`environment variable ${name}`, text)
   const trimmed = text.trim()
   if (text.length > configLimits.stringChars) {
-    throw new CausewayError('CONFIG_LIMIT_EXCEEDED', `${source.name}: longer than ${configLimits.stringChars} characters`)
+    throw new CausewayError(
+      'CONFIG_LIMIT_EXCEEDED',
+      `${source.name}: longer than ${configLimits.stringChars} characters`,
+    )
   }
-  if (/^[{["]/.test(trimmed) && !/^\[[^\]]*\]:\d+$/.test(trimmed)) return readHoconValue(source.name, text, {})
+  if (/^[{["]/.test(trimmed) && !/^\[[^\]]*\]:\d+$/.test(trimmed))
+    return readHoconValue(source.name, text, {})
   const start = text.length - text.trimStart().length
   return scalarOf(trimmed, { source, start, end: start + trimmed.length })
 }
 
-function override(root: HoconObject, path: readonly string[], name: string, value: HoconValue): void {
+function override(
+  root: HoconObject,
+  path: readonly string[],
+  name: string,
+  value: HoconValue,
+): void {
   const { span } = value
   let parent: HoconValue = root
   path.forEach((step, index) => {
@@ -58,13 +86,22 @@ function override(root: HoconObject, path: readonly string[], name: string, valu
 }
 
 /** What a step goes through: what is there when it can hold keys, else a new object or list. */
-function container(present: HoconValue | undefined, path: readonly string[], span: Span): HoconValue {
+function container(
+  present: HoconValue | undefined,
+  path: readonly string[],
+  span: Span,
+): HoconValue {
   if (present !== undefined && present.kind !== 'scalar') return present
   const isList = schemaAt(path)?.kind === 'list'
   return isList ? { kind: 'array', items: [], span } : { kind: 'object', fields: new Map(), span }
 }
 
-function childOf(parent: HoconValue, step: string, path: readonly string[], name: string): HoconValue | undefined {
+function childOf(
+  parent: HoconValue,
+  step: string,
+  path: readonly string[],
+  name: string,
+): HoconValue | undefined {
   if (parent.kind === 'object') return parent.fields.get(step)?.value
   if (parent.kind !== 'array') return undefined
   const index = /^[1-9]\d{0,5}$/.test(step) ? Number(step) : 0

@@ -8,5 +8,11 @@ export type * from './config.js'
 export type { Environment, Position } from './hocon/index.js'
 export { formatPosition } from './hocon/index.js'
 export { linkOpenToAll } from './link-door.js'
-export { type ConfigWarning, type ConfigWarningKind, type LoadedConfig, loadConfig, type LoadOptions } from './load.js'
+export {
+  type ConfigWarning,
+  type ConfigWarningKind,
+  type LoadedConfig,
+  type LoadOptions,
+  loadConfig,
+} from './load.js'
 export { configurationReference } from './reference.js'

@@ -20,16 +20,27 @@ import {
   fieldAt,
   formatPosition,
   type HoconObject,
-  type Position,
   type PlainObject,
   type PlainValue,
+  type Position,
   positionOf,
   readHoconFile,
   readHoconText,
   type Span,
   toPlain,
 } from './hocon/index.js'
-import { ignoredKeys, linkProblems, nearestKey, type Path, type Problem, portProblems, rootSchema, schemaAt, toConfig } from './schema/index.js'
+import {
+  countProblems,
+  ignoredKeys,
+  linkProblems,
+  nearestKey,
+  type Path,
+  type Problem,
+  portProblems,
+  rootSchema,
+  schemaAt,
+  toConfig,
+} from './schema/index.js'
 
 export interface LoadOptions {
   /** File to read; null: defaults and the environment alone. */
@@ -64,7 +75,9 @@ export interface LoadedConfig {
 /** @throws CausewayError CONFIG_*; the message is complete, one or more lines, no stack needed */
 export function loadConfig({ file, env, strict = false }: LoadOptions): LoadedConfig {
   const { root, absentIncludes } =
-    file === null ? { root: readHoconText('defaults', '', env), absentIncludes: [] } : readHoconFile(file, env)
+    file === null
+      ? { root: readHoconText('defaults', '', env), absentIncludes: [] }
+      : readHoconFile(file, env)
   const unknownVariables = applyEnvironment(root, env)
   const data = withoutNulls(toPlain(root))
   const config = validate(root, data)
@@ -82,10 +95,13 @@ export function loadConfig({ file, env, strict = false }: LoadOptions): LoadedCo
 function validate(root: HoconObject, data: PlainObject): Config {
   const forbidden = prototypeKeys(data, [])
   const parsed = rootSchema.safeParse(data)
-  const problems = [...forbidden, ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, data)))]
+  const problems = [
+    ...forbidden,
+    ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, data))),
+  ]
   if (problems.length > 0 || !parsed.success) throw refusal(root, problems)
   const config = toConfig(parsed.data)
-  const related = [...linkProblems(config), ...portProblems(config)]
+  const related = [...countProblems(config), ...linkProblems(config), ...portProblems(config)]
   if (related.length > 0) throw refusal(root, related)
   return config
 }
@@ -102,9 +118,16 @@ function problemsOf(issue: z.core.$ZodIssue, data: PlainObject): Problem[] {
     return [{ path, message: `expected ${noun}, got ${described(valueAt(data, path))}` }]
   }
   if (issue.code === 'invalid_key') {
-    return [{ path, atKey: true, message: 'expected a name of 1 to 64 letters, digits, - and _, starting with a letter' }]
+    return [
+      {
+        path,
+        atKey: true,
+        message: 'expected a name of 1 to 64 letters, digits, - and _, starting with a letter',
+      },
+    ]
   }
-  if (issue.code === 'too_big') return [{ path, message: `expected at most ${issue.maximum} entries` }]
+  if (issue.code === 'too_big')
+    return [{ path, message: `expected at most ${issue.maximum} entries` }]
   return [{ path, message: issue.message }]
 }
 
@@ -120,7 +143,9 @@ function prototypeKeys(data: PlainValue, path: Path): Problem[] {
     const at = [...path, Array.isArray(data) ? Number(key) : key]
     const inner = prototypeKeys(value, at)
     const free = schemaAt(path)?.kind !== 'section'
-    return key === '__proto__' && free ? [{ path: at, atKey: true, message: unknownKey(path, key) }, ...inner] : inner
+    return key === '__proto__' && free
+      ? [{ path: at, atKey: true, message: unknownKey(path, key) }, ...inner]
+      : inner
   })
 }
 
@@ -150,14 +175,16 @@ function refusal(root: HoconObject, problems: readonly Problem[]): CausewayError
 
 function problemText(root: HoconObject, { path, message, also }: Problem): string {
   const other = also === undefined ? undefined : fieldAt(root, also)
-  const elsewhere = other === undefined ? '' : ` (the other at ${formatPosition(positionOf(other.value.span))})`
+  const elsewhere =
+    other === undefined ? '' : ` (the other at ${formatPosition(positionOf(other.value.span))})`
   return `${path.length === 0 ? '' : `${pathText(path)}: `}${message}${elsewhere}`
 }
 
 /** Of two places of which one is a default, the one that was written is shown. */
 function writtenFirst(root: HoconObject, problem: Problem): Problem {
   const { path, also } = problem
-  if (also === undefined || fieldAt(root, path) !== undefined || fieldAt(root, also) === undefined) return problem
+  if (also === undefined || fieldAt(root, path) !== undefined || fieldAt(root, also) === undefined)
+    return problem
   return { ...problem, path: also, also: path }
 }
 
@@ -180,7 +207,9 @@ function spanOf(root: HoconObject, path: Path, atKey = false): Span | null {
     const found = fieldAt(root, path.slice(0, length))
     if (found === undefined) continue
     const known = schemaAt(path.slice(0, length))
-    return atKey || known === null || known.kind === 'ignored' ? (found.keySpan ?? found.value.span) : found.value.span
+    return atKey || known === null || known.kind === 'ignored'
+      ? (found.keySpan ?? found.value.span)
+      : found.value.span
   }
   return null
 }
@@ -221,16 +250,29 @@ function ignoredWarnings(root: HoconObject, data: PlainObject): ConfigWarning[] 
 }
 
 function refuseIgnored(root: HoconObject, data: PlainObject): void {
-  const problems = ignoredKeys(data).map(({ path, why }) => ({ path, message: `has no effect and is refused by --strict: ${why}` }))
+  const problems = ignoredKeys(data).map(({ path, why }) => ({
+    path,
+    message: `has no effect and is refused by --strict: ${why}`,
+  }))
   if (problems.length > 0) throw refusal(root, problems)
 }
 
 function absentWarning({ file, span }: AbsentInclude): ConfigWarning {
-  return { kind: 'absent-include', subject: file, position: positionOf(span), message: `the included file ${file} does not exist` }
+  return {
+    kind: 'absent-include',
+    subject: file,
+    position: positionOf(span),
+    message: `the included file ${file} does not exist`,
+  }
 }
 
 function variableWarning(name: string): ConfigWarning {
-  return { kind: 'unknown-variable', subject: name, position: null, message: `environment variable ${name} names no section and is ignored` }
+  return {
+    kind: 'unknown-variable',
+    subject: name,
+    position: null,
+    message: `environment variable ${name} names no section and is ignored`,
+  }
 }
 
 function ownNameWarnings(root: HoconObject, { clusterName, links }: Config): ConfigWarning[] {
@@ -238,7 +280,14 @@ function ownNameWarnings(root: HoconObject, { clusterName, links }: Config): Con
     if (link.name !== clusterName) return []
     const span = spanOf(root, ['cluster', 'links', index, 'name'])
     const message = `${link.path}.name is our own cluster.name "${clusterName}"; it should be that of the remote cluster`
-    return [{ kind: 'own-name', subject: `${link.path}.name`, position: span === null ? null : positionOf(span), message }]
+    return [
+      {
+        kind: 'own-name',
+        subject: `${link.path}.name`,
+        position: span === null ? null : positionOf(span),
+        message,
+      },
+    ]
   })
 }
 

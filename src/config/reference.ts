@@ -25,7 +25,8 @@ function sectionOf(path: string): string {
 
 function table(keys: readonly DocumentedKey[]): string {
   const rows = keys.map(({ path, type, fallback, meaning }) => {
-    const written = fallback === '' ? 'unset' : fallback === 'required' ? '**required**' : `\`${fallback}\``
+    const written =
+      fallback === '' ? 'unset' : fallback === 'required' ? '**required**' : `\`${fallback}\``
     return `| \`${path}\` | ${type} | ${written} | ${meaning} |`
   })
   return ['| key | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n')

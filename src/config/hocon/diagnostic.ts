@@ -33,7 +33,11 @@ export function excerpt(span: Span): string {
 }
 
 /** A CausewayError whose message points at the span. */
-export function errorAt(span: Span, message: string, code: ErrorCode = 'CONFIG_SYNTAX'): CausewayError {
+export function errorAt(
+  span: Span,
+  message: string,
+  code: ErrorCode = 'CONFIG_SYNTAX',
+): CausewayError {
   const position = positionOf(span)
   return new CausewayError(code, `${formatPosition(position)}: ${message}\n${excerpt(span)}`, {
     detail: { file: position.file, line: position.line, column: position.column },

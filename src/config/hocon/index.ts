@@ -5,7 +5,13 @@
  * Read next: parser.ts (grammar), resolve.ts (merging and substitution), value.ts (the outcome).
  */
 export { errorAt, excerpt, formatPosition, positionOf } from './diagnostic.js'
-export { type AbsentInclude, type ReadResult, readHoconFile, readHoconText, readHoconValue } from './read.js'
+export {
+  type AbsentInclude,
+  type ReadResult,
+  readHoconFile,
+  readHoconText,
+  readHoconValue,
+} from './read.js'
 export type { Environment } from './resolve.js'
 export { type Position, Source, type Span } from './source.js'
 export {

@@ -130,7 +130,10 @@ export class Lexer {
     for (;;) {
       const c = this.peek()
       if (c === '' || c === '\n') {
-        throw errorAt({ source: this.source, start, end: this.at }, 'this string is never closed: expected " before the end of the line')
+        throw errorAt(
+          { source: this.source, start, end: this.at },
+          'this string is never closed: expected " before the end of the line',
+        )
       }
       if (c === '"') {
         this.at++
@@ -143,7 +146,10 @@ export class Lexer {
   #plain(c: string): string {
     if (c < ' ' && c !== '\t') {
       const code = c.charCodeAt(0).toString(16).padStart(4, '0')
-      throw errorAt(this.spanHere(), `a control character is not allowed in a string: write \\u${code}`)
+      throw errorAt(
+        this.spanHere(),
+        `a control character is not allowed in a string: write \\u${code}`,
+      )
     }
     this.at++
     return c
@@ -177,7 +183,10 @@ export class Lexer {
     const start = this.at
     const close = this.source.text.indexOf('"""', start + 3)
     if (close < 0) {
-      throw errorAt({ source: this.source, start, end: start + 3 }, 'this string is never closed: expected """')
+      throw errorAt(
+        { source: this.source, start, end: start + 3 },
+        'this string is never closed: expected """',
+      )
     }
     this.at = close + 3
     while (this.peek() === '"') this.at++
@@ -188,5 +197,8 @@ export class Lexer {
 
 /** Blank as the HOCON specification defines whitespace: Unicode space, and the byte order mark. */
 export function isBlank(c: string): boolean {
-  return c !== '' && (/\s/u.test(c) || c === '\u001c' || c === '\u001d' || c === '\u001e' || c === '\u001f')
+  return (
+    c !== '' &&
+    (/\s/u.test(c) || c === '\u001c' || c === '\u001d' || c === '\u001e' || c === '\u001f')
+  )
 }

@@ -4,6 +4,7 @@
  */
 
 import { configLimits } from '../../limits.js'
+import { afterValue, describeNext, quoteThis, unclosed } from './complaint.js'
 import { errorAt } from './diagnostic.js'
 import { Lexer } from './lexer.js'
 import type { Source, Span } from './source.js'
@@ -32,7 +33,11 @@ export interface IncludeRequest {
 export type Includer = (request: IncludeRequest) => ObjectNode
 
 /** Parses a file: an object, with or without its outer braces. */
-export function parseFile(source: Source, prefix: readonly string[], include: Includer): ObjectNode {
+export function parseFile(
+  source: Source,
+  prefix: readonly string[],
+  include: Includer,
+): ObjectNode {
   return new Parser(source, prefix, include).file()
 }
 
@@ -63,7 +68,8 @@ class Parser {
   file(): ObjectNode {
     const lexer = this.#lexer
     lexer.skipBlanksAndLines()
-    if (lexer.peek() === '[') throw errorAt(lexer.spanHere(), 'a configuration file holds keys and values, not an array')
+    if (lexer.peek() === '[')
+      throw errorAt(lexer.spanHere(), 'a configuration file holds keys and values, not an array')
     const body = lexer.peek() === '{' ? this.#object() : this.#entries(null)
     this.#expectEnd()
     return body
@@ -100,7 +106,7 @@ class Parser {
     for (let separated = true; ; ) {
       separated = lexer.skipBlanksAndLines() || separated
       if (lexer.atEnd) {
-        if (open !== null) this.#unclosed(open, '}')
+        if (open !== null) unclosed(lexer, open, '}')
         break
       }
       if (lexer.peek() === '}' && open !== null) {
@@ -108,7 +114,7 @@ class Parser {
         break
       }
       if (lexer.peek() === '}') throw errorAt(lexer.spanHere(), 'this } closes nothing')
-      if (!separated) throw errorAt(lexer.spanHere(), this.#afterValue('}'))
+      if (!separated) throw errorAt(lexer.spanHere(), afterValue(lexer, this.#openArray, '}'))
       entries.push(this.#entry())
       lexer.skipBlanks()
       separated = lexer.take(',')
@@ -191,7 +197,8 @@ class Parser {
 
   #keyExpected(): string {
     const c = this.#lexer.peek()
-    if (c === '.' || this.#lexer.source.text.charAt(this.#lexer.at - 1) === '.') return 'a key has an empty part: two dots, or one at its end'
+    if (c === '.' || this.#lexer.source.text.charAt(this.#lexer.at - 1) === '.')
+      return 'a key has an empty part: two dots, or one at its end'
     return `expected a key, got ${c === '' ? 'the end of the text' : JSON.stringify(c)}`
   }
 
@@ -213,7 +220,8 @@ class Parser {
       pieces.push(piece)
       end = lexer.at
     }
-    if (pieces.length === 0) throw errorAt(lexer.spanHere(), `expected a value, got ${describeNext(lexer)}`)
+    if (pieces.length === 0)
+      throw errorAt(lexer.spanHere(), `expected a value, got ${describeNext(lexer)}`)
     lexer.at = end
     return { pieces, span: { source: lexer.source, start, end } }
   }
@@ -223,7 +231,8 @@ class Parser {
     const start = lexer.at
     if (first) {
       const address = lexer.address()
-      if (address !== '') return { kind: 'text', text: address, form: 'unquoted', span: lexer.spanFrom(start) }
+      if (address !== '')
+        return { kind: 'text', text: address, form: 'unquoted', span: lexer.spanFrom(start) }
     }
     switch (lexer.peek()) {
       case '':
@@ -233,8 +242,9 @@ class Parser {
       case ']':
         return null
       case '#':
-        if (!first && /\S/.test(lexer.source.text.charAt(start - 1)) && lexer.source.text.charAt(start - 1) === '/') {
-          throw errorAt(lexer.spanHere(), this.#quoteThis('# starts a comment'))
+        // Behind a blank it is a comment; behind a slash it is meant as a wildcard.
+        if (!first && lexer.source.text.charAt(start - 1) === '/') {
+          throw errorAt(lexer.spanHere(), quoteThis(lexer, this.#openArray, '# starts a comment'))
         }
         return null
       case '{':
@@ -255,31 +265,20 @@ class Parser {
     const start = lexer.at
     if (lexer.startsWith('//')) {
       if (!first && !/\s/.test(lexer.source.text.charAt(start - 1))) {
-        throw errorAt(lexer.spanHere(), this.#quoteThis('// starts a comment'))
+        throw errorAt(lexer.spanHere(), quoteThis(lexer, this.#openArray, '// starts a comment'))
       }
       return null
     }
     const text = lexer.word()
     if (text === '') {
       const c = lexer.peek()
-      const more = c === '\\' ? 'a backslash means nothing outside quotes' : `${c} is not part of an unquoted value`
-      throw errorAt(lexer.spanHere(), this.#quoteThis(more))
+      const more =
+        c === '\\'
+          ? 'a backslash means nothing outside quotes'
+          : `${c} is not part of an unquoted value`
+      throw errorAt(lexer.spanHere(), quoteThis(lexer, this.#openArray, more))
     }
     return { kind: 'text', text, form: 'unquoted', span: lexer.spanFrom(start) }
-  }
-
-  /** "quote this value": names the cause and shows the quoted spelling of what surrounds the cursor. */
-  #quoteThis(cause: string): string {
-    // `topics = [#]` makes everything below part of the array: tell that, not what it led to.
-    if (this.#openArray !== null && this.#commentOnLineOf(this.#openArray, this.#lexer.lastComment) !== null) {
-      this.#unclosed(this.#openArray, ']')
-    }
-    const { text } = this.#lexer.source
-    let start = this.#lexer.at
-    while (start > 0 && !/[\s,={["]/.test(text.charAt(start - 1)) && !(text.charAt(start - 1) === ':' && /\s/.test(text.charAt(start)))) start--
-    const rest = /^[^\s,}\]"]*/.exec(text.slice(start))?.[0] ?? ''
-    const spelled = /\w/.test(rest) ? `, ${JSON.stringify(rest)}` : ''
-    return `${cause}: quote this value${spelled}`
   }
 
   #array(): ArrayNode {
@@ -293,9 +292,9 @@ class Parser {
     const items: ConcatNode[] = []
     for (let separated = true; ; ) {
       separated = lexer.skipBlanksAndLines() || separated
-      if (lexer.atEnd) this.#unclosed(open, ']')
+      if (lexer.atEnd) unclosed(lexer, open, ']')
       if (lexer.take(']')) break
-      if (!separated) throw errorAt(lexer.spanHere(), this.#afterValue(']'))
+      if (!separated) throw errorAt(lexer.spanHere(), afterValue(lexer, this.#openArray, ']'))
       items.push(this.#value())
       lexer.skipBlanks()
       separated = lexer.take(',')
@@ -309,12 +308,19 @@ class Parser {
   #substitution(): SubstitutionNode {
     const lexer = this.#lexer
     const start = lexer.at
-    if (!lexer.take('${')) throw errorAt(lexer.spanHere(), this.#quoteThis('$ stands only before {'))
+    if (!lexer.take('${'))
+      throw errorAt(lexer.spanHere(), quoteThis(lexer, this.#openArray, '$ stands only before {'))
     const optional = lexer.take('?')
     const path = this.#keyPath().map((part) => part.text)
     lexer.skipBlanks()
     if (!lexer.take('}')) throw errorAt(lexer.spanHere(), 'expected } at the end of a substitution')
-    return { kind: 'substitution', path, optional, prefix: this.#prefix, span: lexer.spanFrom(start) }
+    return {
+      kind: 'substitution',
+      path,
+      optional,
+      prefix: this.#prefix,
+      span: lexer.spanFrom(start),
+    }
   }
 
   #includeEntry(): EntryNode {
@@ -327,15 +333,20 @@ class Parser {
     if (required) closing++
     lexer.skipBlanks()
     if (lexer.startsWith('url(') || lexer.startsWith('classpath(')) {
-      throw errorAt(lexer.spanHere(), 'only files can be included: include "name" or include file("name")')
+      throw errorAt(
+        lexer.spanHere(),
+        'only files can be included: include "name" or include file("name")',
+      )
     }
     if (lexer.take('file(')) closing++
     lexer.skipBlanks()
-    if (lexer.peek() !== '"') throw errorAt(lexer.spanHere(), 'expected the quoted name of the file to include')
+    if (lexer.peek() !== '"')
+      throw errorAt(lexer.spanHere(), 'expected the quoted name of the file to include')
     const file = lexer.quoted().text
     for (; closing > 0; closing--) {
       lexer.skipBlanks()
-      if (!lexer.take(')')) throw errorAt(lexer.spanHere(), 'expected ) after the name of the file to include')
+      if (!lexer.take(')'))
+        throw errorAt(lexer.spanHere(), 'expected ) after the name of the file to include')
     }
     const request = { file, required, prefix: this.#path ?? [], span: lexer.spanFrom(start) }
     return { kind: 'include', body: this.#include(request) }
@@ -352,41 +363,4 @@ class Parser {
     const message = `more than ${configLimits.nestingDepth} objects and arrays inside each other`
     throw errorAt(span, message, 'CONFIG_LIMIT_EXCEEDED')
   }
-
-  /** The bracket at `open` has no partner; a comment behind it on its line is the usual reason. */
-  #unclosed(open: number, close: string): never {
-    const { source, lastComment } = this.#lexer
-    const span = { source, start: open, end: open + 1 }
-    const bracket = source.text.charAt(open)
-    const comment = this.#commentOnLineOf(open, lastComment)
-    if (comment !== null) {
-      const at = { source, start: comment, end: comment + 1 }
-      throw errorAt(at, `# starts a comment, so this ${bracket} is never closed: quote this value, "#"`)
-    }
-    throw errorAt(span, `this ${bracket} is never closed: expected ${close}`)
-  }
-
-  #commentOnLineOf(open: number, lastComment: number): number | null {
-    const { text } = this.#lexer.source
-    const lineEnd = text.indexOf('\n', open)
-    const line = text.slice(open, lineEnd < 0 ? text.length : lineEnd)
-    const hash = line.indexOf('#')
-    // Quoted text may hold a # of its own; only a comment that was skipped as one counts.
-    const swallowed = hash >= 0 && !line.slice(0, hash).includes('"') && lastComment >= open
-    return swallowed && /[\]}]/.test(line.slice(hash)) ? open + hash : null
-  }
-
-  #afterValue(close: string): string {
-    const lexer = this.#lexer
-    if (lexer.peek() === ':' || lexer.peek() === '=') return this.#quoteThis(`${lexer.peek()} is not part of an unquoted value`)
-    return `expected a comma, a new line or ${close}, got ${describeNext(lexer)}`
-  }
-}
-
-function describeNext(lexer: Lexer): string {
-  const c = lexer.peek()
-  if (c === '') return 'the end of the text'
-  if (c === '\n') return 'the end of the line'
-  if (c === '#' || lexer.startsWith('//')) return 'a comment (quote a value that starts with #)'
-  return JSON.stringify(c)
 }

@@ -32,7 +32,8 @@ export interface ReadResult {
 export function readHoconFile(file: string, env: Environment): ReadResult {
   const absentIncludes: AbsentInclude[] = []
   const text = readText(file)
-  if (text === null) throw new CausewayError('CONFIG_FILE_NOT_FOUND', `${file}: no such file`, { detail: { file } })
+  if (text === null)
+    throw new CausewayError('CONFIG_FILE_NOT_FOUND', `${file}: no such file`, { detail: { file } })
   const reading = new Reading(absentIncludes)
   return { root: resolve(reading.parse(file, text, []), env), absentIncludes }
 }
@@ -47,7 +48,11 @@ export function readHoconValue(name: string, text: string, env: Environment): Ho
   const value = parseValue(new Source(name, text), refuseInclude)
   const keySpan = value.span
   const path = [{ text: 'value', span: keySpan }]
-  const file: ObjectNode = { kind: 'object', entries: [{ kind: 'field', path, append: false, value }], span: keySpan }
+  const file: ObjectNode = {
+    kind: 'object',
+    entries: [{ kind: 'field', path, append: false, value }],
+    span: keySpan,
+  }
   const field = resolve(file, env).fields.get('value')
   return field?.value ?? { kind: 'scalar', value: null, text: 'null', span: keySpan }
 }
@@ -68,7 +73,9 @@ class Reading {
 
   parse(file: string, text: string, prefix: readonly string[]): ObjectNode {
     this.#chain.push(resolvePath(file))
-    const body = parseFile(new Source(file, text), prefix, (request) => this.#include(file, request))
+    const body = parseFile(new Source(file, text), prefix, (request) =>
+      this.#include(file, request),
+    )
     this.#chain.pop()
     return body
   }
@@ -77,11 +84,17 @@ class Reading {
     const name = resolveBeside(from, file)
     if (this.#chain.includes(resolvePath(name))) throw errorAt(span, `${file} includes itself`)
     this.#includes++
-    this.#bound(this.#chain.length, configLimits.includeDepth, 'files included by one another', span)
+    this.#bound(
+      this.#chain.length,
+      configLimits.includeDepth,
+      'files included by one another',
+      span,
+    )
     this.#bound(this.#includes, configLimits.includes, 'includes', span)
     const text = readText(name, span)
     if (text !== null) return this.parse(name, text, prefix)
-    if (required) throw errorAt(span, `the required file ${name} does not exist`, 'CONFIG_FILE_NOT_FOUND')
+    if (required)
+      throw errorAt(span, `the required file ${name} does not exist`, 'CONFIG_FILE_NOT_FOUND')
     this.#absent.push({ file: name, span })
     return { kind: 'object', entries: [], span }
   }
@@ -112,8 +125,12 @@ function readText(file: string, askedBy?: Span): string | null {
     if (cause instanceof CausewayError) throw cause
     const { code, message } = cause as NodeJS.ErrnoException // fs throws nothing else
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
-    const reason = code === 'EISDIR' ? 'is a directory' : code === 'EACCES' ? 'permission denied' : message
-    throw new CausewayError('CONFIG_FILE_NOT_FOUND', `${where}${file}: cannot be read: ${reason}`, { detail: { file }, cause })
+    const reason =
+      code === 'EISDIR' ? 'is a directory' : code === 'EACCES' ? 'permission denied' : message
+    throw new CausewayError('CONFIG_FILE_NOT_FOUND', `${where}${file}: cannot be read: ${reason}`, {
+      detail: { file },
+      cause,
+    })
   }
 }
 
@@ -121,6 +138,9 @@ function decodeUtf8(file: string, bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
-    throw new CausewayError('CONFIG_SYNTAX', `${where}${file}: is not UTF-8 text`, { detail: { file }, cause })
+    throw new CausewayError('CONFIG_SYNTAX', `${where}${file}: is not UTF-8 text`, {
+      detail: { file },
+      cause,
+    })
   }
 }

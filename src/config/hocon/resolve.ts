@@ -14,8 +14,20 @@
 import { configLimits } from '../../limits.js'
 import { errorAt } from './diagnostic.js'
 import type { Span } from './source.js'
-import type { ConcatNode, EntryNode, ObjectNode, PieceNode, SubstitutionNode } from './syntax-tree.js'
-import { type HoconField, type HoconObject, type HoconScalar, type HoconValue, scalarOf } from './value.js'
+import type {
+  ConcatNode,
+  EntryNode,
+  ObjectNode,
+  PieceNode,
+  SubstitutionNode,
+} from './syntax-tree.js'
+import {
+  type HoconField,
+  type HoconObject,
+  type HoconScalar,
+  type HoconValue,
+  scalarOf,
+} from './value.js'
 
 /** Where `${NAME}` looks when no key has that name. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -126,7 +138,8 @@ class Resolver {
     if (!('pieces' in body)) throw errorAt(keySpan, '+= needs a value')
     const item: LazyArray = { kind: 'array', items: [body], span: body.span }
     if (before === undefined) return item
-    if (before.kind !== 'array') throw errorAt(keySpan, '+= appends to an array, but this key holds another value')
+    if (before.kind !== 'array')
+      throw errorAt(keySpan, '+= appends to an array, but this key holds another value')
     return this.#join(before, item)
   }
 
@@ -175,7 +188,10 @@ class Resolver {
     }
     if (before.kind === 'array' && shape.kind === 'array') return this.#join(before, shape)
     if (before.kind === 'object' && shape.kind === 'object') return this.#merge(before, shape)
-    throw errorAt(at, `cannot join ${nounOf(before)} and ${nounOf(shape)}: a comma or a new line is missing, or quotes`)
+    throw errorAt(
+      at,
+      `cannot join ${nounOf(before)} and ${nounOf(shape)}: a comma or a new line is missing, or quotes`,
+    )
   }
 
   #text(before: string, after: string, span: Span): HoconScalar {
@@ -212,7 +228,10 @@ class Resolver {
       this.#fromEnvironment(path, span)
     if (found === undefined && !optional) {
       const name = path.join('.')
-      throw errorAt(span, `\${${name}} is not set: no key and no environment variable has this name`)
+      throw errorAt(
+        span,
+        `\${${name}} is not set: no key and no environment variable has this name`,
+      )
     }
     return found
   }
@@ -225,7 +244,8 @@ class Resolver {
       if (slot === undefined) return undefined
       if (slot.state !== 'evaluating') shape = this.#evaluate(slot)
       else if (slot === this.#stack[this.#stack.length - 1]) shape = slot.shape
-      else throw errorAt(span, `this substitution leads back to itself through \${${path.join('.')}}`)
+      else
+        throw errorAt(span, `this substitution leads back to itself through \${${path.join('.')}}`)
     }
     return shape
   }
@@ -240,7 +260,8 @@ class Resolver {
 
   #force(shape: Shape): HoconValue {
     if (shape.kind === 'scalar') return shape
-    if (this.#forcing.has(shape)) throw errorAt(shape.span, 'this value contains itself through a substitution')
+    if (this.#forcing.has(shape))
+      throw errorAt(shape.span, 'this value contains itself through a substitution')
     this.#forcing.add(shape)
     const value = shape.kind === 'object' ? this.#forceObject(shape) : this.#forceArray(shape)
     this.#forcing.delete(shape)

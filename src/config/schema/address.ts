@@ -24,7 +24,8 @@ const defaultMqttsPort = 8883
 const everyAddress = '0.0.0.0'
 const digits = /^\d+$/
 /** Labels of letters, digits, hyphens and underscores, as in DNS and container networks. */
-const hostForm = /^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$/
+const hostForm =
+  /^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$/
 
 /** @param minPort 0 where 0 means "off" */
 export function bindAddress(minPort: 0 | 1 = 1): Form<BindAddress> {
@@ -36,7 +37,8 @@ export function bindAddress(minPort: 0 | 1 = 1): Form<BindAddress> {
       if (digits.test(written)) return bindPort(everyAddress, written, minPort)
       const split = splitHostPort(written)
       if (split instanceof Refusal) return split
-      if (split.port === null) return new Refusal(`bad_host_port: expected a port, or address:port, got "${written}"`)
+      if (split.port === null)
+        return new Refusal(`bad_host_port: expected a port, or address:port, got "${written}"`)
       return bindPort(split.host === '' ? everyAddress : split.host, split.port, minPort)
     },
   }
@@ -46,9 +48,13 @@ export function bindAddress(minPort: 0 | 1 = 1): Form<BindAddress> {
 export const serverList: Form<ServerAddress[]> = {
   type: 'host, host:port or mqtts://host:port, several with commas',
   read: (raw) => {
-    const written = Array.isArray(raw) ? raw.map(scalarText) : (scalarText(raw)?.split(',') ?? [null])
+    const written = Array.isArray(raw)
+      ? raw.map(scalarText)
+      : (scalarText(raw)?.split(',') ?? [null])
     if (written.length > configLimits.linkServers) {
-      return new Refusal(`expected at most ${configLimits.linkServers} servers, got ${written.length}`)
+      return new Refusal(
+        `expected at most ${configLimits.linkServers} servers, got ${written.length}`,
+      )
     }
     const servers: ServerAddress[] = []
     for (const one of written) {
@@ -56,13 +62,19 @@ export const serverList: Form<ServerAddress[]> = {
       if (server instanceof Refusal) return server
       servers.push(server)
     }
-    return servers.length === 0 ? new Refusal('required_field: expected host:port, got nothing') : servers
+    return servers.length === 0
+      ? new Refusal('required_field: expected host:port, got nothing')
+      : servers
   },
 }
 
 function readServer(written: string): ServerAddress | Refusal {
   if (written === '') return new Refusal('required_field: expected host:port, got nothing')
-  const [, scheme, rest] = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/.exec(written) ?? [undefined, 'mqtt', written]
+  const [, scheme, rest] = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/.exec(written) ?? [
+    undefined,
+    'mqtt',
+    written,
+  ]
   if (scheme !== 'mqtt' && scheme !== 'mqtts') {
     return new Refusal(`unsupported_scheme: expected mqtt:// or mqtts://, got "${scheme}://"`)
   }
@@ -78,7 +90,8 @@ function splitHostPort(written: string): { host: string; port: string | null } |
   if (/\s/.test(written)) return new Refusal(`hostname_has_space: "${written}"`)
   const [, v6, v6Port] = /^\[([^\]]*)\](?::(.*))?$/.exec(written) ?? []
   if (v6 !== undefined) {
-    if (isIP(v6) !== 6) return new Refusal(`bad_host_port: expected an IPv6 address in brackets, got "[${v6}]"`)
+    if (isIP(v6) !== 6)
+      return new Refusal(`bad_host_port: expected an IPv6 address in brackets, got "[${v6}]"`)
     return { host: v6, port: v6Port ?? null }
   }
   const [host = '', port, ...more] = written.split(':')
@@ -89,7 +102,8 @@ function splitHostPort(written: string): { host: string; port: string | null } |
   if (port === undefined && digits.test(host)) {
     return new Refusal(`expecting_hostname_but_got_a_number: expected host:port, got "${host}"`)
   }
-  if (host !== '' && !validHost(host)) return new Refusal(`bad_host_port: "${host}" is not a host name or an address`)
+  if (host !== '' && !validHost(host))
+    return new Refusal(`bad_host_port: "${host}" is not a host name or an address`)
   return { host, port: port ?? null }
 }
 
@@ -105,8 +119,14 @@ function bindPort(host: string, written: string, minPort: number): BindAddress |
 }
 
 function readPort(written: string, min: number): number | Refusal {
-  if (!digits.test(written)) return new Refusal(`bad_port_number: expected a port from ${min} to 65535, got "${written}"`)
+  if (!digits.test(written))
+    return new Refusal(`bad_port_number: expected a port from ${min} to 65535, got "${written}"`)
   const port = Number(written)
-  if (port > 65535) return new Refusal(`port_number_too_large: expected a port from ${min} to 65535, got ${written}`)
-  return port >= min ? port : new Refusal(`bad_port_number: expected a port from ${min} to 65535, got ${written}`)
+  if (port > 65535)
+    return new Refusal(
+      `port_number_too_large: expected a port from ${min} to 65535, got ${written}`,
+    )
+  return port >= min
+    ? port
+    : new Refusal(`bad_port_number: expected a port from ${min} to 65535, got ${written}`)
 }

@@ -5,7 +5,7 @@ import { configLimits } from '../../limits.js'
 import type { LinkConfig, LinkResourceOptions } from '../config.js'
 import { serverList } from './address.js'
 import * as form from './form.js'
-import { entries, entry, ignored, key, required, section, unset } from './key.js'
+import { alias, entries, entry, ignored, key, required, section, unset } from './key.js'
 import { tlsClientSchema, toTlsClient } from './tls.js'
 
 const hourMs = 3_600_000
@@ -18,23 +18,53 @@ const clusterName: form.Form<string> = {
   read: (raw) => {
     const name = form.scalarText(raw)
     // biome's rule against control characters in patterns does not apply to \p{Cc}.
-    return name !== null && name.length <= 255 && /^[^/+#\p{Cc}]+$/u.test(name) ? name : new form.Refusal()
+    return name !== null && name.length <= 255 && /^[^/+#\p{Cc}]+$/u.test(name)
+      ? name
+      : new form.Refusal()
   },
 }
 
 const resourceOptions = section({
-  worker_pool_size: key(form.integer(1, 1024), 16, 'Accepted as in EMQX; `pool_size` connections carry the messages.'),
-  health_check_interval: key(form.duration({ min: 1, max: hourMs }), '15s', 'How often the connections of the link are looked after.'),
+  worker_pool_size: key(
+    form.integer(1, 1024),
+    16,
+    'Accepted as in EMQX; `pool_size` connections carry the messages.',
+  ),
+  health_check_interval: key(
+    form.duration({ min: 1, max: hourMs }),
+    '15s',
+    'How often the connections of the link are looked after.',
+  ),
   health_check_interval_jitter: key(form.duration({ max: hourMs }), '0ms', 'Accepted as in EMQX.'),
-  health_check_timeout: key(form.orWord(form.duration({ min: 1 }), 'infinity'), '60s', 'Accepted as in EMQX.'),
+  health_check_timeout: key(
+    form.orWord(form.duration({ min: 1 }), 'infinity'),
+    '60s',
+    'Accepted as in EMQX.',
+  ),
   start_timeout: key(form.duration({ min: 1 }), '5s', 'How long one attempt to connect may take.'),
-  request_ttl: key(form.orWord(form.duration({ min: 1 }), 'infinity'), '45s', 'Age at which a waiting message is dropped and counted.'),
-  request_timeout: unset(form.orWord(form.duration({ min: 1 }), 'infinity'), 'Older name of `request_ttl`.'),
-  inflight_window: key(form.integer(1, 65535), 100, 'Messages taken from the buffer and not yet acknowledged.'),
-  async_inflight_window: unset(form.integer(1, 65535), 'Older name of `inflight_window`.'),
-  max_buffer_bytes: key(form.bytesize({ min: 1 }), '256MB', 'What one connection may buffer while the link is down or slow.'),
-  max_queue_bytes: unset(form.bytesize({ min: 1 }), 'Older name of `max_buffer_bytes`.'),
-  dispatch_strategy: key(form.oneOf('per_clientid', 'random'), 'per_clientid', 'Accepted as in EMQX; a topic always uses the same connection.'),
+  request_ttl: key(
+    form.orWord(form.duration({ min: 1 }), 'infinity'),
+    '45s',
+    'Age at which a waiting message is dropped and counted.',
+  ),
+  request_timeout: alias(form.orWord(form.duration({ min: 1 }), 'infinity'), 'request_ttl'),
+  inflight_window: key(
+    form.integer(1, 65535),
+    100,
+    'Messages taken from the buffer and not yet acknowledged.',
+  ),
+  async_inflight_window: alias(form.integer(1, 65535), 'inflight_window'),
+  max_buffer_bytes: key(
+    form.bytesize({ min: 1 }),
+    '256MB',
+    'What one connection may buffer while the link is down or slow.',
+  ),
+  max_queue_bytes: alias(form.bytesize({ min: 1 }), 'max_buffer_bytes'),
+  dispatch_strategy: key(
+    form.oneOf('per_clientid', 'random'),
+    'per_clientid',
+    'Accepted as in EMQX; a topic always uses the same connection.',
+  ),
   buffer_mode: ignored('the buffer is in memory'),
   buffer_seg_bytes: ignored('the buffer is in memory'),
   resume_interval: ignored('the link resumes at once'),
@@ -46,14 +76,34 @@ const resourceOptions = section({
 const link = entry({
   name: required(clusterName, '`cluster.name` of the remote cluster.'),
   enable: key(form.boolean, true, 'Whether the link is up.'),
-  server: required(serverList, 'Address of the remote cluster, port 1883 by default; several are tried in turn. `mqtts://` implies TLS.'),
-  clientid: unset(form.text, 'First part of the client identifiers of the link; unset: our own `cluster.name`.'),
+  server: required(
+    serverList,
+    'Address of the remote cluster, port 1883 by default; several are tried in turn. `mqtts://` implies TLS.',
+  ),
+  clientid: unset(
+    form.text,
+    'First part of the client identifiers of the link; unset: our own `cluster.name`.',
+  ),
   username: unset(form.text, 'User name for the remote cluster.'),
-  password: unset(form.text, 'Password for the remote cluster, or `file:///path` of a file that holds it.'),
-  topics: required(form.arrayOf(form.text, configLimits.linkTopics), 'Filters of what we want to receive; `[]`: nothing, we only send.'),
+  password: unset(
+    form.text,
+    'Password for the remote cluster, or `file:///path` of a file that holds it.',
+  ),
+  topics: required(
+    form.arrayOf(form.text, configLimits.linkTopics),
+    'Filters of what we want to receive; `[]`: nothing, we only send.',
+  ),
   pool_size: key(form.integer(1, 1024), 8, 'Connections that carry messages.'),
-  retry_interval: key(form.duration({ min: 1 }), '15s', 'Accepted as in EMQX; messages are sent again after a reconnect.'),
-  max_inflight: key(form.integer(0, 65535), 32, 'Messages per connection not yet acknowledged; 0: as many as the peer accepts.'),
+  retry_interval: key(
+    form.duration({ min: 1 }),
+    '15s',
+    'Accepted as in EMQX; messages are sent again after a reconnect.',
+  ),
+  max_inflight: key(
+    form.integer(0, 65535),
+    32,
+    'Messages per connection not yet acknowledged; 0: as many as the peer accepts.',
+  ),
   ssl: tlsClientSchema,
   tcp_opts: section({
     nodelay: key(form.boolean, true, 'Send small packets at once.'),
@@ -65,7 +115,11 @@ const link = entry({
     delay_send: ignored('packets of one round leave together'),
   }),
   resource_opts: resourceOptions,
-  ps_actor_incarnation: key(form.integer(0, Number.MAX_SAFE_INTEGER), 0, 'Maintained by EMQX; accepted.'),
+  ps_actor_incarnation: key(
+    form.integer(0, Number.MAX_SAFE_INTEGER),
+    0,
+    'Maintained by EMQX; accepted.',
+  ),
 })
 
 export const clusterSchema = section({
@@ -117,7 +171,8 @@ function toLink(it: z.output<typeof link>, index: number, clusterName: string): 
 
 function toResource(options: z.output<typeof resourceOptions>): LinkResourceOptions {
   return {
-    requestTtlMs: options.request_timeout ?? options.request_ttl,
+    requestTtlMs:
+      options.request_timeout === undefined ? options.request_ttl : options.request_timeout,
     inflightWindow: options.async_inflight_window ?? options.inflight_window,
     maxBufferBytes: options.max_queue_bytes ?? options.max_buffer_bytes,
     healthCheckIntervalMs: options.health_check_interval,

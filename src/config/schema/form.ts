@@ -37,7 +37,12 @@ const numberForm = /^-?\d+(\.\d+)?$/
 
 export const boolean: Form<boolean> = {
   type: 'true or false',
-  read: (raw) => (raw === true || raw === 'true' ? true : raw === false || raw === 'false' ? false : new Refusal()),
+  read: (raw) =>
+    raw === true || raw === 'true'
+      ? true
+      : raw === false || raw === 'false'
+        ? false
+        : new Refusal(),
 }
 
 /** Any single value as text; `123` and `true` without quotes are text too where text is expected. */
@@ -47,7 +52,10 @@ export const text: Form<string> = {
 }
 
 export function integer(min: number, max: number): Form<number> {
-  const type = max === Number.MAX_SAFE_INTEGER ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`
+  const type =
+    max === Number.MAX_SAFE_INTEGER
+      ? `an integer of at least ${min}`
+      : `an integer from ${min} to ${max}`
   return { type, read: (raw) => within(parseNumber(raw, integerForm), min, max) }
 }
 
@@ -98,7 +106,8 @@ export function arrayOf<T>(form: Form<T>, most: number): Form<T[]> {
     type: `an array, each element ${form.type}`,
     read: (raw) => {
       if (!Array.isArray(raw)) return new Refusal()
-      if (raw.length > most) return new Refusal(`expected at most ${most} elements, got ${raw.length}`)
+      if (raw.length > most)
+        return new Refusal(`expected at most ${most} elements, got ${raw.length}`)
       return readAll(raw, form)
     },
   }
@@ -111,7 +120,14 @@ export function listOf<T>(form: Form<T>, most: number): Form<T[]> {
     type: `a list (array, or text with commas), each element ${form.type}`,
     read: (raw) => {
       const words = scalarText(raw)
-      return array.read(words === null ? raw : words.split(',').map((w) => w.trim()).filter((w) => w !== ''))
+      return array.read(
+        words === null
+          ? raw
+          : words
+              .split(',')
+              .map((w) => w.trim())
+              .filter((w) => w !== ''),
+      )
     },
   }
 }
@@ -123,7 +139,8 @@ export const rate: Form<number> = {
     const [count, per, ...more] = scalarText(raw)?.split('/') ?? []
     const number = parseNumber(count, numberForm)
     const ms = per === undefined ? null : parseDuration(/^\d/.test(per) ? per : `1${per}`)
-    if (number === null || number < 0 || ms === null || ms <= 0 || more.length > 0) return new Refusal()
+    if (number === null || number < 0 || ms === null || ms <= 0 || more.length > 0)
+      return new Refusal()
     return (number * 1000) / ms
   },
 }
@@ -147,7 +164,9 @@ function readAll<T>(raw: readonly unknown[], form: Form<T>): T[] | Refusal {
   for (const element of raw) {
     const value = form.read(element)
     if (value instanceof Refusal) {
-      return new Refusal(value.reason ?? `expected each element to be ${form.type}, got ${show(element)}`)
+      return new Refusal(
+        value.reason ?? `expected each element to be ${form.type}, got ${show(element)}`,
+      )
     }
     read.push(value)
   }
@@ -173,14 +192,21 @@ function parseDuration(raw: unknown): number | null {
 
 function parseBytesize(raw: unknown): number | null {
   const [, count, unit] = bytesizeForm.exec(scalarText(raw)?.toLowerCase() ?? '') ?? []
-  return count === undefined ? null : Number(count) * (unit === undefined ? 1 : (byteUnits[unit] ?? Number.NaN))
+  return count === undefined
+    ? null
+    : Number(count) * (unit === undefined ? 1 : (byteUnits[unit] ?? Number.NaN))
 }
 
 function within(value: number | null, min: number, max: number): number | Refusal {
-  return value !== null && value >= min && value <= max && value <= Number.MAX_SAFE_INTEGER ? value : new Refusal()
+  return value !== null && value >= min && value <= max && value <= Number.MAX_SAFE_INTEGER
+    ? value
+    : new Refusal()
 }
 
-function boundsText({ min, max }: { min?: number; max?: number }, unit: (n: number) => string): string {
+function boundsText(
+  { min, max }: { min?: number; max?: number },
+  unit: (n: number) => string,
+): string {
   if (min !== undefined && max !== undefined) return ` from ${unit(min)} to ${unit(max)}`
   if (min !== undefined) return ` of at least ${unit(min)}`
   return max === undefined ? '' : ` of at most ${unit(max)}`

@@ -33,7 +33,8 @@ const nodes = new WeakMap<z.ZodType, SchemaNode>()
 /** What a schema made by this file is. */
 export function nodeOf(schema: z.ZodType): SchemaNode {
   const node = nodes.get(schema)
-  if (node === undefined) throw new TypeError('a configuration schema was not built by schema/key.ts')
+  if (node === undefined)
+    throw new TypeError('a configuration schema was not built by schema/key.ts')
   return node
 }
 
@@ -43,9 +44,15 @@ type Fallback = string | number | boolean | readonly string[]
  * @param fallback the default as one would write it; it must be of the form itself
  * @param shown how the documentation names a default that depends on the machine
  */
-export function key<T>(form: Form<T>, fallback: Fallback, meaning: string, shown = written(fallback)): z.ZodType<T> {
+export function key<T>(
+  form: Form<T>,
+  fallback: Fallback,
+  meaning: string,
+  shown = written(fallback),
+): z.ZodType<T> {
   const value = form.read(fallback)
-  if (value instanceof Refusal) throw new TypeError(`the default ${show(fallback)} is not ${form.type}`)
+  if (value instanceof Refusal)
+    throw new TypeError(`the default ${show(fallback)} is not ${form.type}`)
   return leaf<T, T>(form, () => value, shown, meaning)
 }
 
@@ -54,9 +61,19 @@ export function unset<T>(form: Form<T>, meaning: string): z.ZodType<T | null> {
   return leaf<T, T | null>(form, () => null, '', meaning)
 }
 
+/** An older name of another key: undefined when not written, as null may be what was written. */
+export function alias<T>(form: Form<T>, of: string): z.ZodType<T | undefined> {
+  return leaf<T, undefined>(form, () => undefined, '', `Older name of \`${of}\`.`)
+}
+
 /** A key that must be given. */
 export function required<T>(form: Form<T>, meaning: string): z.ZodType<T> {
-  return leaf<T, T>(form, () => new Refusal(`required_field: expected ${form.type}, got nothing`), null, meaning)
+  return leaf<T, T>(
+    form,
+    () => new Refusal(`required_field: expected ${form.type}, got nothing`),
+    null,
+    meaning,
+  )
 }
 
 export function ignored(why: string): z.ZodType<unknown> {
@@ -81,7 +98,12 @@ export function entries<T extends z.ZodType>(of: T, most: number) {
   return noted(z.array(of).max(most).prefault([]), { kind: 'list', of })
 }
 
-function leaf<T, U>(form: Form<T>, absent: () => U | Refusal, fallback: string | null, meaning: string): z.ZodType<T | U> {
+function leaf<T, U>(
+  form: Form<T>,
+  absent: () => U | Refusal,
+  fallback: string | null,
+  meaning: string,
+): z.ZodType<T | U> {
   const schema = z
     .unknown()
     .optional()
@@ -101,5 +123,9 @@ function noted<S extends z.ZodType>(schema: S, node: SchemaNode): S {
 }
 
 function written(fallback: Fallback): string {
-  return typeof fallback === 'string' && fallback === '' ? '""' : Array.isArray(fallback) ? `[${fallback.join(', ')}]` : String(fallback)
+  return typeof fallback === 'string' && fallback === ''
+    ? '""'
+    : Array.isArray(fallback)
+      ? `[${fallback.join(', ')}]`
+      : String(fallback)
 }

@@ -1,13 +1,24 @@
 /** `listeners.*` and `dashboard.listeners.*`: EMQX's names; `enable_link` is ours. */
 
 import type { z } from 'zod'
-import type { DashboardConfig, ListenerCommon, ListenerConfig, ListenerKind, TcpKeepalive } from '../config.js'
+import type {
+  DashboardConfig,
+  ListenerCommon,
+  ListenerConfig,
+  ListenerKind,
+  TcpKeepalive,
+} from '../config.js'
 import { bindAddress } from './address.js'
 import * as form from './form.js'
 import { ignored, key, mapOf, section, unset } from './key.js'
 import { tlsServerSchema, toTlsServer } from './tls.js'
 
-const defaultPorts: Readonly<Record<ListenerKind, number>> = { tcp: 1883, ssl: 8883, ws: 8083, wss: 8084 }
+const defaultPorts: Readonly<Record<ListenerKind, number>> = {
+  tcp: 1883,
+  ssl: 8883,
+  ws: 8083,
+  wss: 8084,
+}
 const socketBuffer = form.bytesize({ min: 1024, max: 1024 ** 3 })
 const noAuthentication = 'clients are NOT authenticated'
 
@@ -17,17 +28,31 @@ const keepalive: form.Form<TcpKeepalive | null> = {
   read: (raw) => {
     if (raw === 'none') return null
     const parts = (form.scalarText(raw) ?? '').split(',').map((part) => part.trim())
-    const [idleSeconds, intervalSeconds, probes] = parts.map((part) => (/^[1-9]\d{0,4}$/.test(part) ? Number(part) : null))
+    const [idleSeconds, intervalSeconds, probes] = parts.map((part) =>
+      /^[1-9]\d{0,4}$/.test(part) ? Number(part) : null,
+    )
     if (parts.length !== 3 || !idleSeconds || !intervalSeconds || !probes) return new form.Refusal()
     return { idleSeconds, intervalSeconds, probes }
   },
 }
 
 const tcpOptions = section({
-  backlog: key(form.integer(1, 65535), 1024, 'Connections the kernel holds until they are accepted.'),
+  backlog: key(
+    form.integer(1, 65535),
+    1024,
+    'Connections the kernel holds until they are accepted.',
+  ),
   nodelay: key(form.boolean, true, 'Send small packets at once (TCP_NODELAY).'),
-  send_timeout: key(form.duration({ min: 1 }), '15s', 'A client that takes nothing for this long is disconnected.'),
-  high_watermark: key(form.bytesize({ min: 1024, max: 1024 ** 3 }), '4MB', 'Unsent bytes above which a client counts as not reading.'),
+  send_timeout: key(
+    form.duration({ min: 1 }),
+    '15s',
+    'A client that takes nothing for this long is disconnected.',
+  ),
+  high_watermark: key(
+    form.bytesize({ min: 1024, max: 1024 ** 3 }),
+    '4MB',
+    'Unsent bytes above which a client counts as not reading.',
+  ),
   keepalive: key(keepalive, 'none', 'TCP keep-alive probes, in seconds and a count.'),
   sndbuf: unset(socketBuffer, 'Send buffer of the kernel; unset: its own choice.'),
   recbuf: unset(socketBuffer, 'Receive buffer of the kernel; unset: its own choice.'),
@@ -39,8 +64,16 @@ const tcpOptions = section({
 
 const websocket = section({
   mqtt_path: key(form.text, '/mqtt', 'Path of the WebSocket.'),
-  idle_timeout: key(form.duration({ min: 1 }), '7200s', 'A WebSocket without traffic for this long is closed.'),
-  max_frame_size: key(form.orWord(form.bytesize({ min: 1 }), 'infinity'), 'infinity', 'Largest WebSocket frame.'),
+  idle_timeout: key(
+    form.duration({ min: 1 }),
+    '7200s',
+    'A WebSocket without traffic for this long is closed.',
+  ),
+  max_frame_size: key(
+    form.orWord(form.bytesize({ min: 1 }), 'infinity'),
+    'infinity',
+    'Largest WebSocket frame.',
+  ),
   fail_if_no_subprotocol: key(form.boolean, true, 'Refuse clients that do not name a subprotocol.'),
   compress: key(form.boolean, false, 'Offer permessage-deflate.'),
   mqtt_piggyback: ignored('packets may share or split frames'),
@@ -58,8 +91,15 @@ function common(kind: ListenerKind) {
   return {
     enable: key(form.boolean, true, 'Whether the listener is started.'),
     bind: key(bindAddress(), defaultPorts[kind], 'Port, or address:port.'),
-    enable_link: unset(form.boolean, 'Whether `$LINK/#` may be used here; unset: only when the name starts with `clink`. Not in EMQX.'),
-    max_connections: key(form.orWord(form.integer(1, Number.MAX_SAFE_INTEGER), 'infinity'), 'infinity', 'Connections at once.'),
+    enable_link: unset(
+      form.boolean,
+      'Whether `$LINK/#` may be used here; unset: only when the name starts with `clink`. Not in EMQX.',
+    ),
+    max_connections: key(
+      form.orWord(form.integer(1, Number.MAX_SAFE_INTEGER), 'infinity'),
+      'infinity',
+      'Connections at once.',
+    ),
     mountpoint: key(form.text, '', 'Prefix of all topics of these clients; `$LINK/` is exempt.'),
     zone: key(form.text, 'default', 'Accepted as in EMQX; there is one zone.'),
     tcp_options: tcpOptions,
@@ -97,7 +137,11 @@ export const listenersSchema = section({
 export const dashboardSchema = section({
   listeners: section({
     http: section({
-      bind: key(bindAddress(0), 18083, 'Port, or address:port, of the dashboard and the API; 0: off.'),
+      bind: key(
+        bindAddress(0),
+        18083,
+        'Port, or address:port, of the dashboard and the API; 0: off.',
+      ),
       max_connections: ignored('not limited separately'),
       num_acceptors: ignored('one thread serves'),
       backlog: ignored('the default is used'),
@@ -126,7 +170,10 @@ export const dashboardSchema = section({
 export function toListeners(listeners: z.output<typeof listenersSchema>): ListenerConfig[] {
   const { tcp: tcps, ssl: ssls, ws: wses, wss: wsses } = listeners
   return [
-    ...named(tcps, tcp).map(([name, it]) => ({ kind: 'tcp' as const, ...toCommon('tcp', name, it) })),
+    ...named(tcps, tcp).map(([name, it]) => ({
+      kind: 'tcp' as const,
+      ...toCommon('tcp', name, it),
+    })),
     ...named(ssls, ssl).map(([name, it]) => ({
       kind: 'ssl' as const,
       ...toCommon('ssl', name, it),
@@ -150,12 +197,19 @@ export function toDashboard(dashboard: z.output<typeof dashboardSchema>): Dashbo
   return { http: dashboard.listeners.http.bind }
 }
 
-function named<S extends z.ZodType>(listeners: Readonly<Record<string, z.output<S>>>, schema: S): [string, z.output<S>][] {
+function named<S extends z.ZodType>(
+  listeners: Readonly<Record<string, z.output<S>>>,
+  schema: S,
+): [string, z.output<S>][] {
   const given = Object.entries(listeners)
   return Object.hasOwn(listeners, 'default') ? given : [['default', schema.parse({})], ...given]
 }
 
-function toCommon(kind: ListenerKind, name: string, listener: z.output<typeof tcp>): ListenerCommon {
+function toCommon(
+  kind: ListenerKind,
+  name: string,
+  listener: z.output<typeof tcp>,
+): ListenerCommon {
   const options = listener.tcp_options
   return {
     name,

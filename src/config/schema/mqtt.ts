@@ -19,7 +19,9 @@ const priorities: form.Form<ReadonlyMap<string, number>> = {
     for (const [topic, written] of Object.entries(raw)) {
       const value = priority.read(written)
       if (value instanceof form.Refusal) {
-        return new form.Refusal(`expected the priority of "${topic}" to be ${priority.type}, got ${form.show(written)}`)
+        return new form.Refusal(
+          `expected the priority of "${topic}" to be ${priority.type}, got ${form.show(written)}`,
+        )
       }
       byTopic.set(topic, value)
     }
@@ -28,42 +30,138 @@ const priorities: form.Form<ReadonlyMap<string, number>> = {
 }
 
 export const mqttSchema = section({
-  max_packet_size: key(form.bytesize({ min: 1, max: mqttLimits.packetBytes }), '1MB', 'Largest packet accepted, header included. Links need more: see the cluster linking page.'),
-  max_clientid_len: key(form.integer(23, mqttLimits.stringBytes), 65535, 'Longest client identifier, in bytes.'),
+  max_packet_size: key(
+    form.bytesize({ min: 1, max: mqttLimits.packetBytes }),
+    '1MB',
+    'Largest packet accepted, header included. Links need more: see the cluster linking page.',
+  ),
+  max_clientid_len: key(
+    form.integer(23, mqttLimits.stringBytes),
+    65535,
+    'Longest client identifier, in bytes.',
+  ),
   max_topic_levels: key(form.integer(1, 65535), 128, 'Most levels of a topic or filter.'),
-  max_topic_alias: key(form.integer(0, 65535), 65535, 'Topic Alias Maximum offered to MQTT 5 clients; 0: no aliases.'),
+  max_topic_alias: key(
+    form.integer(0, 65535),
+    65535,
+    'Topic Alias Maximum offered to MQTT 5 clients; 0: no aliases.',
+  ),
   max_qos_allowed: key(form.integer(0, 2), 2, 'Highest QoS a client may publish with.'),
   retain_available: key(form.boolean, true, 'Whether retained messages are supported.'),
   wildcard_subscription: key(form.boolean, true, 'Whether filters may have wildcards.'),
   shared_subscription: key(form.boolean, true, 'Whether `$share/…` is supported.'),
   shared_subscription_strategy: key(
-    form.oneOf('random', 'round_robin', 'round_robin_per_group', 'sticky', 'local', 'hash_topic', 'hash_clientid'),
+    form.oneOf(
+      'random',
+      'round_robin',
+      'round_robin_per_group',
+      'sticky',
+      'local',
+      'hash_topic',
+      'hash_clientid',
+    ),
     'round_robin',
     'How a shared group chooses the member for a message.',
   ),
   exclusive_subscription: key(form.boolean, false, 'Whether `$exclusive/…` is supported.'),
-  ignore_loop_deliver: key(form.boolean, false, 'Do not send a message back to the 3.1 or 3.1.1 client that published it.'),
-  strict_mode: key(form.boolean, false, 'Accepted as in EMQX. Packets are always validated completely.'),
-  keepalive_multiplier: key(form.numberAbove(1), 1.5, 'A client silent for keep-alive × this is disconnected.'),
-  keepalive_check_interval: key(form.duration({ min: 1000 }), '30s', 'Accepted as in EMQX; the keep-alive of each connection is checked exactly.'),
-  server_keepalive: key(form.orWord(form.integer(1, 65535), 'disabled'), 'disabled', 'Keep-alive in seconds imposed on MQTT 5 clients.'),
+  ignore_loop_deliver: key(
+    form.boolean,
+    false,
+    'Do not send a message back to the 3.1 or 3.1.1 client that published it.',
+  ),
+  strict_mode: key(
+    form.boolean,
+    false,
+    'Accepted as in EMQX. Packets are always validated completely.',
+  ),
+  keepalive_multiplier: key(
+    form.numberAbove(1),
+    1.5,
+    'A client silent for keep-alive × this is disconnected.',
+  ),
+  keepalive_check_interval: key(
+    form.duration({ min: 1000 }),
+    '30s',
+    'Accepted as in EMQX; the keep-alive of each connection is checked exactly.',
+  ),
+  server_keepalive: key(
+    form.orWord(form.integer(1, 65535), 'disabled'),
+    'disabled',
+    'Keep-alive in seconds imposed on MQTT 5 clients.',
+  ),
   response_information: key(form.text, '', 'Response Information handed out on request.'),
-  retry_interval: key(form.orWord(form.duration(), 'infinity'), 'infinity', 'Redelivery of unacknowledged messages to a connected 3.1 or 3.1.1 client; infinity: only when it reconnects.'),
-  idle_timeout: key(form.orWord(form.duration({ min: 1 }), 'infinity'), '15s', 'Time a new connection has to send CONNECT.'),
-  session_expiry_interval: key(form.duration({ max: intervalMs }), '2h', 'How long the session of a 3.1 or 3.1.1 client outlives its connection.'),
-  message_expiry_interval: key(form.orWord(form.duration({ max: intervalMs }), 'infinity'), 'infinity', 'Longest life of a message; shorter ones of the publisher stay.'),
-  max_awaiting_rel: key(form.orWord(form.integer(0, 65535), 'infinity'), 100, 'QoS 2 messages of a publisher that wait for PUBREL.'),
+  retry_interval: key(
+    form.orWord(form.duration(), 'infinity'),
+    'infinity',
+    'Redelivery of unacknowledged messages to a connected 3.1 or 3.1.1 client; infinity: only when it reconnects.',
+  ),
+  idle_timeout: key(
+    form.orWord(form.duration({ min: 1 }), 'infinity'),
+    '15s',
+    'Time a new connection has to send CONNECT.',
+  ),
+  session_expiry_interval: key(
+    form.duration({ max: intervalMs }),
+    '2h',
+    'How long the session of a 3.1 or 3.1.1 client outlives its connection.',
+  ),
+  message_expiry_interval: key(
+    form.orWord(form.duration({ max: intervalMs }), 'infinity'),
+    'infinity',
+    'Longest life of a message; shorter ones of the publisher stay.',
+  ),
+  max_awaiting_rel: key(
+    form.orWord(form.integer(0, 65535), 'infinity'),
+    100,
+    'QoS 2 messages of a publisher that wait for PUBREL.',
+  ),
   await_rel_timeout: key(form.duration({ min: 1 }), '300s', 'How long one waits for its PUBREL.'),
-  max_inflight: key(form.integer(1, 65535), 32, 'Messages sent to a client and not yet acknowledged.'),
-  max_mqueue_len: key(form.orWord(form.integer(0, Number.MAX_SAFE_INTEGER), 'infinity'), 1000, 'Messages a session may queue. `limits.session_queue_bytes` holds in any case.'),
-  mqueue_priorities: key(form.orWord(priorities, 'disabled'), 'disabled', 'Priorities of topics in a session\'s queue, e.g. `{"alarms/1" = 10}`.'),
-  mqueue_default_priority: key(form.oneOf('lowest', 'highest'), 'lowest', 'Priority of all other topics.'),
-  mqueue_store_qos0: key(form.boolean, true, 'Whether QoS 0 messages are queued for a session without connection.'),
-  max_subscriptions: key(form.orWord(form.integer(1, Number.MAX_SAFE_INTEGER), 'infinity'), 'infinity', 'Subscriptions of one session.'),
-  upgrade_qos: key(form.boolean, false, 'Deliver with the QoS of the subscription even when that of the message is lower.'),
+  max_inflight: key(
+    form.integer(1, 65535),
+    32,
+    'Messages sent to a client and not yet acknowledged.',
+  ),
+  max_mqueue_len: key(
+    form.orWord(form.integer(0, Number.MAX_SAFE_INTEGER), 'infinity'),
+    1000,
+    'Messages a session may queue. `limits.session_queue_bytes` holds in any case.',
+  ),
+  mqueue_priorities: key(
+    form.orWord(priorities, 'disabled'),
+    'disabled',
+    'Priorities of topics in a session\'s queue, e.g. `{"alarms/1" = 10}`.',
+  ),
+  mqueue_default_priority: key(
+    form.oneOf('lowest', 'highest'),
+    'lowest',
+    'Priority of all other topics.',
+  ),
+  mqueue_store_qos0: key(
+    form.boolean,
+    true,
+    'Whether QoS 0 messages are queued for a session without connection.',
+  ),
+  max_subscriptions: key(
+    form.orWord(form.integer(1, Number.MAX_SAFE_INTEGER), 'infinity'),
+    'infinity',
+    'Subscriptions of one session.',
+  ),
+  upgrade_qos: key(
+    form.boolean,
+    false,
+    'Deliver with the QoS of the subscription even when that of the message is lower.',
+  ),
   use_username_as_clientid: key(form.boolean, false, 'Use the user name as client identifier.'),
-  peer_cert_as_username: key(peerCert, 'disabled', 'Take the user name from the client\'s certificate.'),
-  peer_cert_as_clientid: key(peerCert, 'disabled', 'Take the client identifier from the client\'s certificate.'),
+  peer_cert_as_username: key(
+    peerCert,
+    'disabled',
+    "Take the user name from the client's certificate.",
+  ),
+  peer_cert_as_clientid: key(
+    peerCert,
+    'disabled',
+    "Take the client identifier from the client's certificate.",
+  ),
   keepalive_backoff: ignored('replaced by keepalive_multiplier'),
   client_attrs_init: ignored('client attributes do not exist here'),
   clientid_override: ignored('client identifiers are not rewritten'),

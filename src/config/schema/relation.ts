@@ -3,6 +3,7 @@
  * The reason words are EMQX's. link-protocol.md §5.1.
  */
 
+import { configLimits } from '../../limits.js'
 import type { Config, LinkConfig } from '../config.js'
 import { filterCovers, filterFault } from './topic-filter.js'
 import type { Path } from './walk.js'
@@ -25,7 +26,13 @@ function duplicateNames(links: readonly LinkConfig[]): Problem[] {
     const first = links.findIndex((other) => other.name === name)
     if (first === index) return []
     const also = ['cluster', 'links', first, 'name']
-    return [{ path: ['cluster', 'links', index, 'name'], also, message: `duplicated_cluster_links: two links are called "${name}"` }]
+    return [
+      {
+        path: ['cluster', 'links', index, 'name'],
+        also,
+        message: `duplicated_cluster_links: two links are called "${name}"`,
+      },
+    ]
   })
 }
 
@@ -33,7 +40,9 @@ function topicProblems({ topics }: LinkConfig, link: number): Problem[] {
   const at = (index: number): Path => ['cluster', 'links', link, 'topics', index]
   const faults = topics.flatMap((topic, index): Problem[] => {
     const fault = filterFault(topic)
-    return fault === null ? [] : [{ path: at(index), message: `invalid_topics: ${fault}: "${topic}"${advice[fault] ?? ''}` }]
+    return fault === null
+      ? []
+      : [{ path: at(index), message: `invalid_topics: ${fault}: "${topic}"${advice[fault] ?? ''}` }]
   })
   if (faults.length > 0) return faults
   return topics.flatMap((topic, index): Problem[] => {
@@ -55,6 +64,13 @@ const advice: Readonly<Record<string, string>> = {
   invalid_share: ': expected $share/group/filter',
 }
 
+/** More listeners than there may be. */
+export function countProblems({ listeners }: Config): Problem[] {
+  if (listeners.length <= configLimits.listeners) return []
+  const message = `expected at most ${configLimits.listeners} listeners, got ${listeners.length}`
+  return [{ path: ['listeners'], message }]
+}
+
 interface Bound {
   /** The path of the key that gives the port; that of the listener when it is a default. */
   readonly path: Path
@@ -67,12 +83,21 @@ export function portProblems({ listeners, dashboard }: Config): Problem[] {
   const bound: Bound[] = listeners
     .filter((it) => it.enable)
     .map((it) => ({ path: [...it.path.split('.'), 'bind'], host: it.host, port: it.port }))
-  if (dashboard.http.port !== 0) bound.push({ path: ['dashboard', 'listeners', 'http', 'bind'], ...dashboard.http })
+  if (dashboard.http.port !== 0)
+    bound.push({ path: ['dashboard', 'listeners', 'http', 'bind'], ...dashboard.http })
   return bound.flatMap((one, index): Problem[] => {
-    const first = bound.slice(0, index).find((other) => other.port === one.port && hostsOverlap(one.host, other.host))
+    const first = bound
+      .slice(0, index)
+      .find((other) => other.port === one.port && hostsOverlap(one.host, other.host))
     if (first === undefined) return []
     const names = `${first.path.join('.')} and ${one.path.join('.')}`
-    return [{ path: one.path, also: first.path, message: `two listeners on port ${one.port}: ${names}; change one, or set enable = false` }]
+    return [
+      {
+        path: one.path,
+        also: first.path,
+        message: `two listeners on port ${one.port}: ${names}; change one, or set enable = false`,
+      },
+    ]
   })
 }
 

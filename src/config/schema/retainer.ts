@@ -4,19 +4,39 @@ import type { z } from 'zod'
 import { mqttLimits } from '../../limits.js'
 import type { RetainerConfig } from '../config.js'
 import * as form from './form.js'
-import { ignored, key, section, unset } from './key.js'
+import { alias, ignored, key, section } from './key.js'
 
 const count = form.integer(0, Number.MAX_SAFE_INTEGER)
 const deliveryRate = form.orWord(form.rate, 'infinity')
 
 export const retainerSchema = section({
   enable: key(form.boolean, true, 'Whether retained messages are kept.'),
-  max_payload_size: key(form.bytesize({ min: 1, max: mqttLimits.packetBytes }), '1MB', 'Largest payload that is retained; a larger one is delivered only.'),
-  msg_expiry_interval: key(form.duration(), '0s', 'Life of retained messages that have no expiry of their own; 0: for ever.'),
-  msg_clear_interval: key(form.duration(), '0s', 'Period of removing expired messages; 0: none, they are skipped when read.'),
-  stop_publish_clear_msg: key(form.boolean, false, 'Do not deliver the empty message that clears a retained one.'),
-  delivery_rate: key(deliveryRate, 'infinity', 'Retained messages replayed to new subscriptions, all clients together.'),
-  deliver_rate: unset(deliveryRate, 'Older name of `delivery_rate`.'),
+  max_payload_size: key(
+    form.bytesize({ min: 1, max: mqttLimits.packetBytes }),
+    '1MB',
+    'Largest payload that is retained; a larger one is delivered only.',
+  ),
+  msg_expiry_interval: key(
+    form.duration(),
+    '0s',
+    'Life of retained messages that have no expiry of their own; 0: for ever.',
+  ),
+  msg_clear_interval: key(
+    form.duration(),
+    '0s',
+    'Period of removing expired messages; 0: none, they are skipped when read.',
+  ),
+  stop_publish_clear_msg: key(
+    form.boolean,
+    false,
+    'Do not deliver the empty message that clears a retained one.',
+  ),
+  delivery_rate: key(
+    deliveryRate,
+    'infinity',
+    'Retained messages replayed to new subscriptions, all clients together.',
+  ),
+  deliver_rate: alias(deliveryRate, 'delivery_rate'),
   flow_control: section({
     batch_read_number: key(count, 0, 'Messages read per step of a replay; 0: no limit.'),
     batch_deliver_number: key(count, 0, 'Messages sent per step of a replay; 0: no limit.'),
@@ -47,7 +67,8 @@ export function toRetainer(retainer: z.output<typeof retainerSchema>): RetainerC
     stopPublishClearMessage: retainer.stop_publish_clear_msg,
     batchReadNumber: zeroIsNull(flow.batch_read_number),
     batchDeliverNumber: zeroIsNull(flow.batch_deliver_number),
-    deliverRatePerSecond: retainer.deliver_rate ?? retainer.delivery_rate,
+    deliverRatePerSecond:
+      retainer.deliver_rate === undefined ? retainer.delivery_rate : retainer.deliver_rate,
   }
 }
 

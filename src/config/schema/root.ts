@@ -17,8 +17,16 @@ const later = 'not supported yet'
 const logHandler = 'logs go to the standard output'
 
 const nodeSchema = section({
-  name: key(form.text, 'causeway@127.0.0.1', 'Name of this node; part of the client identifiers of links.'),
-  data_dir: key(form.text, 'data', 'Directory of everything kept on disk, relative to the working directory.'),
+  name: key(
+    form.text,
+    'causeway@127.0.0.1',
+    'Name of this node; part of the client identifiers of links.',
+  ),
+  data_dir: key(
+    form.text,
+    'data',
+    'Directory of everything kept on disk, relative to the working directory.',
+  ),
   cookie: ignored(erlang),
   role: ignored(erlang),
   process_limit: ignored(erlang),
@@ -50,11 +58,30 @@ const nodeSchema = section({
 })
 
 const workersSchema = section({
-  io: key(form.integer(1, configLimits.ioLoops), Math.min(availableParallelism(), configLimits.ioLoops), 'Threads that carry the traffic.', 'number of cores'),
-  tasks: key(form.integer(1, configLimits.taskThreads), Math.min(availableParallelism(), configLimits.taskThreads), 'Threads for work in bulk.', 'number of cores'),
+  io: key(
+    form.integer(1, configLimits.ioLoops),
+    Math.min(availableParallelism(), configLimits.ioLoops),
+    'Threads that carry the traffic.',
+    'number of cores',
+  ),
+  tasks: key(
+    form.integer(1, configLimits.taskThreads),
+    Math.min(availableParallelism(), configLimits.taskThreads),
+    'Threads for work in bulk.',
+    'number of cores',
+  ),
 })
 
-const levels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
+const levels = [
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+] as const
 
 const logSchema = section({
   console: section({
@@ -85,18 +112,50 @@ const logSchema = section({
 })
 
 const limitsSchema = section({
-  connections: key(form.orWord(count, 'infinity'), 'infinity', 'Connections at once, all listeners together.'),
-  pending_connects: key(form.integer(1, 1_000_000), 4096, 'Connections that have not yet sent a whole CONNECT; beyond it accepting pauses.'),
-  connects_per_clientid: key(form.integer(1, 1024), 8, 'CONNECTs of one client identifier that wait for each other; beyond it the newest is refused.'),
+  connections: key(
+    form.orWord(count, 'infinity'),
+    'infinity',
+    'Connections at once, all listeners together.',
+  ),
+  pending_connects: key(
+    form.integer(1, 1_000_000),
+    4096,
+    'Connections that have not yet sent a whole CONNECT; beyond it accepting pauses.',
+  ),
+  connects_per_clientid: key(
+    form.integer(1, 1024),
+    8,
+    'CONNECTs of one client identifier that wait for each other; beyond it the newest is refused.',
+  ),
   sessions: key(form.orWord(count, 'infinity'), 'infinity', 'Sessions, connected or not.'),
-  session_queue_bytes: key(form.bytesize({ min: 65_536 }), '64MB', 'Bytes the queue of one session may hold, whatever `mqtt.max_mqueue_len` says.'),
-  decision_timeout: key(form.duration({ min: 100 }), '10s', 'Time a connection waits for an answer that needs a decision.'),
-  ws_stall: key(form.duration({ min: 100 }), '5s', 'A WebSocket publisher that has to be slowed for longer than this is closed.'),
-  ws_ring_bytes: key(form.bytesize({ min: 65_536 }), '1MB', 'Bytes of a WebSocket publisher that may wait to be processed.'),
+  session_queue_bytes: key(
+    form.bytesize({ min: 65_536 }),
+    '64MB',
+    'Bytes the queue of one session may hold, whatever `mqtt.max_mqueue_len` says.',
+  ),
+  decision_timeout: key(
+    form.duration({ min: 100 }),
+    '10s',
+    'Time a connection waits for an answer that needs a decision.',
+  ),
+  ws_stall: key(
+    form.duration({ min: 100 }),
+    '5s',
+    'A WebSocket publisher that has to be slowed for longer than this is closed.',
+  ),
+  ws_ring_bytes: key(
+    form.bytesize({ min: 65_536 }),
+    '1MB',
+    'Bytes of a WebSocket publisher that may wait to be processed.',
+  ),
 })
 
 const lifeSchema = {
-  durability: key(form.oneOf('strict', 'relaxed', 'off'), 'strict', 'What an acknowledgement promises: on disk, on disk within 100 ms, nothing.'),
+  durability: key(
+    form.oneOf('strict', 'relaxed', 'off'),
+    'strict',
+    'What an acknowledgement promises: on disk, on disk within 100 ms, nothing.',
+  ),
 }
 
 /** EMQX's sections that we do not have, with why that matters or does not. */
@@ -162,7 +221,9 @@ const emqxOnly = {
   mq: later,
 } as const
 
-const ignoredRoots = Object.fromEntries(Object.entries(emqxOnly).map(([name, why]) => [name, ignored(why)]))
+const ignoredRoots = Object.fromEntries(
+  Object.entries(emqxOnly).map(([name, why]) => [name, ignored(why)]),
+)
 
 const known = {
   cluster: clusterSchema,

@@ -48,7 +48,8 @@ function collectIgnored(data: PlainValue, node: SchemaNode, path: Path, found: I
     })
   } else if (isObject(data) && (node.kind === 'section' || node.kind === 'map')) {
     for (const [name, value] of Object.entries(data)) {
-      const schema = node.kind === 'map' ? node.of : Object.hasOwn(node.keys, name) ? node.keys[name] : undefined
+      const schema =
+        node.kind === 'map' ? node.of : Object.hasOwn(node.keys, name) ? node.keys[name] : undefined
       if (schema !== undefined) collectIgnored(value, nodeOf(schema), [...path, name], found)
     }
   }
@@ -73,7 +74,9 @@ function collectDocumented(node: SchemaNode, path: string): DocumentedKey[] {
     case 'ignored':
       return []
     case 'leaf':
-      return [{ path, type: node.type, fallback: node.fallback ?? 'required', meaning: node.meaning }]
+      return [
+        { path, type: node.type, fallback: node.fallback ?? 'required', meaning: node.meaning },
+      ]
     case 'list':
       return collectDocumented(nodeOf(node.of), `${path}[]`)
     case 'map':

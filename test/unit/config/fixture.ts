@@ -8,7 +8,10 @@ import { type Environment, type LoadedConfig, loadConfig } from '../../../src/co
 import { CausewayError } from '../../../src/errors.js'
 
 /** Writes the files and returns the directory. */
-export function files(t: TestContext, contents: Readonly<Record<string, string | Uint8Array>>): string {
+export function files(
+  t: TestContext,
+  contents: Readonly<Record<string, string | Uint8Array>>,
+): string {
   const directory = mkdtempSync(join(tmpdir(), 'causeway-config-'))
   t.after(() => rmSync(directory, { recursive: true }))
   for (const [name, content] of Object.entries(contents)) {
@@ -18,18 +21,30 @@ export function files(t: TestContext, contents: Readonly<Record<string, string |
   return directory
 }
 
-export function load(t: TestContext, text: string, env: Environment = {}, strict = false): LoadedConfig {
+export function load(
+  t: TestContext,
+  text: string,
+  env: Environment = {},
+  strict = false,
+): LoadedConfig {
   return loadConfig({ file: join(files(t, { 'c.conf': text }), 'c.conf'), env, strict })
 }
 
 /** The error of loading `text` as `c.conf`; its message without the directory. */
-export function refused(t: TestContext, text: string, env: Environment = {}, strict = false): CausewayError {
+export function refused(
+  t: TestContext,
+  text: string,
+  env: Environment = {},
+  strict = false,
+): CausewayError {
   const directory = files(t, { 'c.conf': text })
   try {
     loadConfig({ file: join(directory, 'c.conf'), env, strict })
   } catch (error) {
     if (!(error instanceof CausewayError)) throw error
-    return new CausewayError(error.code, error.message.replaceAll(`${directory}/`, ''), { detail: error.detail })
+    return new CausewayError(error.code, error.message.replaceAll(`${directory}/`, ''), {
+      detail: error.detail,
+    })
   }
   throw new Error(`was not refused: ${text}`)
 }
