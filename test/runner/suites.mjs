@@ -1,0 +1,148 @@
+/**
+ * The suites, in the order they run: each a name, when it runs by itself, and how.
+ *
+ * `byDefault` suites make up `npm test`; all of them run under REQUIRE_ALL=1; any can be named.
+ * Time limits are several times what a suite takes on two busy cores.
+ */
+import { spawnSync } from 'node:child_process'
+import { join, relative } from 'node:path'
+import { buildNativeTests } from '../native/build.mjs'
+import { CompileError, filesUnder } from '../native/objects.mjs'
+import { runWithin } from './process.mjs'
+import { countedResult, doctestResult, nodeTestResult, stepResult } from './result.mjs'
+
+const node = process.execPath
+const tsc = join('node_modules', 'typescript', 'bin', 'tsc')
+const seconds = (n) => n * 1_000
+const minutes = (n) => n * 60_000
+
+/** How long each of the long native tests runs in the quick suites, and where they are the point. */
+const QUICK_STRESS_MS = 500
+const FULL_STRESS_MS = seconds(60)
+
+/** @typedef {{ name: string, byDefault: boolean, run: (live: boolean) => Promise<import('./result.mjs').Result> }} Suite */
+
+/** @type {Suite[]} */
+export const suites = [
+  {
+    name: 'lint',
+    byDefault: false,
+    run: (live) => step([join('test', 'lint.mjs')], minutes(3), live),
+  },
+  { name: 'build', byDefault: true, run: buildEverything },
+  {
+    name: 'unit',
+    byDefault: true,
+    run: (live) => nodeTests('unit', { limitMs: minutes(3), live }),
+  },
+  {
+    name: 'house',
+    byDefault: true,
+    run: (live) => nodeTests('house.test.ts', { limitMs: minutes(1), live }),
+  },
+  { name: 'native', byDefault: true, run: (live) => nativeTests('plain', QUICK_STRESS_MS, live) },
+  {
+    name: 'native-asan',
+    byDefault: true,
+    run: (live) => nativeTests('asan', QUICK_STRESS_MS, live),
+  },
+  {
+    name: 'integration',
+    byDefault: true,
+    run: (live) => nodeTests('integration', { limitMs: minutes(6), serial: true, live }),
+  },
+  { name: 'interop', byDefault: true, run: interop },
+  {
+    name: 'native-tsan',
+    byDefault: false,
+    run: (live) => nativeTests('tsan', FULL_STRESS_MS, live),
+  },
+  {
+    name: 'fuzz',
+    byDefault: false,
+    run: async (live) =>
+      countedResult(await runNode([join('test', 'fuzz', 'build.mjs'), '--run'], minutes(10), live)),
+  },
+  {
+    name: 'quickstart',
+    byDefault: false,
+    run: (live) => step([join('dist', 'cli', 'main.js'), 'quickstart', '--once'], minutes(1), live),
+  },
+]
+
+/** Addon, dist and dist-test; the suites after it run what it made. */
+async function buildEverything(live) {
+  const results = []
+  for (const args of [
+    [join('native', 'build.mjs')],
+    [tsc, '-p', 'tsconfig.json'],
+    [tsc, '-p', join('test', 'tsconfig.json')],
+  ]) {
+    results.push(await step(args, minutes(8), live))
+  }
+  return {
+    passed: results.filter(({ failed }) => failed === 0).length,
+    failed: results.filter(({ failed }) => failed > 0).length,
+    notRun: [],
+    details: results.map(({ details }) => details).join('\n'),
+  }
+}
+
+/** Files come from the sources, so that what was compiled from a test since removed does not run. */
+async function nodeTests(where, { limitMs, serial = false, live }) {
+  const sources = where.endsWith('.ts')
+    ? [join('test', where)]
+    : filesUnder(join('test', where), '.test.ts')
+  const files = sources.map((path) => join('dist-test', path.replace(/\.ts$/, '.js')))
+  if (files.length === 0)
+    return { passed: 0, failed: 1, notRun: [], details: `test/${where} holds no test` }
+  const concurrency = serial ? ['--test-concurrency=1'] : []
+  const args = ['--enable-source-maps', '--test', '--test-reporter=spec', ...concurrency, ...files]
+  return nodeTestResult(await runNode(args, limitMs, live))
+}
+
+async function nativeTests(variant, stressMs, live) {
+  try {
+    const built = await buildNativeTests(
+      variant,
+      (text) => live && process.stdout.write(`${text}\n`),
+    )
+    if (!('binary' in built)) return { passed: 0, failed: 0, notRun: built.notRun, details: '' }
+    const outcome = await runWithin({
+      command: built.binary,
+      args: ['--no-colors'],
+      env: { CAUSEWAY_STRESS_MS: String(stressMs), ...built.environment },
+      limitMs: minutes(8),
+      live,
+    })
+    const result = doctestResult(outcome)
+    return { ...result, notRun: [...built.notRun, ...result.notRun] }
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error
+    return { passed: 0, failed: 1, notRun: [], details: `${error.message}\n${error.output}` }
+  }
+}
+
+async function interop(live) {
+  const missing = ['mosquitto_sub', 'mosquitto_pub'].filter(
+    (name) => spawnSync(name, ['--help'], { stdio: 'ignore' }).error !== undefined,
+  )
+  if (missing.length > 0) {
+    return { passed: 0, failed: 0, notRun: ['mosquitto-clients missing'], details: '' }
+  }
+  return nodeTests('interop', { limitMs: minutes(3), serial: true, live })
+}
+
+async function step(args, limitMs, live) {
+  const result = stepResult(await runNode(args, limitMs, live))
+  return result.failed === 0
+    ? result
+    : {
+        ...result,
+        details: `${args.map((arg) => relative('.', arg) || arg).join(' ')}\n${result.details}`,
+      }
+}
+
+function runNode(args, limitMs, live) {
+  return runWithin({ command: node, args, limitMs, live })
+}
