@@ -58,7 +58,8 @@ interface Layer {
 }
 
 interface Slot {
-  readonly layers: readonly Layer[]
+  /** Grows only while its object is being built. */
+  readonly layers: Layer[]
   state: 'new' | 'evaluating' | 'done'
   /** The outcome, or while evaluating that of the layers so far. */
   shape: Shape | undefined
@@ -103,14 +104,15 @@ class Resolver {
       body = { kind: 'object', fields: new Map([[part.text, slot]]), span: entry.value.span }
       append = false
     }
-    this.#addLayers(fields, first.text, [{ keySpan: first.span, append, body }])
+    this.#addLayer(fields, first.text, { keySpan: first.span, append, body })
   }
 
-  #addLayers(fields: Map<string, Slot>, key: string, layers: readonly Layer[]): void {
-    const before = fields.get(key)?.layers ?? []
-    const last = layers[layers.length - 1]
-    if (last !== undefined) this.#charge(before.length + layers.length, last.keySpan)
-    fields.set(key, newSlot([...before, ...layers]))
+  /** Adds an assignment to a key of an object being built; its slots are nobody else's yet. */
+  #addLayer(fields: Map<string, Slot>, key: string, layer: Layer): void {
+    this.#charge(1, layer.keySpan)
+    const slot = fields.get(key)
+    if (slot === undefined) fields.set(key, newSlot([layer]))
+    else slot.layers.push(layer)
   }
 
   // ------------------------------------------------------------------------------- slots → shapes
@@ -145,13 +147,18 @@ class Resolver {
 
   #merge(below: LazyObject, above: LazyObject): LazyObject {
     const fields = new Map(below.fields)
-    this.#charge(fields.size, above.span)
-    for (const [key, slot] of above.fields) this.#addLayers(fields, key, slot.layers)
+    // Copying is cheap beside reading, but not free when done by the thousand.
+    this.#charge(fields.size / 64, above.span)
+    for (const [key, { layers }] of above.fields) {
+      const before = below.fields.get(key)?.layers ?? []
+      this.#charge(before.length + layers.length, above.span)
+      fields.set(key, newSlot([...before, ...layers]))
+    }
     return { kind: 'object', fields, span: above.span }
   }
 
   #join(first: LazyArray, second: LazyArray): LazyArray {
-    this.#charge(first.items.length + second.items.length, second.span)
+    this.#charge(second.items.length + first.items.length / 64, second.span)
     return { kind: 'array', items: [...first.items, ...second.items], span: second.span }
   }
 
@@ -298,7 +305,7 @@ class Resolver {
   }
 }
 
-function newSlot(layers: readonly Layer[]): Slot {
+function newSlot(layers: Layer[]): Slot {
   return { layers, state: 'new', shape: undefined }
 }
 

@@ -5,7 +5,7 @@
 
 import { configLimits } from '../../limits.js'
 import type { Config, LinkConfig } from '../config.js'
-import { filterCovers, filterFault } from './topic-filter.js'
+import { filterFault, levelsCover } from './topic-filter.js'
 import type { Path } from './walk.js'
 
 export interface Problem {
@@ -45,11 +45,12 @@ function topicProblems({ topics }: LinkConfig, link: number): Problem[] {
       : [{ path: at(index), message: `invalid_topics: ${fault}: "${topic}"${advice[fault] ?? ''}` }]
   })
   if (faults.length > 0) return faults
+  const split = topics.map((topic) => topic.split('/'))
   return topics.flatMap((topic, index): Problem[] => {
-    const by = topics.findIndex((other, position) => {
-      if (position === index || !filterCovers(other, topic)) return false
+    const by = split.findIndex((other, position) => {
+      if (position === index || !levelsCover(other, split[index] ?? [])) return false
       // Of two equal filters the later one is the extra copy.
-      return other !== topic || position < index
+      return topics[position] !== topic || position < index
     })
     if (by < 0) return []
     const message = `redundant_topics: "${topic}" is covered by "${topics[by]}"`

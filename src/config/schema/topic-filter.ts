@@ -31,8 +31,11 @@ export function filterFault(filter: string): FilterFault | null {
 
 /** Whether every topic that matches `specific` matches `general`; both well formed. */
 export function filterCovers(general: string, specific: string): boolean {
-  const wide = general.split('/')
-  const narrow = specific.split('/')
+  return levelsCover(general.split('/'), specific.split('/'))
+}
+
+/** The same for filters split at `/`, where many are compared with many. */
+export function levelsCover(wide: readonly string[], narrow: readonly string[]): boolean {
   // A wildcard does not reach the topics that start with $. [MQTT-4.7.2-1]
   if ((wide[0] === '#' || wide[0] === '+') && narrow[0]?.startsWith('$')) return false
   for (const [index, level] of wide.entries()) {

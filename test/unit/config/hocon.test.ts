@@ -280,6 +280,13 @@ for (const [what, seed, step] of [
   })
 }
 
+test('a list may grow by a thousand += and a key may be set ten thousand times', () => {
+  const appended = Array.from({ length: 1000 }, (_, i) => `a += ${i}`).join('\n')
+  const { a, b } = read(`${appended}\n${'b = 1\n'.repeat(10_000)}`) as { a: unknown[]; b: unknown }
+  assert.equal(a.length, 1000)
+  assert.equal(b, 1)
+})
+
 test('an array that contains itself is refused', () => {
   assert.throws(() => read(`a = [\${a}]`), { code: 'CONFIG_SYNTAX', message: /contains itself/ })
 })
