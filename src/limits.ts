@@ -104,10 +104,14 @@ export const linkLimits = {
   bootstrapQuietMs: 2_000,
   /** … and at the latest now, also when no batch came at all. */
   bootstrapLongestMs: 30_000,
+  /** Characters of an actor's name: node names are shorter than a topic level may be; longer ones are a protocol error. */
+  actorNameChars: 1_024,
   /** Holdings per native call when routes are removed: some 2 ms. */
   sweepBudget: 2_000,
   /** The same complaint about the same remote cluster is logged once in this time; all are counted. */
   complaintEveryMs: 60_000,
+  /** Distinct complaints remembered. Full: all are forgotten, so one may be repeated early. */
+  complaints: 256,
 } as const
 
 /** Bounds of the task threads. */

@@ -1,0 +1,55 @@
+/**
+ * What people may know about a link: the same object feeds logs and the management interface.
+ */
+
+export interface LinkStatus {
+  readonly name: string
+  readonly enabled: boolean
+  readonly route: RouteStatus
+  readonly pool: PoolStatus
+  /** Actors of the remote cluster whose routes we hold. */
+  readonly remoteActors: readonly RemoteActorStatus[]
+  /** Distinct (filter, route id) entries held for the remote cluster. */
+  readonly routesIn: number
+  /** True when the far end said that it is a Causeway. */
+  readonly peerIsCauseway: boolean
+  readonly counters: Readonly<Record<string, number>>
+}
+
+export interface RouteStatus {
+  readonly state:
+    | 'disabled'
+    | 'disconnected'
+    | 'connecting'
+    | 'handshaking'
+    | 'bootstrapping'
+    | 'online'
+  /** `host:port` dialled last, '' before the first attempt. */
+  readonly server: string
+  readonly incarnation: bigint | null
+  /** Of the bootstrap under way or, once online, the last one. */
+  readonly bootstrap: { readonly batches: number; readonly entries: number; readonly done: boolean }
+  /** Route changes acknowledged by the far end since start, bootstraps included. */
+  readonly routesOut: number
+  readonly lastError: LinkError | null
+}
+
+export interface PoolStatus {
+  readonly size: number
+  readonly online: number
+  readonly lastError: LinkError | null
+}
+
+export interface LinkError {
+  readonly code: string
+  readonly message: string
+  /** Milliseconds since the epoch. */
+  readonly atMs: number
+}
+
+export interface RemoteActorStatus {
+  readonly actor: string
+  readonly incarnation: bigint
+  readonly lane: number
+  readonly expiresInMs: number
+}

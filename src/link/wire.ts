@@ -1,0 +1,184 @@
+/**
+ * The MQTT packets that the link room writes and reads: few per second, so through mqtt-packet. Messages never come here.
+ * Everything read here has been validated by the loop already; what does not fit the link's needs is `malformed`, not an
+ * exception.
+ */
+import mqttPacket, { type IPublishPacket, type Packet } from 'mqtt-packet'
+import { linkLimits } from '../limits.js'
+import { decodePacket, UndecodablePacket } from '../mqtt/index.js'
+import type { ProtocolVersion } from '../native/engine.js'
+
+/** What a dialled connection may bring, decoded. */
+export type ServerPacket =
+  | {
+      readonly type: 'connack'
+      readonly reasonCode: number
+      readonly sessionPresent: boolean
+      readonly receiveMaximum: number // 65535 when absent
+      readonly packetBytesMax: number // 0 when absent
+      readonly maximumQos: number // 2 when absent
+      readonly serverKeepAliveSeconds: number | null
+      readonly reasonString: string
+    }
+  | { readonly type: 'suback'; readonly packetId: number; readonly reasonCodes: readonly number[] }
+  | { readonly type: 'puback'; readonly packetId: number; readonly reasonCode: number }
+  | {
+      readonly type: 'publish'
+      readonly topic: string
+      readonly qos: number
+      readonly packetId: number
+      readonly correlation: string | null
+      readonly payload: Buffer
+    }
+  | { readonly type: 'pingresp' }
+  | { readonly type: 'disconnect'; readonly reasonCode: number; readonly reasonString: string }
+  /** A valid packet that a server has no reason to send us, or bytes that do not decode; `what` names it. */
+  | { readonly type: 'malformed'; readonly what: string }
+
+/** A PUBLISH received on the route channel. Text properties are null when absent. */
+export interface Carrier {
+  readonly topic: string
+  readonly qos: 0 | 1 | 2
+  readonly packetId: number
+  readonly payload: Buffer
+  readonly responseTopic: string | null
+  readonly correlationData: Buffer | null
+}
+
+const version5 = { protocolVersion: 5 } as const
+
+export const pingreq: Uint8Array = Buffer.from([0xc0, 0x00])
+
+/** As EMQX's: version 5, Clean Start, keep alive 60, no properties. Source: docs/protocol/cluster-link.md "Connections". */
+export function encodeConnect(clientId: string, username: string | null, password: string | null): Buffer {
+  return mqttPacket.generate({
+    cmd: 'connect',
+    protocolId: 'MQTT',
+    protocolVersion: 5,
+    clean: true,
+    clientId,
+    keepalive: linkLimits.keepAliveSeconds,
+    ...(username === null ? {} : { username }),
+    ...(password === null ? {} : { password: Buffer.from(password) }),
+  })
+}
+
+export function encodeSubscribe(packetId: number, filter: string): Buffer {
+  return mqttPacket.generate(
+    { cmd: 'subscribe', messageId: packetId, subscriptions: [{ topic: filter, qos: 1, nl: false, rap: false, rh: 0 }] },
+    version5,
+  )
+}
+
+/** @param request present on actor_init only */
+export function encodePublish(
+  topic: string,
+  qos: 0 | 1,
+  packetId: number,
+  payload: Uint8Array,
+  request: { readonly responseTopic?: string; readonly correlationData: Buffer } | null,
+): Buffer {
+  const packet: IPublishPacket = {
+    cmd: 'publish',
+    topic,
+    qos,
+    dup: false,
+    retain: false,
+    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+  }
+  if (qos > 0) packet.messageId = packetId
+  if (request !== null) packet.properties = request
+  return mqttPacket.generate(packet, version5)
+}
+
+/** PUBACK, or PUBREC for a carrier of QoS 2. Versions below 5 know no reason. */
+export function encodeAcknowledgement(
+  qos: 1 | 2,
+  packetId: number,
+  reasonCode: number,
+  version: ProtocolVersion,
+): Buffer {
+  const cmd = qos === 1 ? 'puback' : 'pubrec'
+  const packet: Packet = version === 5 ? { cmd, messageId: packetId, reasonCode } : { cmd, messageId: packetId }
+  return mqttPacket.generate(packet, { protocolVersion: version })
+}
+
+/** Bytes around the payload of a QoS 1 PUBLISH without properties: fixed header 5, topic length 2, id 2, no properties 1. */
+export function carrierOverheadBytes(topic: string): number {
+  return 10 + Buffer.byteLength(topic)
+}
+
+export function decodeServerPacket(bytes: Buffer): ServerPacket {
+  const packet = decode(bytes, 5)
+  if (typeof packet === 'string') return { type: 'malformed', what: packet }
+  switch (packet.cmd) {
+    case 'connack': {
+      const properties = packet.properties ?? {}
+      return {
+        type: 'connack',
+        reasonCode: packet.reasonCode ?? packet.returnCode ?? 0,
+        sessionPresent: packet.sessionPresent,
+        receiveMaximum: properties.receiveMaximum ?? 65_535,
+        packetBytesMax: properties.maximumPacketSize ?? 0,
+        maximumQos: properties.maximumQoS ?? 2,
+        serverKeepAliveSeconds: properties.serverKeepAlive ?? null,
+        reasonString: properties.reasonString ?? '',
+      }
+    }
+    case 'suback':
+      return {
+        type: 'suback',
+        packetId: packet.messageId ?? 0,
+        reasonCodes: packet.granted.map((code) => (typeof code === 'number' ? code : 0x80)),
+      }
+    case 'puback':
+      return { type: 'puback', packetId: packet.messageId ?? 0, reasonCode: packet.reasonCode ?? 0 }
+    case 'publish':
+      return {
+        type: 'publish',
+        topic: packet.topic,
+        qos: packet.qos,
+        packetId: packet.messageId ?? 0,
+        correlation: packet.properties?.correlationData?.toString('latin1') ?? null,
+        payload: toBuffer(packet.payload),
+      }
+    case 'pingresp':
+      return { type: 'pingresp' }
+    case 'disconnect':
+      return {
+        type: 'disconnect',
+        reasonCode: packet.reasonCode ?? 0,
+        reasonString: packet.properties?.reasonString ?? '',
+      }
+    default:
+      return { type: 'malformed', what: `an unexpected ${packet.cmd.toUpperCase()}` }
+  }
+}
+
+/** The PUBLISH of a `link-publish` event, or null when mqtt-packet and the loop disagree about it. */
+export function decodeCarrier(bytes: Buffer, version: ProtocolVersion): Carrier | null {
+  const packet = decode(bytes, version)
+  if (typeof packet === 'string' || packet.cmd !== 'publish') return null
+  return {
+    topic: packet.topic,
+    qos: packet.qos,
+    packetId: packet.messageId ?? 0,
+    payload: toBuffer(packet.payload),
+    responseTopic: packet.properties?.responseTopic ?? null,
+    correlationData: packet.properties?.correlationData ?? null,
+  }
+}
+
+/** The packet, or what is wrong. */
+function decode(bytes: Buffer, version: ProtocolVersion): Packet | string {
+  try {
+    return decodePacket(bytes, version)
+  } catch (error) {
+    if (error instanceof UndecodablePacket) return `a malformed packet (${error.message})`
+    throw error
+  }
+}
+
+function toBuffer(payload: string | Buffer): Buffer {
+  return typeof payload === 'string' ? Buffer.from(payload) : payload
+}

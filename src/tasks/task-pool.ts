@@ -1,0 +1,95 @@
+/**
+ * The task threads: a bounded queue in front of Piscina, jobs by name, an end within a second.
+ */
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+import { CausewayError } from '../errors.js'
+import { taskLimits } from '../limits.js'
+import type { BootstrapBatch, BootstrapRequest } from '../native/engine.js'
+
+export interface TaskPoolOptions {
+  /** `workers.tasks`: threads at most; they start with the first jobs and stay. */
+  readonly threads: number
+}
+
+/** What runs and waits now, and what has run since start. */
+export interface TaskStatus {
+  readonly waiting: number
+  readonly running: number
+  readonly completed: number
+  readonly refused: number
+}
+
+/** Where the code of each job is, by the name that appears in errors and logs. */
+const jobs = {
+  'link-bootstrap': './bootstrap-worker.js',
+} as const
+
+type JobName = keyof typeof jobs
+
+/** Jobs of one pool are independent: they start in order and end in any. */
+export class TaskPool {
+  readonly #piscina: Piscina
+  #unfinished = 0
+  #completed = 0
+  #refused = 0
+  #stopped = false
+
+  constructor({ threads }: TaskPoolOptions) {
+    this.#piscina = new Piscina({
+      minThreads: 0,
+      maxThreads: threads,
+      // A thread loads the addon once and is kept; between bootstraps it sleeps on a futex.
+      idleTimeout: Number.POSITIVE_INFINITY,
+      maxQueue: taskLimits.queue,
+      // design.md §1: a task thread of normal priority on an io loop's core costs the loop milliseconds. It only lets the
+      // scheduler prefer the loops, so where it is unavailable (no optional @napi-rs/nice) tasks just run unniced.
+      niceIncrement: taskLimits.nice,
+      // Blocking waits would keep a thread from being ended; asynchronous ones cost a millisecond a job at most.
+      atomics: 'async',
+      closeTimeout: taskLimits.stopMs,
+      recordTiming: false,
+    })
+  }
+
+  /** One batch of a link's bootstrap. Rejects with TASK_QUEUE_FULL or TASKS_STOPPED, or with what the job threw. */
+  bootstrapBatch(request: BootstrapRequest): Promise<BootstrapBatch> {
+    return this.#run('link-bootstrap', request)
+  }
+
+  status(): TaskStatus {
+    const waiting = this.#piscina.queueSize
+    return { waiting, running: this.#unfinished - waiting, completed: this.#completed, refused: this.#refused }
+  }
+
+  /** Ends the threads within a second, whatever they do; jobs not done reject with TASKS_STOPPED. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    // A thread inside a native call ends when that returns; we do not wait longer than promised for it.
+    const patience = new AbortController()
+    const impatience = setTimeout(taskLimits.stopMs, undefined, { ref: false, signal: patience.signal }).catch(() => {})
+    await Promise.race([this.#piscina.destroy(), impatience])
+    patience.abort()
+  }
+
+  async #run<Request, Result>(name: JobName, request: Request): Promise<Result> {
+    if (this.#stopped) throw new CausewayError('TASKS_STOPPED', `job ${name}: the task threads are stopped`)
+    if (this.#piscina.queueSize >= taskLimits.queue) {
+      this.#refused++
+      throw new CausewayError('TASK_QUEUE_FULL', `job ${name}: ${taskLimits.queue} jobs are waiting already`, {
+        detail: { job: name, waiting: taskLimits.queue },
+      })
+    }
+    this.#unfinished++
+    try {
+      return await this.#piscina.run(request, { filename: fileURLToPath(new URL(jobs[name], import.meta.url)) })
+    } catch (error) {
+      if (this.#stopped) throw new CausewayError('TASKS_STOPPED', `job ${name} ended with the task threads`, { cause: error })
+      throw error
+    } finally {
+      this.#unfinished--
+      this.#completed++
+    }
+  }
+}
