@@ -10,7 +10,7 @@ namespace causeway::mqtt::swar {
 inline constexpr uint64_t kHighBits = 0x8080808080808080;
 
 /// `byte` in each of the eight places.
-constexpr uint64_t Every(uint8_t byte) { return 0x0101010101010101 * byte; }
+constexpr uint64_t Every(uint8_t byte) { return uint64_t{0x0101010101010101} * byte; }
 
 inline uint64_t Load8(const char* at) {
   uint64_t word;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -12,9 +13,14 @@
 #include <utility>
 #include <vector>
 
-#include "core/check.h"
-
 namespace causeway::vectors {
+
+/// Stops the run unless `ok`; not called CHECK, which is doctest's word here.
+inline void Must(bool ok, const char* what) {
+  if (ok) return;
+  std::fprintf(stderr, "test vectors: expected %s\n", what);
+  std::abort();
+}
 
 /// One JSON value. Numbers are doubles, exact for the integers below 2^53 that vectors hold.
 struct Json {
@@ -37,19 +43,19 @@ struct Json {
   /// The member of that name, which must exist.
   const Json& operator[](std::string_view name) const {
     const Json* found = Find(name);
-    CHECK(found != nullptr);
+    Must(found != nullptr, "a member of that name");
     return *found;
   }
   const std::string& AsText() const {
-    CHECK(kind == Kind::kString);
+    Must(kind == Kind::kString, "a string");
     return text;
   }
   int64_t AsInteger() const {
-    CHECK(kind == Kind::kNumber);
+    Must(kind == Kind::kNumber, "a number");
     return static_cast<int64_t>(number);
   }
   bool AsBool() const {
-    CHECK(kind == Kind::kBool);
+    Must(kind == Kind::kBool, "true or false");
     return boolean;
   }
 };
@@ -62,13 +68,13 @@ class JsonParser {
   Json ParseDocument() {
     Json value = ParseValue();
     SkipSpace();
-    CHECK(at_ == text_.size());
+    Must(at_ == text_.size(), "the end of the document");
     return value;
   }
 
  private:
   char Peek() const {
-    CHECK(at_ < text_.size());
+    Must(at_ < text_.size(), "more JSON");
     return text_[at_];
   }
   void SkipSpace() {
@@ -82,7 +88,7 @@ class JsonParser {
     return true;
   }
   void Expect(std::string_view wanted) {
-    CHECK(text_.substr(at_, wanted.size()) == wanted);
+    Must(text_.substr(at_, wanted.size()) == wanted, "a JSON token");
     at_ += wanted.size();
   }
 
@@ -127,10 +133,10 @@ class JsonParser {
     do {
       SkipSpace();
       std::string name = ParseString();
-      CHECK(Accept(':'));
+      Must(Accept(':'), "a colon");
       object->members.emplace_back(std::move(name), ParseValue());
     } while (Accept(','));
-    CHECK(Accept('}'));
+    Must(Accept('}'), "a closing brace");
   }
 
   void ParseItems(Json* array) {
@@ -138,7 +144,7 @@ class JsonParser {
     if (Accept(']')) return;
     do array->items.push_back(ParseValue());
     while (Accept(','));
-    CHECK(Accept(']'));
+    Must(Accept(']'), "a closing bracket");
   }
 
   double ParseNumber() {
@@ -146,7 +152,7 @@ class JsonParser {
     const std::string digits(text_.substr(at_, size));
     char* end = nullptr;
     const double number = std::strtod(digits.c_str(), &end);
-    CHECK(!digits.empty() && *end == '\0');
+    Must(!digits.empty() && *end == '\0', "a number");
     at_ += digits.size();
     return number;
   }
@@ -170,7 +176,7 @@ class JsonParser {
       }
       constexpr std::string_view kNames = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
       const size_t which = kNames.find(escape);
-      CHECK(which != std::string_view::npos);
+      Must(which != std::string_view::npos, "an escape of JSON");
       out.push_back(kMeanings[which]);
     }
   }
@@ -181,11 +187,11 @@ class JsonParser {
     if (first < 0xD800 || first > 0xDBFF) return first;
     Expect("\\u");
     const uint32_t second = ParseHex4();
-    CHECK(second >= 0xDC00 && second <= 0xDFFF);
+    Must(second >= 0xDC00 && second <= 0xDFFF, "a low surrogate");
     return 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
   }
   uint32_t ParseHex4() {
-    CHECK(text_.size() - at_ >= 4);
+    Must(text_.size() - at_ >= 4, "four hexadecimal digits");
     const std::string digits(text_.substr(at_, 4));
     at_ += 4;
     return static_cast<uint32_t>(std::strtoul(digits.c_str(), nullptr, 16));
@@ -224,16 +230,16 @@ inline Json Read(const std::string& name) {
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     return JsonParser(text).ParseDocument();
   }
-  std::fprintf(stderr, "cannot read %s\n", beside.c_str());
-  std::abort();
+  Must(false, beside.c_str());
+  return {};
 }
 
 /// "0aff" → two bytes.
 inline std::string FromHex(std::string_view hex) {
-  CHECK(hex.size() % 2 == 0);
+  Must(hex.size() % 2 == 0, "an even number of hexadecimal digits");
   const auto digit = [](char c) {
     const size_t value = std::string_view("0123456789abcdef").find(c);
-    CHECK(value != std::string_view::npos);
+    Must(value != std::string_view::npos, "a lower-case hexadecimal digit");
     return static_cast<int>(value);
   };
   std::string bytes;
