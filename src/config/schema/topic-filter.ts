@@ -38,7 +38,8 @@ export function filterCovers(general: string, specific: string): boolean {
 export function levelsCover(wide: readonly string[], narrow: readonly string[]): boolean {
   // A wildcard does not reach the topics that start with $. [MQTT-4.7.2-1]
   if ((wide[0] === '#' || wide[0] === '+') && narrow[0]?.startsWith('$')) return false
-  for (const [index, level] of wide.entries()) {
+  for (let index = 0; index < wide.length; index++) {
+    const level = wide[index]
     if (level === '#') return true
     const other = narrow[index]
     if (other === undefined || other === '#') return false

@@ -371,6 +371,23 @@ test('a link can be made of the environment alone', (t) => {
   )
 })
 
+test('element 10 of a list comes after element 9', (t) => {
+  const names = Array.from({ length: 10 }, (_, i) => `c${i + 1}`)
+  const variables = names.map((name, i) => [
+    `EMQX_CLUSTER__LINKS__${i + 1}`,
+    `{ name = ${name}, server = h, topics = [] }`,
+  ])
+  const { config } = load(t, '', Object.fromEntries(variables))
+  assert.deepEqual(
+    config.links.map(({ name }) => name),
+    names,
+  )
+})
+
+test('a byte order mark does not count as a column', (t) => {
+  assert.match(refused(t, '\ufeffmqtt = 5').message, /^c\.conf:1:8: mqtt: expected an object/)
+})
+
 test('a variable for one key wins over one for its section', (t) => {
   const { config } = load(t, '', {
     EMQX_MQTT: '{ max_inflight = 1, max_topic_alias = 2 }',
