@@ -20,6 +20,7 @@ namespace causeway {
   X(reads, "calls", "read calls that brought bytes")                                              \
   X(writes, "calls", "writev calls")                                                              \
   X(connections_accepted, "connections", "sockets accepted")                                      \
+  X(accept_failures, "calls", "accept failed for want of descriptors or memory; tried again")     \
   X(connections_closed, "connections", "sockets closed, for whatever reason")                     \
   /* packets */                                                                                   \
   X(packets_received, "packets", "of every type")                                                 \
@@ -70,6 +71,7 @@ namespace causeway {
   X(messages_resent, "messages", "PUBLISH with DUP, PUBREL again, after a session resumed")       \
   /* messages lost, each for one reason */                                                        \
   X(dropped_no_subscribers, "messages", "published, and no destination matched")                  \
+  X(dropped_awaiting_release, "messages", "QoS 2 from 3.1.1 clients above max_awaiting_rel")        \
   X(dropped_queue_full, "deliveries", "the session's queue was full; by mqtt.mqueue_* rules")     \
   X(dropped_qos0_offline, "deliveries", "QoS 0 for a session without a connection, not queued")   \
   X(dropped_qos0_slow, "deliveries", "QoS 0 for a receiver above its high watermark")             \
@@ -129,7 +131,7 @@ namespace causeway {
   X(link_retried, "messages", "sent again after a reconnect")                                     \
   X(link_expired, "messages", "Message Expiry Interval over in the outbox")                       \
   X(link_overflowed, "messages", "pushed out of a full outbox")                                   \
-  X(link_dropped_offline, "messages", "QoS 0 while the connection was down")                      \
+  X(link_dropped_no_slot, "messages", "the link was disabled or its pool shrunk meanwhile")       \
   X(link_rejected, "messages", "refused by the peer: reason code >= 0x80 other than transient")   \
   X(link_received, "messages", "arrived through a link")                                          \
   X(link_duplicates, "messages", "arrived again, recognised by id, not published")                \

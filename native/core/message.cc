@@ -9,6 +9,13 @@
 namespace causeway {
 namespace {
 
+Message* Allocate(size_t texts) {
+  CHECK(texts <= UINT32_MAX);  // MQTT packets end at 256 MiB
+  void* memory = std::malloc(sizeof(Message) + texts);
+  CHECK(memory != nullptr);
+  return new (memory) Message;
+}
+
 char* Append(char* at, std::string_view text, uint32_t* bytes) {
   *bytes = static_cast<uint32_t>(text.size());
   if (!text.empty())
@@ -21,10 +28,7 @@ char* Append(char* at, std::string_view text, uint32_t* bytes) {
 Message* Message::Create(std::string_view topic, std::string_view payload,
                          std::string_view properties, std::string_view client_id) {
   const size_t texts = topic.size() + payload.size() + properties.size() + client_id.size();
-  CHECK(texts <= UINT32_MAX);  // MQTT packets end at 256 MiB
-  void* memory = std::malloc(sizeof(Message) + texts);
-  CHECK(memory != nullptr);
-  Message* message = new (memory) Message;
+  Message* message = Allocate(texts);
   char* at = message->data();
   at = Append(at, topic, &message->topic_bytes);
   at = Append(at, payload, &message->payload_bytes);
@@ -34,10 +38,7 @@ Message* Message::Create(std::string_view topic, std::string_view payload,
 }
 
 Message* Message::CreateUninitialized(size_t payload_bytes) {
-  CHECK(payload_bytes <= UINT32_MAX);
-  void* memory = std::malloc(sizeof(Message) + payload_bytes);
-  CHECK(memory != nullptr);
-  Message* message = new (memory) Message;
+  Message* message = Allocate(payload_bytes);
   message->payload_bytes = static_cast<uint32_t>(payload_bytes);
   return message;
 }
