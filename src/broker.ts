@@ -1,0 +1,250 @@
+/**
+ * The broker: the only place that knows every room. It hands the engine's events to whom they concern, and starts and
+ * stops everything in order.
+ *
+ *     connect ─▶ connection (admission) ─▶ session (directory) ─▶ engine.attach
+ *     packet, attached, closed ─▶ session          link-publish, dialed, client-packet, closed of dialled ones ─▶ link
+ */
+import { randomBytes } from 'node:crypto'
+import type { Clock, Timers } from './clock.js'
+import { type Config, linkOpenToAll, type Position } from './config/index.js'
+import {
+  type Admitted,
+  admit,
+  attachCommand,
+  Connacks,
+  type ConnectionPolicy,
+  connectionPolicy,
+  linkAllowed,
+} from './connection/index.js'
+import { assertNever } from './errors.js'
+import { controlLimits } from './limits.js'
+import { Listeners, type OpenListener } from './listener/index.js'
+import type { Log } from './log.js'
+import { type ControlCounters, controlCounters, Metrics } from './metrics/index.js'
+import { type ConnectPacket, connectReason, decodeConnect, encodeRefusal, UndecodablePacket } from './mqtt/index.js'
+import type { Engine, EngineEvent } from './native/engine.js'
+import { authorizeLinkOnly, SessionDirectory } from './session/index.js'
+import { Slicer } from './slices.js'
+
+/** The part of the link room that the broker drives. */
+export interface LinkDoor {
+  start(): void
+  stop(): void
+  onLinkPublish(event: EngineEvent & { kind: 'link-publish' }): void
+  onDialed(event: EngineEvent & { kind: 'dialed' }): void
+  onClientPacket(event: EngineEvent & { kind: 'client-packet' }): void
+  onDialClosed(event: EngineEvent & { kind: 'closed' }): void
+  /** An accepted connection is gone. */
+  onConnectionClosed(connection: number): void
+  /** After each batch of events: local interest may have changed. */
+  onInterestChanged(): void
+}
+
+export interface BrokerOptions {
+  readonly config: Config
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Log
+  /** Makes the link room over what the broker shares. */
+  readonly link: (shared: { readonly slicer: Slicer }) => LinkDoor
+  /** Where a configuration key was written; null: it is a default. */
+  readonly where: (path: string) => Position | null
+  /** Calls back after pending I/O; `setImmediate` outside of simulations. */
+  readonly defer: (run: () => void) => void
+  /** A bulk job or an event handler threw: the process cannot go on. */
+  readonly onFatal: (error: unknown) => void
+}
+
+/** Connection numbers from here on are dialled ones. */
+const firstDialled = 2 ** 31
+
+export class Broker {
+  readonly #options: BrokerOptions
+  readonly #policy: ConnectionPolicy
+  readonly #counters: ControlCounters = controlCounters()
+  readonly #slicer: Slicer
+  readonly #sessions: SessionDirectory<Admitted>
+  readonly #listeners: Listeners
+  readonly #link: LinkDoor
+  readonly #linkAllowed: ReadonlySet<number>
+  readonly metrics: Metrics
+  #stopped: Promise<void> | null = null
+
+  constructor(options: BrokerOptions) {
+    const { config, engine, clock, timers, log, defer, onFatal } = options
+    this.#options = options
+    this.#policy = connectionPolicy(config)
+    const policy = this.#policy
+    const connacks = new Connacks(policy)
+    this.#slicer = new Slicer({ clock, defer, onFailure: ({ error }) => onFatal(error) })
+    this.#sessions = new SessionDirectory<Admitted>({
+      engine,
+      clock,
+      timers,
+      slicer: this.#slicer,
+      log,
+      counters: this.#counters,
+      limits: config.limits,
+      subscriptions: {
+        qosMax: policy.qosMax,
+        wildcards: policy.wildcards,
+        shared: policy.shared,
+        levelsMax: policy.topicLevelsMax,
+        subscriptionsMax: config.mqtt.maxSubscriptions,
+        retained: policy.retainAvailable && config.retainer.enable,
+      },
+      authorize: authorizeLinkOnly,
+      attachCommand: (effect) => attachCommand(effect, policy, connacks),
+    })
+    this.#listeners = new Listeners(options)
+    this.#linkAllowed = new Set(
+      config.listeners.flatMap((listener, id) => (linkAllowed(config, listener) ? [id] : [])),
+    )
+    this.#link = options.link({ slicer: this.#slicer })
+    this.metrics = new Metrics({
+      counters: this.#counters,
+      native: () => engine.counters(),
+      gauges: () => ({
+        connections: this.#sessions.connections,
+        sessions: this.#sessions.sessions,
+        control_jobs: this.#slicer.length,
+        control_slice_longest_ms: this.#slicer.longestMs,
+      }),
+    })
+  }
+
+  /** Listeners that accept connections. */
+  get listeners(): readonly OpenListener[] {
+    return this.#listeners.open
+  }
+
+  /** @throws CausewayError LISTENER_*; call `stop` afterwards all the same */
+  start(): void {
+    const { config, log } = this.#options
+    if (linkOpenToAll(config)) {
+      log.warn(
+        { event: 'link_open_to_all' },
+        'no enabled listener is named clink… or has enable_link = true: every client may pose as a linked cluster',
+      )
+    }
+    this.metrics.start()
+    this.#link.start()
+    this.#listeners.start()
+    this.#options.engine.flush()
+  }
+
+  /** One batch of the engine's events, in order. */
+  readonly onEvents = (events: readonly EngineEvent[]): void => {
+    this.#sessions.beginBatch()
+    for (const event of events) this.#onEvent(event)
+    this.#link.onInterestChanged()
+    this.#options.engine.flush()
+  }
+
+  /**
+   * Stops accepting, says goodbye to links and clients, joins the loops. Wills are not published: the clients come back.
+   * Takes at most `controlLimits.stopMs`. Idempotent.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#drain()
+    return this.#stopped
+  }
+
+  async #drain(): Promise<void> {
+    const { engine } = this.#options
+    try {
+      this.#listeners.stop()
+      this.#sessions.stop()
+      this.#link.stop()
+      engine.flush()
+      await engine.drain(controlLimits.drainMs)
+    } finally {
+      this.#slicer.stop()
+      this.metrics.stop()
+      engine.halt()
+    }
+  }
+
+  #onEvent(event: EngineEvent): void {
+    switch (event.kind) {
+      case 'connect':
+        this.#onConnect(event)
+        return
+      case 'packet':
+        this.#sessions.packet(event)
+        return
+      case 'attached':
+        this.#sessions.attached(event)
+        return
+      case 'closed':
+        this.#onClosed(event)
+        return
+      case 'link-publish':
+        this.#link.onLinkPublish(event)
+        return
+      case 'dialed':
+        this.#link.onDialed(event)
+        return
+      case 'client-packet':
+        this.#link.onClientPacket(event)
+        return
+      default:
+        assertNever(event)
+    }
+  }
+
+  #onClosed(event: EngineEvent & { kind: 'closed' }): void {
+    if (event.connection >= firstDialled) {
+      this.#link.onDialClosed(event)
+      return
+    }
+    this.#sessions.closed(event)
+    this.#link.onConnectionClosed(event.connection)
+  }
+
+  #onConnect(event: EngineEvent & { kind: 'connect' }): void {
+    this.#counters.connects_received++
+    const packet = this.#decoded(event)
+    if (packet === null) return
+    const origin = {
+      connection: event.connection,
+      acceptLoop: event.loop,
+      peer: event.peer,
+      linkAllowed: this.#linkAllowed.has(event.listener),
+    }
+    const admission = admit(packet, origin, this.#policy, assignedClientId)
+    if (admission.kind === 'admitted') {
+      this.#sessions.connect(admission.admitted)
+      return
+    }
+    const { refusal, reason } = admission
+    this.#counters.connects_refused++
+    this.#options.log.info(
+      { event: 'connect_refused', clientId: packet.clientId, peer: event.peer, refusal, reason },
+      'a CONNECT was refused',
+    )
+    const told = packet.requestProblemInformation ? reason : '' // [MQTT-3.1.2-29] allows it in CONNACK; silence was asked for
+    this.#options.engine.refuse(event, encodeRefusal(packet.version, connectReason(refusal, packet.version), told))
+  }
+
+  #decoded(event: EngineEvent & { kind: 'connect' }): ConnectPacket | null {
+    try {
+      return decodeConnect(event.packet)
+    } catch (error) {
+      if (!(error instanceof UndecodablePacket)) throw error
+      this.#counters.packets_undecodable++
+      this.#options.log.error(
+        { event: 'packet_undecodable', peer: event.peer, type: 'connect', reason: error.message },
+        'a packet that the data plane accepted cannot be decoded',
+      )
+      this.#options.engine.refuse(event, new Uint8Array(0))
+      return null
+    }
+  }
+}
+
+function assignedClientId(): string {
+  return `causeway-${randomBytes(16).toString('base64url')}`
+}

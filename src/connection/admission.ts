@@ -1,0 +1,135 @@
+/**
+ * Admission of a CONNECT: may it in, as whom, and on what terms. A pure function of the packet, the policy and the
+ * listener; identity (authentication) comes with the security work and joins here.
+ * Source: MQTT 5.0 §3.1; MQTT 3.1.1 §3.1.
+ */
+import { mqttLimits } from '../limits.js'
+import { type ConnectPacket, type ConnectRefusal, topicLevels } from '../mqtt/index.js'
+import type { Candidate } from '../session/index.js'
+import type { ConnectionPolicy } from './policy.js'
+
+/** Where the CONNECT came from. */
+export interface Origin {
+  readonly connection: number
+  readonly acceptLoop: number
+  readonly peer: string
+  readonly linkAllowed: boolean
+}
+
+/** A CONNECT that may attach, with the terms of its connection. */
+export interface Admitted extends Candidate {
+  readonly username: string | null
+  readonly keepAliveMs: number
+  /** Outbound QoS ≥ 1 in flight. */
+  readonly windowMax: number
+  /** Inbound QoS ≥ 1 unacknowledged. */
+  readonly receiveMax: number
+  /** 0: the client states no limit */
+  readonly packetBytesMax: number
+  /** What CONNACK has to tell a version 5 client that its CONNECT cannot know. */
+  readonly announced: {
+    readonly assignedClientId: string | null
+    readonly serverKeepAliveSeconds: number | null
+    readonly responseInformation: string | null
+  }
+}
+
+export type Admission =
+  | { readonly kind: 'admitted'; readonly admitted: Admitted }
+  | { readonly kind: 'refused'; readonly refusal: ConnectRefusal; readonly reason: string }
+
+/** @param assignClientId makes a fresh, unguessable client id */
+export function admit(
+  packet: ConnectPacket,
+  origin: Origin,
+  policy: ConnectionPolicy,
+  assignClientId: () => string,
+): Admission {
+  if (packet.authenticationMethod !== null) {
+    return refused('bad-authentication-method', 'this server has no enhanced authentication') // [MQTT-4.12.0-1]
+  }
+  const named = clientIdOf(packet, policy, assignClientId)
+  if (typeof named.clientId !== 'string') return refused('client-id-invalid', named.why)
+  const willRefusal = refusalOfWill(packet, policy, origin)
+  if (willRefusal !== null) return willRefusal
+  const keepAliveSeconds = policy.serverKeepAliveSeconds ?? packet.keepAliveSeconds
+  return {
+    kind: 'admitted',
+    admitted: {
+      ...origin,
+      clientId: named.clientId,
+      username: packet.username,
+      version: packet.version,
+      cleanStart: packet.cleanStart,
+      expiryMs: expiryMs(packet, policy),
+      will: packet.will,
+      keepAliveMs: Math.round(keepAliveSeconds * 1000 * policy.keepAliveMultiplier), // [MQTT-3.1.2-22]
+      windowMax: Math.min(packet.receiveMaximum, policy.inflightMax), // [MQTT-3.3.4-9]
+      receiveMax: receiveMax(packet, policy, origin),
+      packetBytesMax: packet.packetBytesMax,
+      announced: {
+        assignedClientId: named.assigned ? named.clientId : null,
+        serverKeepAliveSeconds: keepAliveSeconds === packet.keepAliveSeconds ? null : keepAliveSeconds,
+        responseInformation:
+          packet.requestResponseInformation && policy.responseInformation !== '' ? policy.responseInformation : null,
+      },
+    },
+  }
+}
+
+type Named =
+  | { readonly clientId: string; readonly assigned: boolean }
+  | { readonly clientId: null; readonly why: string }
+
+function clientIdOf(packet: ConnectPacket, policy: ConnectionPolicy, assign: () => string): Named {
+  if (policy.useUsernameAsClientId && packet.username !== null && packet.username !== '') {
+    return withinBound(packet.username, policy)
+  }
+  if (packet.clientId !== '') return withinBound(packet.clientId, policy)
+  if (packet.version === 3) return { clientId: null, why: 'MQTT 3.1 asks for a client id' }
+  if (packet.version === 4 && !packet.cleanStart) {
+    return { clientId: null, why: 'a session that is to last needs a client id' } // [MQTT-3.1.3-8]
+  }
+  return { clientId: assign(), assigned: true } // [MQTT-3.1.3-6]
+}
+
+function withinBound(clientId: string, { clientIdBytesMax }: ConnectionPolicy): Named {
+  // A UTF-16 code unit is 3 bytes of UTF-8 at most: short ids need no counting.
+  if (clientId.length * 3 <= clientIdBytesMax || Buffer.byteLength(clientId) <= clientIdBytesMax) {
+    return { clientId, assigned: false }
+  }
+  return { clientId: null, why: `the client id is longer than ${clientIdBytesMax} bytes` }
+}
+
+function refusalOfWill(packet: ConnectPacket, policy: ConnectionPolicy, origin: Origin): Admission | null {
+  const { will } = packet
+  if (will === null) return null
+  if (will.qos > policy.qosMax) return refused('qos-not-supported', `the will has QoS ${will.qos}`) // [MQTT-3.2.2-12]
+  if (will.retain && !policy.retainAvailable) return refused('retain-not-supported', 'the will is retained') // [MQTT-3.2.2-13]
+  if (topicLevels(will.topic) > policy.topicLevelsMax) {
+    return refused('topic-name-invalid', `the topic of the will has more than ${policy.topicLevelsMax} levels`)
+  }
+  // A will is an ordinary message: it never speaks the link protocol, not even where links may come in.
+  if (will.topic.startsWith('$LINK/')) {
+    return refused('not-authorized', `the will is for $LINK/${origin.linkAllowed ? ', which takes no wills' : ''}`)
+  }
+  return null
+}
+
+function expiryMs(packet: ConnectPacket, policy: ConnectionPolicy): number {
+  if (packet.version !== 5) return packet.cleanStart ? 0 : policy.persistentExpiryMs
+  if (packet.sessionExpirySeconds === mqttLimits.intervalSeconds) return Number.POSITIVE_INFINITY
+  return packet.sessionExpirySeconds * 1000
+}
+
+/**
+ * Links get all the protocol has: at 50 ms a window of 100 is 2,000 messages a second. Versions 3 and 4 know no Receive
+ * Maximum, so a client of theirs cannot be held to a smaller one.
+ */
+function receiveMax(packet: ConnectPacket, policy: ConnectionPolicy, origin: Origin): number {
+  return packet.version === 5 && !origin.linkAllowed ? policy.receiveMax : mqttLimits.receiveMaximum
+}
+
+function refused(refusal: ConnectRefusal, reason: string): Admission {
+  return { kind: 'refused', refusal, reason }
+}

@@ -1,0 +1,33 @@
+/** From a decided attach to the one command that performs it on the home loop. */
+import type { AttachCommand } from '../native/engine.js'
+import type { AttachEffect } from '../session/index.js'
+import type { Admitted } from './admission.js'
+import type { Connacks } from './connack.js'
+import type { ConnectionPolicy } from './policy.js'
+
+export function attachCommand(effect: AttachEffect<Admitted>, policy: ConnectionPolicy, connacks: Connacks): AttachCommand {
+  const { candidate, session, resumed, takeOver, before } = effect
+  return {
+    ...session.address,
+    acceptLoop: candidate.acceptLoop,
+    connection: candidate.connection,
+    version: candidate.version,
+    clientId: candidate.clientId,
+    username: candidate.username,
+    takeOver:
+      takeOver === null ? null : { session: takeOver.address.session, generation: takeOver.address.generation },
+    publishBefore: before.map((will) => will.packet),
+    connack: connacks.accepting(candidate, resumed), // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+    keepAliveMs: candidate.keepAliveMs,
+    windowMax: candidate.windowMax,
+    receiveMax: candidate.receiveMax,
+    packetBytesMax: candidate.packetBytesMax,
+    topicAliasMax: policy.topicAliasMax,
+    queueLengthMax: policy.queueLengthMax,
+    storeQos0: policy.storeQos0,
+    persistent: candidate.expiryMs > 0,
+    linkAllowed: candidate.linkAllowed,
+    upgradeQos: policy.upgradeQos,
+    ignoreLoopDeliver: policy.ignoreLoopDeliver && candidate.version !== 5,
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * The session directory: every client id that is connected, connecting or remembered. The shell around `step`: it finds
+ * the client that an event is about, lets `step` decide, and performs the effects through the engine.
+ */
+import type { Clock, Timers } from '../clock.js'
+import { controlLimits } from '../limits.js'
+import type { Log } from '../log.js'
+import type { ControlCounters } from '../metrics/index.js'
+import { type ConnectRefusal, connectReason, encodeRefusal } from '../mqtt/index.js'
+import type { AttachCommand, CloseCause, Engine, EngineEvent } from '../native/engine.js'
+import type { Slicer } from '../slices.js'
+import { DeadlineClock } from './deadline-clock.js'
+import { Endings } from './endings.js'
+import { homeLoop } from './home.js'
+import { SessionNumbers } from './numbers.js'
+import { Packets } from './packets.js'
+import type { Candidate, Session } from './session.js'
+import { type ClientEffect, type ClientEvent, type ClientState, deadline, none, type Online, step } from './step.js'
+import type { Authorize, SubscriptionPolicy } from './subscriptions.js'
+
+export type AttachedEvent = EngineEvent & { readonly kind: 'attached' }
+export type ClosedEvent = EngineEvent & { readonly kind: 'closed' }
+export type PacketEvent = EngineEvent & { readonly kind: 'packet' }
+export type AttachEffect<C extends Candidate> = ClientEffect<C> & { readonly kind: 'attach' }
+
+export interface DirectoryLimits {
+  readonly connectsPerClientId: number
+  /** Null: as many as file descriptors allow. */
+  readonly connections: number | null
+  /** Null: no limit. */
+  readonly sessions: number | null
+}
+
+export interface DirectoryOptions<C extends Candidate> {
+  readonly engine: Pick<Engine, 'loops' | 'attach' | 'refuse' | 'answer' | 'endSession' | 'publish'>
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly slicer: Slicer
+  readonly log: Log
+  readonly counters: ControlCounters
+  readonly limits: DirectoryLimits
+  readonly subscriptions: SubscriptionPolicy
+  readonly authorize: Authorize
+  /** What the home loop needs to serve the client of an attach. */
+  readonly attachCommand: (effect: AttachEffect<C>) => AttachCommand
+}
+
+/** One client id. Exists while its state is not `none`. */
+interface Client<C extends Candidate> {
+  readonly clientId: string
+  readonly home: number
+  state: ClientState<C>
+}
+
+export class SessionDirectory<C extends Candidate> {
+  readonly #options: DirectoryOptions<C>
+  readonly #clients = new Map<string, Client<C>>()
+  /** Connections that have neither been refused nor closed, by number. */
+  readonly #connections = new Map<number, Client<C>>()
+  readonly #numbers: readonly SessionNumbers[]
+  readonly #deadlines: DeadlineClock<Client<C>>
+  readonly #endings: Endings
+  readonly #packets: Packets
+  /** Closed connections that wait for a slice, oldest first. Bound: the number of connections. */
+  #closed: ClosedEvent[] = []
+  #closedInBatch = 0
+  #stopping = false
+
+  constructor(options: DirectoryOptions<C>) {
+    this.#options = options
+    const { engine, slicer } = options
+    this.#numbers = Array.from({ length: engine.loops }, (_, loop) => new SessionNumbers(loop))
+    this.#endings = new Endings(engine, slicer, (address) => this.#numbers[address.loop]?.give(address))
+    this.#packets = new Packets(options)
+    this.#deadlines = new DeadlineClock({ ...options, run: (client) => this.#step(client, { kind: 'timer' }) })
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  /** Sessions and what is left of ended ones. */
+  get sessions(): number {
+    return this.#numbers.reduce((sum, numbers) => sum + numbers.used, 0)
+  }
+
+  /** The session of a client id that is connected or remembered. */
+  find(clientId: string): Session | null {
+    const state = this.#clients.get(clientId)?.state
+    return state === undefined || state.kind === 'none' ? null : state.session
+  }
+
+  /** A batch of events begins: some closed connections may be handled at once again. */
+  beginBatch(): void {
+    this.#closedInBatch = 0
+  }
+
+  /** An admitted CONNECT. */
+  connect(candidate: C): void {
+    const refusal = this.#full(candidate)
+    if (refusal !== null) {
+      this.#refuse(candidate, refusal)
+      return
+    }
+    const client = this.#clients.get(candidate.clientId) ?? this.#newClient(candidate.clientId)
+    this.#connections.set(candidate.connection, client)
+    this.#step(client, { kind: 'connect', candidate })
+  }
+
+  attached(event: AttachedEvent): void {
+    const client = this.#connections.get(event.connection)
+    if (client?.state.kind !== 'connecting' || !isSession(client.state.session, event)) {
+      this.#options.counters.events_stale++
+      return
+    }
+    const { counters } = this.#options
+    counters.connections_attached++
+    counters[client.state.resumed ? 'sessions_resumed' : 'sessions_created']++
+    counters.wills_published += client.state.before.length
+    this.#step(client, { kind: 'attached', connection: event.connection })
+  }
+
+  closed(event: ClosedEvent): void {
+    if (this.#closed.length === 0 && this.#closedInBatch < controlLimits.closedAtOnce) {
+      this.#closedInBatch++
+      this.#onClosed(event)
+      return
+    }
+    this.#closed.push(event)
+    if (this.#closed.length === 1) this.#options.slicer.add(this.#closeInSlices(), 'closed connections')
+  }
+
+  packet(event: PacketEvent): void {
+    const client = this.#connections.get(event.connection)
+    const online = client === undefined ? null : onlineOf(client.state, event.connection)
+    if (client === undefined || online === null || !isSession(online.session, event)) {
+      this.#options.counters.events_stale++
+      return
+    }
+    const goodbye = this.#packets.handle(event, online.session, online.candidate)
+    if (goodbye === null) return
+    this.#step(client, { kind: 'disconnect', connection: event.connection, ...goodbye })
+  }
+
+  /** From now on connections end without publishing wills; nothing is published or expires any more. */
+  stop(): void {
+    this.#stopping = true
+    this.#deadlines.stop()
+  }
+
+  // --------------------------------------------------------------------------------------- private
+
+  /** A new client id needs room for a session, every connection needs room for itself. */
+  #full({ clientId }: C): ConnectRefusal | null {
+    const { connections, sessions } = this.#options.limits
+    if (this.#stopping) return 'server-shutting-down'
+    if (connections !== null && this.#connections.size >= connections) return 'quota-exceeded'
+    if (sessions !== null && !this.#clients.has(clientId) && this.sessions >= sessions) return 'quota-exceeded'
+    return null
+  }
+
+  #newClient(clientId: string): Client<C> {
+    const client: Client<C> = { clientId, home: homeLoop(clientId, this.#options.engine.loops), state: none }
+    this.#clients.set(clientId, client)
+    return client
+  }
+
+  #onClosed(event: ClosedEvent): void {
+    const client = this.#connections.get(event.connection)
+    if (client === undefined) {
+      // A refused connection ends like this; it never had a session.
+      if (event.session !== -1) this.#options.counters.events_stale++
+      return
+    }
+    this.#connections.delete(event.connection)
+    const online = onlineOf(client.state, event.connection)
+    this.#countClosed(online, event.cause)
+    const cause: CloseCause = this.#stopping ? 'shutdown' : event.cause
+    this.#step(client, { kind: 'closed', connection: event.connection, cause })
+  }
+
+  #countClosed(online: Online<C> | null, cause: CloseCause): void {
+    const { counters } = this.#options
+    if (cause === 'taken-over') {
+      counters.connections_closed++
+      counters.sessions_taken_over++
+    } else if (online === null) {
+      counters.connects_abandoned++
+    } else {
+      counters.connections_closed++
+      if (online.will !== null && (this.#stopping || cause === 'shutdown')) counters.wills_suppressed++
+    }
+  }
+
+  *#closeInSlices(): Generator<void> {
+    // The array is swapped, not shifted: what comes meanwhile stays behind what was there.
+    let at = 0
+    while (at < this.#closed.length) {
+      const end = Math.min(at + controlLimits.perStep, this.#closed.length)
+      for (; at < end; at++) {
+        const event = this.#closed[at]
+        if (event !== undefined) this.#onClosed(event)
+      }
+      if (at < this.#closed.length) yield
+    }
+    this.#closed = []
+  }
+
+  #step(client: Client<C>, event: ClientEvent<C>): void {
+    const { state, effects } = step(client.state, event, this.#options.clock.monotonicMs(), {
+      clientId: client.clientId,
+      takeNumber: () => this.#takeNumber(client.home),
+      connectsMax: this.#options.limits.connectsPerClientId,
+    })
+    client.state = state
+    for (const effect of effects) this.#perform(effect)
+    if (state.kind === 'none') this.#clients.delete(client.clientId)
+    this.#deadlines.set(client, this.#stopping ? Number.POSITIVE_INFINITY : deadline(state))
+  }
+
+  #takeNumber(loop: number) {
+    const numbers = this.#numbers[loop]
+    if (numbers === undefined) throw new RangeError(`no loop ${loop}`)
+    return numbers.take()
+  }
+
+  #perform(effect: ClientEffect<C>): void {
+    const { engine, counters } = this.#options
+    switch (effect.kind) {
+      case 'attach':
+        engine.attach(this.#options.attachCommand(effect))
+        return
+      case 'refuse':
+        this.#connections.delete(effect.candidate.connection)
+        this.#refuse(effect.candidate, effect.why)
+        return
+      case 'publish-will':
+        counters.wills_published++
+        engine.publish({
+          loop: effect.session.address.loop,
+          packet: effect.will.packet,
+          clientId: effect.session.clientId,
+        })
+        return
+      case 'end':
+        counters.sessions_ended++
+        if (effect.why === 'expired') counters.sessions_expired++
+        this.#endings.end(effect.session)
+        return
+      case 'discard':
+        this.#numbers[effect.session.address.loop]?.give(effect.session.address)
+        return
+      case 'close':
+        this.#packets.goodbye(effect.session, effect.candidate, effect.protocolError)
+        return
+    }
+  }
+
+  #refuse({ acceptLoop, connection, version, clientId, peer }: C, refusal: ConnectRefusal): void {
+    const { engine, counters, log } = this.#options
+    counters.connects_refused++
+    log.info({ event: 'connect_refused', clientId, peer, refusal }, 'a CONNECT was refused')
+    engine.refuse({ loop: acceptLoop, connection }, encodeRefusal(version, connectReason(refusal, version)))
+  }
+}
+
+/** The connection as part of a session, also while another one is about to take it over. */
+function onlineOf<C extends Candidate>(state: ClientState<C>, connection: number): Online<C> | null {
+  const online = state.kind === 'connecting' ? state.previous : state
+  return online.kind === 'online' && online.candidate.connection === connection ? online : null
+}
+
+function isSession({ address }: Session, event: { loop: number; session: number; generation: number }): boolean {
+  return address.loop === event.loop && address.session === event.session && address.generation === event.generation
+}

@@ -1,0 +1,59 @@
+/**
+ * Ended sessions on their way out: the queue and windows go at once, the subscriptions in slices, the number last.
+ * One job clears them all, oldest first: a session of 100,000 filters and 100,000 sessions of one take the same time.
+ */
+import { controlLimits } from '../limits.js'
+import type { Engine, SessionAddress } from '../native/engine.js'
+import type { Slicer } from '../slices.js'
+import type { Session } from './session.js'
+import { takeSubscriptions } from './subscriptions.js'
+
+const nothing = new Uint8Array(0)
+
+export class Endings {
+  readonly #engine: Pick<Engine, 'answer' | 'endSession'>
+  readonly #slicer: Slicer
+  readonly #free: (address: SessionAddress) => void
+  /** Bound: the number of sessions. */
+  #queue: Session[] = []
+
+  constructor(
+    engine: Pick<Engine, 'answer' | 'endSession'>,
+    slicer: Slicer,
+    free: (address: SessionAddress) => void,
+  ) {
+    this.#engine = engine
+    this.#slicer = slicer
+    this.#free = free
+  }
+
+  end(session: Session): void {
+    this.#engine.endSession(session.address)
+    if (session.subscriptions.size === 0) {
+      this.#free(session.address)
+      return
+    }
+    this.#queue.push(session)
+    if (this.#queue.length === 1) this.#slicer.add(this.#clear(), 'ended sessions')
+  }
+
+  *#clear(): Generator<void> {
+    let sinceYield = 0
+    // The queue grows while this runs; its entries are dropped together at the end.
+    for (let at = 0; at < this.#queue.length; at++) {
+      const session = this.#queue[at]
+      if (session === undefined) continue
+      while (session.subscriptions.size > 0) {
+        const ops = takeSubscriptions(session, controlLimits.removalOps)
+        this.#engine.answer({ ...session.address, connection: 0, ops, reply: nothing, then: 'resume' })
+        sinceYield += Math.max(ops.length, controlLimits.removalOps / controlLimits.endingsPerStep)
+        if (sinceYield >= controlLimits.removalOps) {
+          sinceYield = 0
+          yield
+        }
+      }
+      this.#free(session.address)
+    }
+    this.#queue = []
+  }
+}

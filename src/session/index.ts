@@ -1,0 +1,39 @@
+/**
+ * Session: who is connected or remembered, what they subscribed to, and everything that happens between two connections
+ * of one client id: takeover, clean start, expiry, wills.
+ * Plane: control. Thread: main. Owns: the session directory, session numbers. Queues and windows are on the home loops.
+ * May import: limits, clock, slices, log, mqtt, metrics, native (types). Imported by: connection (types), broker.
+ * Read next: step.ts (the state machine), directory.ts (the shell), subscriptions.ts, docs/internals/sessions.md.
+ */
+export {
+  type AttachEffect,
+  type AttachedEvent,
+  type ClosedEvent,
+  type DirectoryLimits,
+  type DirectoryOptions,
+  type PacketEvent,
+  SessionDirectory,
+} from './directory.js'
+export { homeLoop } from './home.js'
+export { SessionNumbers } from './numbers.js'
+export type { Candidate, Session, Subscription } from './session.js'
+export {
+  type ClientEffect,
+  type ClientEvent,
+  type ClientPolicy,
+  type ClientState,
+  type ClientStep,
+  deadline,
+  none,
+  step,
+} from './step.js'
+export { Deadlines } from './deadlines.js'
+export {
+  type Authorize,
+  authorizeLinkOnly,
+  type Outcome,
+  type Subscriber,
+  type SubscriptionPolicy,
+  subscribe,
+  unsubscribe,
+} from './subscriptions.js'

@@ -1,0 +1,137 @@
+/**
+ * Packets of a connected client that need a decision: SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH. Each is a barrier: its
+ * connection is not parsed on before the one answer that every path here gives, or a close.
+ */
+import type { Log } from '../log.js'
+import type { ControlCounters } from '../metrics/index.js'
+import {
+  decodeDisconnect,
+  decodeSubscribe,
+  decodeUnsubscribe,
+  disconnectReason,
+  encodeDisconnect,
+  encodeSuback,
+  encodeUnsuback,
+  parseSubscriptionName,
+  type SubscribePacket,
+  UndecodablePacket,
+} from '../mqtt/index.js'
+import type { AnswerCommand, Engine, EngineEvent } from '../native/engine.js'
+import { mqttLimits } from '../limits.js'
+import type { Candidate, Session } from './session.js'
+import { type Authorize, type Outcome, type SubscriptionPolicy, subscribe, unsubscribe } from './subscriptions.js'
+
+export interface PacketOptions {
+  readonly engine: Pick<Engine, 'answer'>
+  readonly log: Log
+  readonly counters: ControlCounters
+  readonly subscriptions: SubscriptionPolicy
+  readonly authorize: Authorize
+}
+
+/** What a DISCONNECT asks for; the client's state machine answers it. */
+export interface Goodbye {
+  readonly publishWill: boolean
+  /** Null: unchanged. */
+  readonly expiryMs: number | null
+}
+
+export class Packets {
+  readonly #options: PacketOptions
+
+  constructor(options: PacketOptions) {
+    this.#options = options
+  }
+
+  /** Answers the packet, or returns the goodbye that it is. */
+  handle(event: EngineEvent & { kind: 'packet' }, session: Session, candidate: Candidate): Goodbye | null {
+    try {
+      return this.#decide(event, session, candidate)
+    } catch (error) {
+      if (!(error instanceof UndecodablePacket)) throw error
+      const { log, counters } = this.#options
+      counters.packets_undecodable++
+      log.error(
+        { event: 'packet_undecodable', clientId: session.clientId, type: event.type, reason: error.message },
+        'a packet that the data plane accepted cannot be decoded',
+      )
+      this.#close(session, candidate, disconnectReason.malformed)
+      return null
+    }
+  }
+
+  /** Closes the connection of a client that said DISCONNECT. */
+  goodbye(session: Session, candidate: Candidate, protocolError: boolean): void {
+    if (protocolError) this.#close(session, candidate, disconnectReason.protocolError)
+    else this.#answer(session, candidate, [], new Uint8Array(0), 'close') // [MQTT-3.14.4-1]
+  }
+
+  #decide(event: EngineEvent & { kind: 'packet' }, session: Session, candidate: Candidate): Goodbye | null {
+    const { version } = candidate
+    switch (event.type) {
+      case 'subscribe': {
+        const packet = decodeSubscribe(event.packet, version)
+        if (packet.requests.some(({ filter, noLocal }) => noLocal && filter.startsWith('$share/'))) {
+          this.#close(session, candidate, disconnectReason.protocolError) // [MQTT-3.8.3-4]
+          return null
+        }
+        this.#subscribe(session, candidate, packet)
+        return null
+      }
+      case 'unsubscribe': {
+        const packet = decodeUnsubscribe(event.packet, version)
+        const { ops, reasonCodes } = unsubscribe(session, packet)
+        this.#options.counters.subscriptions_removed += ops.length
+        this.#answer(session, candidate, ops, encodeUnsuback(version, packet.packetId, reasonCodes), 'resume')
+        return null
+      }
+      case 'disconnect': {
+        const { reasonCode, sessionExpirySeconds } = decodeDisconnect(event.packet, version)
+        return {
+          publishWill: reasonCode !== disconnectReason.normal, // [MQTT-3.14.4-3]
+          expiryMs: sessionExpirySeconds === null ? null : expiryMs(sessionExpirySeconds),
+        }
+      }
+      case 'auth':
+        // No CONNECT with an authentication method is accepted, so none may be in progress [MQTT-4.12.0-6].
+        this.#close(session, candidate, disconnectReason.protocolError)
+        return null
+    }
+  }
+
+  #subscribe(session: Session, candidate: Candidate, packet: SubscribePacket): void {
+    const { counters, subscriptions, authorize } = this.#options
+    const { ops, reasonCodes }: Outcome = subscribe(session, candidate, packet, subscriptions, authorize)
+    counters.subscriptions_added += ops.length
+    if (ops.length < reasonCodes.length) this.#noteRefused(session, packet, reasonCodes)
+    this.#answer(session, candidate, ops, encodeSuback(candidate.version, packet.packetId, reasonCodes), 'resume')
+  }
+
+  #noteRefused(session: Session, { requests }: SubscribePacket, reasonCodes: readonly number[]): void {
+    const refused = requests.filter((_, at) => (reasonCodes[at] ?? 0) >= 0x80)
+    this.#options.counters.subscriptions_refused += refused.length
+    const shown = refused[0]?.filter ?? ''
+    this.#options.log.debug(
+      { event: 'subscription_refused', clientId: session.clientId, filter: shown, count: refused.length, shared: parseSubscriptionName(shown)?.group ?? null },
+      'a subscription was refused',
+    )
+  }
+
+  #close(session: Session, candidate: Candidate, reasonCode: number): void {
+    this.#answer(session, candidate, [], encodeDisconnect(candidate.version, reasonCode), 'close')
+  }
+
+  #answer(
+    { address }: Session,
+    { connection }: Candidate,
+    ops: AnswerCommand['ops'],
+    reply: Uint8Array,
+    then: AnswerCommand['then'],
+  ): void {
+    this.#options.engine.answer({ ...address, connection, ops, reply, then })
+  }
+}
+
+function expiryMs(seconds: number): number {
+  return seconds === mqttLimits.intervalSeconds ? Number.POSITIVE_INFINITY : seconds * 1000
+}

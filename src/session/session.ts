@@ -1,0 +1,41 @@
+/**
+ * A session: what outlives connections. Its queue and windows are on its home loop; here is what was decided about it.
+ */
+import type { ProtocolVersion, SessionAddress } from '../native/engine.js'
+import type { WillMessage } from '../mqtt/index.js'
+
+/** One subscription; the filter is without `$share/group/`. */
+export interface Subscription {
+  readonly filter: string
+  readonly group: string | null
+  readonly qos: 0 | 1 | 2
+  readonly noLocal: boolean
+  readonly retainAsPublished: boolean
+  readonly retainHandling: 0 | 1 | 2
+  /** 0: none */
+  readonly subscriptionId: number
+}
+
+export interface Session {
+  readonly clientId: string
+  readonly address: SessionAddress
+  /** By the text of the subscription, `$share/group/` included. Bound: `mqtt.max_subscriptions`. */
+  readonly subscriptions: Map<string, Subscription>
+}
+
+/** A CONNECT that may attach: admitted, not yet done. */
+export interface Candidate {
+  /** The pending socket, on the loop that accepted it. */
+  readonly connection: number
+  readonly acceptLoop: number
+  readonly clientId: string
+  /** 'address:port' */
+  readonly peer: string
+  /** Whether it may use `$LINK/`. */
+  readonly linkAllowed: boolean
+  readonly version: ProtocolVersion
+  readonly cleanStart: boolean
+  /** 0: the session ends with the connection; Infinity: never. Milliseconds. */
+  readonly expiryMs: number
+  readonly will: WillMessage | null
+}

@@ -1,0 +1,137 @@
+/**
+ * What a SUBSCRIBE or UNSUBSCRIBE does to a session: reason codes for the client, ops for the home loop. Changes the
+ * session's subscriptions; does nothing else.
+ */
+import type { ProtocolVersion, SubscriptionOp } from '../native/engine.js'
+import {
+  hasWildcard,
+  isLinkFilter,
+  parseSubscriptionName,
+  type SubscribePacket,
+  type SubscribeRefusal,
+  type SubscribeRequest,
+  type SubscriptionName,
+  subscribeReason,
+  topicLevels,
+  type UnsubscribePacket,
+  unsubackReason,
+} from '../mqtt/index.js'
+import type { Session, Subscription } from './session.js'
+
+/** The part of the configuration that limits subscriptions. */
+export interface SubscriptionPolicy {
+  readonly qosMax: 0 | 1 | 2
+  readonly wildcards: boolean
+  readonly shared: boolean
+  readonly levelsMax: number
+  /** Subscriptions per session; null: no limit. */
+  readonly subscriptionsMax: number | null
+  /** Whether there are retained messages to replay at all. */
+  readonly retained: boolean
+}
+
+/** Who subscribes. */
+export interface Subscriber {
+  readonly version: ProtocolVersion
+  readonly linkAllowed: boolean
+}
+
+/** Permission per filter. `security` replaces it; until then only `$LINK/` is guarded. */
+export type Authorize = (subscriber: Subscriber, filter: string) => boolean
+
+export const authorizeLinkOnly: Authorize = (subscriber, filter) => subscriber.linkAllowed || !isLinkFilter(filter)
+
+export interface Outcome {
+  readonly ops: SubscriptionOp[]
+  readonly reasonCodes: number[]
+}
+
+/** One reason code per filter, in order; a filter that comes twice is subscribed twice [MQTT-3.8.4-3] [MQTT-3.8.4-4]. */
+export function subscribe(
+  session: Session,
+  subscriber: Subscriber,
+  packet: SubscribePacket,
+  policy: SubscriptionPolicy,
+  authorize: Authorize,
+): Outcome {
+  const ops: SubscriptionOp[] = []
+  const reasonCodes: number[] = []
+  for (const request of packet.requests) {
+    const name = parseSubscriptionName(request.filter)
+    const refusal = name === null ? 'filter-invalid' : refusalOf(session, subscriber, name, policy, authorize)
+    if (name === null || refusal !== null) {
+      reasonCodes.push(subscribeReason(refusal ?? 'filter-invalid', subscriber.version))
+      continue
+    }
+    const existing = session.subscriptions.has(name.key)
+    const subscription = subscriptionOf(name, request, packet.subscriptionId, policy)
+    session.subscriptions.set(name.key, subscription)
+    ops.push(subscribeOp(subscription, existing, policy))
+    reasonCodes.push(subscription.qos) // [MQTT-3.8.4-6]
+  }
+  return { ops, reasonCodes }
+}
+
+export function unsubscribe(session: Session, packet: UnsubscribePacket): Outcome {
+  const ops: SubscriptionOp[] = []
+  const reasonCodes: number[] = []
+  for (const text of packet.filters) {
+    const subscription = session.subscriptions.get(text) // compared character by character [MQTT-3.10.4-1]
+    if (subscription === undefined) {
+      reasonCodes.push(unsubackReason.noSubscriptionExisted)
+      continue
+    }
+    session.subscriptions.delete(text)
+    ops.push({ op: 'unsubscribe', filter: subscription.filter, group: subscription.group })
+    reasonCodes.push(unsubackReason.success)
+  }
+  return { ops, reasonCodes }
+}
+
+/** Takes up to `count` subscriptions out of a session that is over. Empty when none is left. */
+export function takeSubscriptions(session: Session, count: number): SubscriptionOp[] {
+  const ops: SubscriptionOp[] = []
+  for (const [key, { filter, group }] of session.subscriptions) {
+    session.subscriptions.delete(key)
+    ops.push({ op: 'unsubscribe', filter, group })
+    if (ops.length === count) break
+  }
+  return ops
+}
+
+function refusalOf(
+  session: Session,
+  subscriber: Subscriber,
+  { key, filter, group }: SubscriptionName,
+  policy: SubscriptionPolicy,
+  authorize: Authorize,
+): SubscribeRefusal | null {
+  if (topicLevels(filter) > policy.levelsMax) return 'filter-invalid'
+  if (group !== null && !policy.shared) return 'shared-not-supported'
+  if (!policy.wildcards && hasWildcard(filter)) return 'wildcards-not-supported'
+  if (!authorize(subscriber, filter)) return 'not-authorized'
+  const { subscriptions } = session
+  if (policy.subscriptionsMax !== null && subscriptions.size >= policy.subscriptionsMax && !subscriptions.has(key)) {
+    return 'quota-exceeded'
+  }
+  return null
+}
+
+function subscriptionOf(
+  { filter, group }: SubscriptionName,
+  { qos, noLocal, retainAsPublished, retainHandling }: SubscribeRequest,
+  subscriptionId: number,
+  { qosMax }: SubscriptionPolicy,
+): Subscription {
+  // Math.min of two of 0, 1, 2 written so that the type stays.
+  const granted = qos < qosMax ? qos : qosMax
+  return { filter, group, qos: granted, noLocal, retainAsPublished, retainHandling, subscriptionId }
+}
+
+function subscribeOp(subscription: Subscription, existing: boolean, { retained }: SubscriptionPolicy): SubscriptionOp {
+  const { filter, group, qos, noLocal, retainAsPublished, retainHandling, subscriptionId } = subscription
+  // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; never to shared subscriptions, MQTT 5.0 §4.8.2.
+  const wanted = retainHandling === 0 || (retainHandling === 1 && !existing)
+  const replay = retained && group === null && wanted
+  return { op: 'subscribe', filter, group, qos, noLocal, retainAsPublished, subscriptionId, existing, replay }
+}
