@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/**
+ * The command line. A mistake of the user is one message and exit code 1; only our own mistakes have a stack.
+ * Commands are loaded when they are called: `check` needs no addon.
+ */
+import { Command } from 'commander'
+import { CausewayError } from '../errors.js'
+import { version } from '../version.js'
+
+interface FileOptions {
+  readonly config?: string
+  readonly strict?: boolean
+}
+
+const program = new Command('causeway')
+  .description('An MQTT broker that joins brokers in other regions by cluster linking.')
+  .version(version, '-V, --version')
+  .showHelpAfterError('(causeway --help shows what there is)')
+
+program
+  .command('start')
+  .description('run a broker until SIGTERM or Ctrl-C')
+  .option('-c, --config <file>', 'configuration file (HOCON); without it the defaults and EMQX_… variables')
+  .option('--strict', 'refuse configuration keys that have no effect')
+  .action(async ({ config, strict }: FileOptions) => {
+    const { startCommand } = await import('./start-command.js')
+    await startCommand({ file: config ?? null, strict: strict ?? false, env: process.env })
+  })
+
+program
+  .command('check')
+  .description('read a configuration and say what is wrong with it')
+  .requiredOption('-c, --config <file>', 'configuration file (HOCON)')
+  .option('--strict', 'refuse configuration keys that have no effect')
+  .action(async ({ config = '', strict }: FileOptions) => {
+    const { checkConfig } = await import('./check-command.js')
+    const { ok, output } = checkConfig(config, { strict: strict ?? false, env: process.env })
+    const stream = ok ? process.stdout : process.stderr
+    stream.write(`${output}\n`)
+    if (!ok) process.exitCode = 1
+  })
+
+program
+  .command('quickstart')
+  .description('two linked brokers on this machine, and a message each way')
+  .option('--once', 'stop after the proof; the exit code tells')
+  .action(async ({ once }: { readonly once?: boolean }) => {
+    const { quickstartCommand } = await import('./quickstart-command.js')
+    await quickstartCommand({ once: once ?? false })
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CausewayError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+}

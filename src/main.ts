@@ -1,0 +1,177 @@
+/**
+ * One broker in one process, from a loaded configuration to the exit code. Leaving has one door (design.md §12):
+ *
+ *     SIGTERM, SIGINT ─▶ broker.stop() ─▶ loops joined ─▶ process.exitCode, and the event loop runs dry
+ *     a second signal, a failed start after listening, uncaught error ─▶ engine.halt() ─▶ process.exit (the only one)
+ */
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { Broker } from './broker.js'
+import { systemClock, systemTimers } from './clock.js'
+import { type Config, formatPosition, type LoadedConfig } from './config/index.js'
+import { LinkRoom, systemLookup } from './link/index.js'
+import { bindText, DataDirLock } from './listener/index.js'
+import { type Log, openLog } from './log.js'
+import { type Engine, type EngineEvent, openEngine } from './native/index.js'
+import type { Slicer } from './slices.js'
+import { TaskPool } from './tasks/index.js'
+import { version } from './version.js'
+
+/** What runs, as far as the exit door must know it. */
+interface Running {
+  readonly engine: Engine
+  readonly broker: Broker
+  readonly tasks: TaskPool
+  readonly lock: DataDirLock
+  readonly log: Log
+}
+
+/**
+ * Runs until a signal. Resolves when everything has ended.
+ * @throws CausewayError LISTENER_*, DATA_DIR_*, NATIVE_*; nothing runs any more then
+ */
+export async function runBroker({ config, warnings, where }: LoadedConfig): Promise<void> {
+  const log = openLog(config.log)
+  for (const { kind, message, position } of warnings) {
+    log.warn({ event: 'config_warning', kind, at: position === null ? null : formatPosition(position) }, message)
+  }
+  const running = opened({ config, warnings, where }, log, DataDirLock.take(config.node.dataDir))
+  const ended = exitDoor(running)
+  try {
+    running.broker.start()
+  } catch (error) {
+    await ended.leave('start failed')
+    throw error
+  }
+  sayReady(running, config.clusterName)
+  await ended.done
+}
+
+/** Nothing listens yet. */
+function opened(loaded: LoadedConfig, log: Log, lock: DataDirLock): Running {
+  const { config, where } = loaded
+  let engine: Engine | null = null
+  try {
+    const tasks = new TaskPool({ threads: config.workers.tasks })
+    // The engine needs the broker's ear and the broker needs the engine; the first events come in a later tick.
+    let hear: (events: readonly EngineEvent[]) => void = () => {}
+    const opening = openEngine({ config, onEvents: (events) => hear(events) })
+    engine = opening
+    const link = ({ slicer }: { readonly slicer: Slicer }) => linkRoom(config, opening, tasks, slicer, log)
+    const broker = new Broker({
+      config,
+      engine,
+      clock: systemClock,
+      timers: systemTimers,
+      log,
+      where,
+      defer: setImmediate,
+      // Thrown from a bulk job's turn of the event loop: reaches the fatal handler of the exit door.
+      onFatal: rethrow,
+      link,
+    })
+    hear = broker.onEvents
+    return { engine, broker, tasks, lock, log }
+  } catch (error) {
+    engine?.halt()
+    lock.release()
+    throw error
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error
+}
+
+function linkRoom(config: Config, engine: Engine, tasks: TaskPool, slices: Slicer, log: Log): LinkRoom {
+  return new LinkRoom({
+    environment: {
+      engine,
+      tasks,
+      slices,
+      clock: systemClock,
+      timers: systemTimers,
+      log,
+      randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+      lookup: systemLookup,
+      readSecret: (path) => readFile(path, 'utf8'),
+    },
+    settings: {
+      clusterName: config.clusterName,
+      nodeName: config.node.name,
+      links: config.links,
+      dataDir: config.node.dataDir,
+      packetBytesMax: config.mqtt.maxPacketBytes,
+    },
+  })
+}
+
+interface ExitDoor {
+  /** Resolves when everything has ended. */
+  readonly done: Promise<void>
+  leave(why: string): Promise<void>
+}
+
+/** The engine's handle does not keep the process alive; this does, until the door closes. */
+const keepAliveMs = 2 ** 30
+
+function exitDoor({ engine, broker, tasks, lock, log }: Running): ExitDoor {
+  const keepAlive = setInterval(() => {}, keepAliveMs)
+  let leaving: Promise<void> | null = null
+  let finish: () => void = () => {}
+  const done = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+
+  function leave(why: string): Promise<void> {
+    leaving ??= drain(why)
+    return leaving
+  }
+
+  async function drain(why: string): Promise<void> {
+    log.info({ event: 'stopping', why }, 'stopping')
+    await Promise.all([broker.stop(), tasks.stop()])
+    lock.release()
+    clearInterval(keepAlive)
+    process.removeListener('SIGTERM', onSignal)
+    process.removeListener('SIGINT', onSignal)
+    process.removeListener('uncaughtException', onFatal)
+    process.removeListener('unhandledRejection', onFatal)
+    log.info({ event: 'stopped' }, 'stopped')
+    finish()
+  }
+
+  function onSignal(signal: NodeJS.Signals): void {
+    if (leaving === null) leave(signal).catch(onFatal)
+    else exitNow(1, { event: 'stop_cut_short', signal }, 'a second signal: not waiting for clients')
+  }
+
+  function onFatal(error: unknown): void {
+    exitNow(1, { event: 'fatal', err: error }, 'an error that nothing handled: the process ends')
+  }
+
+  /** The only caller of process.exit: the loops are joined first, so no thread runs into a dying environment. */
+  function exitNow(code: number, fields: object, message: string): never {
+    try {
+      log.fatal(fields, message)
+      engine.halt()
+      lock.release()
+    } finally {
+      process.exit(code)
+    }
+  }
+
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  process.on('uncaughtException', onFatal)
+  process.on('unhandledRejection', onFatal)
+  return { done, leave }
+}
+
+/** One line on standard output for whoever started us, and the same as an event. */
+function sayReady({ engine, broker, log }: Running, clusterName: string): void {
+  const listeners = broker.listeners.map(({ config }) => `${config.kind}:${config.name} ${bindText(config)}`)
+  const loops = `${engine.loops} io loop${engine.loops === 1 ? '' : 's'}`
+  process.stdout.write(`Causeway ${version} ready: ${[`cluster ${clusterName}`, ...listeners, loops].join(', ')}\n`)
+  log.info({ event: 'ready', version, cluster: clusterName, listeners, loops: engine.loops, pid: process.pid }, 'ready')
+}
