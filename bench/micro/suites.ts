@@ -1,0 +1,7 @@
+/**
+ * The micro suites, in the order they run. Add a suite as a file of its own and list it here.
+ */
+import { mqttPacketSuite } from './mqtt-packet.js'
+import type { MicroSuite } from './suite.js'
+
+export const suites: readonly MicroSuite[] = [mqttPacketSuite]
