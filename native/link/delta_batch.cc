@@ -17,6 +17,7 @@ uint64_t KeyHash(std::string_view filter, std::string_view route_id, HashSeed se
 DeltaBatch::DeltaBatch(Limits limits, HashSeed seed) : limits_(limits), seed_(seed) {}
 
 bool DeltaBatch::Push(RouteOperation::Kind kind, std::string_view filter, std::string_view route_id) {
+  CHECK(!filter.empty() && !route_id.empty());
   if (overflowed_) return false;
   const uint64_t hash = KeyHash(filter, route_id, seed_);
   const uint32_t found = Find(hash, filter, route_id);

@@ -43,7 +43,7 @@ class DeltaBatch {
   DeltaBatch(const DeltaBatch&) = delete;
   DeltaBatch& operator=(const DeltaBatch&) = delete;
 
-  /// Records a change. False when the queue has overflowed.
+  /// Records a change; neither text is empty. False when the queue has overflowed.
   bool Push(RouteOperation::Kind kind, std::string_view filter, std::string_view route_id);
   bool overflowed() const { return overflowed_; }
   /// Forgets everything, the overflow included.
