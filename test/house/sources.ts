@@ -12,9 +12,7 @@ const leftovers = new RegExp(`\\b(?:${['FIX' + 'ME', 'TO' + 'DO', 'XX' + 'X'].jo
 const silencers = new RegExp(
   ['biome-' + 'ignore', '@ts-' + '(?:ignore|expect-error|nocheck)', 'NO' + 'LINT'].join('|'),
 )
-const machinePaths = new RegExp(
-  `(?<![\\w.-])/(?:${['work', 'home', 'root', 'Users'].join('|')})/\\w`,
-)
+const machinePaths = new RegExp(`(?<![\\w.-])/(?:${['work', 'home', 'Users'].join('|')})/\\w`)
 const registryHosts = /https?:\/\/[\w.-]*(?:registry|artifactory|nexus)[\w.-]*/
 /** Entries of the root: COMMON names first, then dotfiles. Nothing else belongs there. */
 const topLevel = new Set([

@@ -46,6 +46,7 @@ export const suites = [
     byDefault: true,
     run: (live) => nativeTests('asan', QUICK_STRESS_MS, live),
   },
+  { name: 'sim', byDefault: true, run: (live) => nodeTests('sim', { limitMs: minutes(3), live }) },
   {
     name: 'integration',
     byDefault: true,
