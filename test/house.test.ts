@@ -26,80 +26,75 @@ const tree = readTree(root)
 interface Rule {
   readonly title: string
   readonly find: (tree: Tree) => string[]
-  /** Files with one mistake in them. */
-  readonly planted: Readonly<Record<string, string>>
+  /** Sets of files, each with one mistake in it. */
+  readonly planted: readonly Readonly<Record<string, string>>[]
 }
 
 const rules: readonly Rule[] = [
   {
     title: 'every room has a door that says what it is',
     find: doors,
-    planted: { 'src/link/index.ts': '/**\n * Link.\n */\nexport {}\n' },
+    planted: [{ 'src/link/index.ts': '/**\n * Link.\n */\nexport {}\n' }],
   },
   {
-    title: 'imports flow one way',
+    title: 'imports flow one way, and through doors',
     find: imports,
-    planted: { 'src/mqtt/decode.ts': "import { x } from '../link/index.js'\n" },
-  },
-  {
-    title: 'rooms are entered by their doors',
-    find: imports,
-    planted: { 'src/link/room.ts': "import type { x } from '../mqtt/decode.js'\n" },
+    planted: [
+      { 'src/mqtt/decode.ts': "import { x } from '../link/index.js'\n" },
+      { 'src/link/room.ts': "import type { x } from '../mqtt/decode.js'\n" },
+    ],
   },
   {
     title: 'only src/native loads the addon',
     find: nativeDoor,
-    planted: { 'src/tasks/worker.ts': "require('../../build/Release/causeway.node')\n" },
+    planted: [{ 'src/tasks/worker.ts': "require('../../build/Release/causeway.node')\n" }],
   },
   {
-    title: 'native rooms include downwards only',
+    title: 'includes flow one way; only the seam has heard of Node, only transport of libuv',
     find: includes,
-    planted: { 'native/core/a.h': '#include "mqtt/b.h"\n', 'native/mqtt/b.h': '' },
-  },
-  {
-    title: 'only native/seam has heard of Node',
-    find: includes,
-    planted: { 'native/session/a.cc': '#include <napi.h>\n' },
-  },
-  {
-    title: 'only native/transport has heard of libuv',
-    find: includes,
-    planted: { 'native/session/a.cc': '#include <uv.h>\n' },
+    planted: [
+      { 'native/core/a.h': '#include "mqtt/b.h"\n', 'native/mqtt/b.h': '' },
+      { 'native/session/a.cc': '#include <napi.h>\n' },
+      { 'native/session/a.cc': '#include <uv.h>\n' },
+      { 'native/loadgen/a.cc': '#include "router/b.h"\n', 'native/router/b.h': '' },
+    ],
   },
   {
     title: 'no file is longer than a reader can hold',
     find: sizes,
-    planted: { 'src/link/long.ts': '\n'.repeat(600) },
+    planted: [{ 'src/link/long.ts': '\n'.repeat(600) }],
   },
   {
     title: 'nothing unfinished is on main',
     find: noLeftovers,
-    planted: { 'native/core/a.cc': `// ${'TO' + 'DO'}: later\n` },
+    planted: [{ 'native/core/a.cc': `// ${'TO' + 'DO'}: later\n` }],
   },
   {
     title: 'no tool is silenced',
     find: nothingSilenced,
-    planted: { 'src/link/a.ts': `// ${'@ts-' + 'ignore'}\n` },
+    planted: [{ 'src/link/a.ts': `// ${'@ts-' + 'ignore'}\n` }],
   },
   {
     title: 'no path or host of one machine is in the tree',
     find: noMachinePaths,
-    planted: { 'README.md': `see ${'/ho' + 'me'}/someone/causeway\n` },
+    planted: [{ 'README.md': `see ${'/ho' + 'me'}/someone/causeway\n` }],
   },
   {
     title: 'no test hides the others',
     find: testsDoNotHide,
-    planted: { 'test/unit/link/a.test.ts': `${'test.on' + 'ly'}('x', () => {})\n` },
+    planted: [{ 'test/unit/link/a.test.ts': `${'test.on' + 'ly'}('x', () => {})\n` }],
   },
   {
     title: 'unit tests move the clock instead of waiting for it',
     find: unitTestsDoNotWait,
-    planted: { 'test/unit/link/a.test.ts': "import { setTimeout } from 'node:timers/promises'\n" },
+    planted: [
+      { 'test/unit/link/a.test.ts': "import { setTimeout } from 'node:timers/promises'\n" },
+    ],
   },
   {
     title: 'links in documents lead somewhere',
     find: linksLead,
-    planted: { 'README.md': 'see [b](b.md)\n' },
+    planted: [{ 'README.md': 'see [b](b.md)\n' }],
   },
 ]
 
@@ -119,7 +114,9 @@ describe('the checkout', () => {
 
 describe('a planted mistake is found', () => {
   for (const rule of rules) {
-    test(rule.title, () => assertOne(rule.find(new Map(Object.entries(rule.planted)))))
+    test(rule.title, () => {
+      for (const files of rule.planted) assertOne(rule.find(new Map(Object.entries(files))))
+    })
   }
   test('what documents and comments point to exists', () => {
     const complete = { 'ARCHITECTURE.md': '', 'README.md': '', 'CONTRIBUTING.md': '' }
