@@ -141,8 +141,11 @@ export const controlLimits = {
   perStep: 32,
   /** Wills and expiries are at most this late, milliseconds, when the control thread is idle. */
   timerPrecisionMs: 50,
-  /** Bytes of a client id that we make: "causeway-" and 22 characters, 128 random bits in base64url. */
-  assignedClientIdBytes: 31,
+  /**
+   * A freed session index is not used again for this long: far more than a command waits for a loop. At 10,000 sessions a
+   * second that begin and end, 10,000 indexes rest.
+   */
+  numberRestMs: 1_000,
   /** `broker.stop()` takes no longer. A connection that has not flushed by then is cut. */
   drainMs: 3_000,
   /** … and with the joining of the loops (≤ 1 s) stays below this. */

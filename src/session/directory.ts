@@ -69,7 +69,7 @@ export class SessionDirectory<C extends Candidate> {
   constructor(options: DirectoryOptions<C>) {
     this.#options = options
     const { engine, slicer } = options
-    this.#numbers = Array.from({ length: engine.loops }, (_, loop) => new SessionNumbers(loop))
+    this.#numbers = Array.from({ length: engine.loops }, (_, loop) => new SessionNumbers(loop, options.clock))
     this.#endings = new Endings(engine, slicer, (address) => this.#numbers[address.loop]?.give(address))
     this.#packets = new Packets(options)
     this.#deadlines = new DeadlineClock({ ...options, run: (client) => this.#step(client, { kind: 'timer' }) })

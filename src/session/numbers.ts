@@ -1,34 +1,55 @@
 /**
  * Session numbers: an index per home loop, used again with a greater generation. design.md §2.
+ *
+ * A freed index rests before it is used again. The end of its session goes to the home loop directly, the next attach by
+ * way of the loop that accepted the socket: two queues without a common order, so the attach could be there first.
  */
+import type { Clock } from '../clock.js'
+import { controlLimits } from '../limits.js'
 import type { SessionAddress } from '../native/engine.js'
 
 const generationMax = 2 ** 32 - 1
 
-/** The indexes of one home loop. Freed ones are used again, oldest last, so that the native tables stay dense. */
+interface Freed {
+  readonly address: SessionAddress
+  readonly usableAtMs: number
+}
+
+/** The indexes of one home loop. Freed ones are used again, oldest first. */
 export class SessionNumbers {
   readonly #loop: number
-  readonly #free: SessionAddress[] = []
+  readonly #clock: Pick<Clock, 'monotonicMs'>
+  #freed: Freed[] = []
+  /** Entries of `#freed` before this one have been used. */
+  #head = 0
   #next = 0
 
-  constructor(loop: number) {
+  constructor(loop: number, clock: Pick<Clock, 'monotonicMs'>) {
     this.#loop = loop
+    this.#clock = clock
   }
 
   /** Indexes handed out and not given back. */
   get used(): number {
-    return this.#next - this.#free.length
+    return this.#next - (this.#freed.length - this.#head)
   }
 
   take(): SessionAddress {
-    const freed = this.#free.pop()
-    if (freed === undefined) return { loop: this.#loop, session: this.#next++, generation: 1 }
-    const generation = freed.generation === generationMax ? 1 : freed.generation + 1
-    return { loop: this.#loop, session: freed.session, generation }
+    const oldest = this.#freed[this.#head]
+    if (oldest === undefined || oldest.usableAtMs > this.#clock.monotonicMs()) {
+      return { loop: this.#loop, session: this.#next++, generation: 1 }
+    }
+    this.#head++
+    if (this.#head > 1024 && this.#head * 2 > this.#freed.length) {
+      this.#freed = this.#freed.slice(this.#head)
+      this.#head = 0
+    }
+    const { session, generation } = oldest.address
+    return { loop: this.#loop, session, generation: generation === generationMax ? 1 : generation + 1 }
   }
 
-  /** Nothing on the loop refers to it any more, or will be dropped by its generation. */
+  /** Everything about it has been commanded. */
   give(address: SessionAddress): void {
-    this.#free.push(address)
+    this.#freed.push({ address, usableAtMs: this.#clock.monotonicMs() + controlLimits.numberRestMs })
   }
 }

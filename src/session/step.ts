@@ -167,22 +167,25 @@ function begin<C extends Candidate>(
     resumed && previous.kind !== 'none'
       ? previous.session
       : { clientId: policy.clientId, address: policy.takeNumber(), subscriptions: new Map() }
-  const before: WillMessage[] = []
-  let kept: None | Online<C> | Offline = previous
-  if (previous.kind === 'online' && previous.will !== null) {
-    // Delay 0, or the session ends here: before the new connection attaches. Resumed in time: cancelled [MQTT-3.1.3-9].
-    if (!resumed || previous.will.delaySeconds === 0) before.push(previous.will)
-  } else if (previous.kind === 'offline' && !resumed) {
-    // Discarded at once [MQTT-3.1.2-4]: no connection is left that could bring it back.
-    effects.push(...endOf<C>(previous.session, previous.will?.message ?? null, 'replaced'))
-    kept = none
-  }
-  const takeOver = kept.kind === 'none' ? null : kept.session
+  const before = willsBefore(previous, resumed)
+  const takeOver = previous.kind === 'none' ? null : previous.session
   effects.push({ kind: 'attach', candidate, session, resumed, takeOver, before })
   return {
-    state: { kind: 'connecting', candidate, session, resumed, before, previous: kept, previousClosed: null, waiting },
+    state: { kind: 'connecting', candidate, session, resumed, before, previous, previousClosed: null, waiting },
     effects,
   }
+}
+
+/**
+ * Wills that go out before the new connection attaches: of a session that ends here, and one without delay. A delayed will
+ * whose session is resumed in time is cancelled [MQTT-3.1.3-9].
+ */
+function willsBefore(previous: None | Online | Offline, resumed: boolean): readonly WillMessage[] {
+  if (previous.kind === 'none') return []
+  const will = previous.kind === 'online' ? previous.will : (previous.will?.message ?? null)
+  if (will === null) return []
+  const isDue = !resumed || (previous.kind === 'online' && will.delaySeconds === 0)
+  return isDue ? [will] : []
 }
 
 /** A session of expiry 0 ends with its connection, also when it is the takeover that ends it [MQTT-3.1.2-6]. */
@@ -200,7 +203,7 @@ function onAttached<C extends Candidate>(
   const { candidate, session, resumed, previous, waiting } = state
   const effects: ClientEffect<C>[] = []
   // Its will, if any, went before the attach.
-  if (!resumed && previous.kind === 'online') effects.push({ kind: 'end', session: previous.session, why: 'replaced' })
+  if (!resumed && previous.kind !== 'none') effects.push({ kind: 'end', session: previous.session, why: 'replaced' })
   const online: Online<C> = {
     kind: 'online',
     session,
@@ -233,14 +236,22 @@ function onClosed<C extends Candidate>(
 function attachFailed<C extends Candidate>(state: Connecting<C>, now: number, policy: ClientPolicy): ClientStep<C> {
   const { previous, previousClosed, session, resumed, waiting } = state
   const effects: ClientEffect<C>[] = resumed ? [] : [{ kind: 'discard', session }]
-  const back =
-    previous.kind === 'online' && previousClosed !== null
-      ? lost(previous, previousClosed, now)
-      : unchanged<C>(previous)
+  const back = backTo(previous, previousClosed, now)
   effects.push(...back.effects)
   const [first, ...others] = waiting
   if (first === undefined || back.state.kind === 'connecting') return { state: back.state, effects }
   return after(effects, begin(back.state, first, others, now, policy))
+}
+
+/** What was before the attach, with what has become due meanwhile. */
+function backTo<C extends Candidate>(
+  previous: None | Online<C> | Offline,
+  closed: Closed | null,
+  now: number,
+): ClientStep<C> {
+  if (previous.kind === 'offline') return whatIsDue(previous, now)
+  if (previous.kind === 'online' && closed !== null) return lost(previous, closed, now)
+  return unchanged(previous)
 }
 
 /** A connection of ours is gone and nobody took it over. */

@@ -126,6 +126,8 @@ export interface Attachment {
 export interface Published {
   readonly packet: Uint8Array
   readonly atMs: number
+  /** When control decided it. */
+  readonly issuedAtMs: number
   /** Number of attachments before it. */
   readonly before: number
 }
@@ -242,7 +244,8 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
   }
 
   publish({ loop, packet }: PublishCommand): void {
-    this.#queue(this.#down, loop).push(() => this.#publish(packet))
+    const issuedAtMs = this.#world.nowMs
+    this.#queue(this.#down, loop).push(() => this.#publish(packet, issuedAtMs))
   }
 
   // -------------------------------------------------------------------------------------- loops
@@ -252,7 +255,7 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
     if (takeOver !== null) {
       const old = this.#find({ ...command, ...takeOver })
       assert.ok(old !== undefined && !old.ended, 'takeover of a session that does not exist')
-      for (const packet of command.publishBefore) this.#publish(packet)
+      for (const packet of command.publishBefore) this.#publish(packet, issuedAtMs)
       if (old.connection !== null) this.#close(old.connection, 'taken-over')
     } else {
       assert.equal(command.publishBefore.length, 0, 'wills of nobody')
@@ -300,8 +303,8 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
     attachment.cause = cause
   }
 
-  #publish(packet: Uint8Array): void {
-    this.published.push({ packet, atMs: this.#world.nowMs, before: this.attachments.length })
+  #publish(packet: Uint8Array, issuedAtMs: number): void {
+    this.published.push({ packet, atMs: this.#world.nowMs, issuedAtMs, before: this.attachments.length })
   }
 
   #find(wanted: SessionAddress): HomeSession | undefined {
