@@ -10,46 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "link/etf_encode.h"
+
 namespace causeway::link {
-
-/// The atoms this broker understands, which are also the only ones it may send: a receiver that decodes "safely" loses
-/// the whole term when it meets an atom its VM never created.
-enum class AtomId : uint8_t {
-  kOpaque,  // any other atom; its text is still available
-  kMessage,
-  kOp,  // '$op'
-  kOk,
-  kError,
-  kTrue,
-  kFalse,
-  kUndefined,
-  kDup,
-  kRetain,
-  kSys,
-  kProperties,
-  kUsername,
-  kProtoVer,
-  kProtocol,
-  kMqtt,
-  kPeername,
-  kPeerhost,
-  kClientAttrs,
-  kRetained,
-  kPayloadFormatIndicator,
-  kMessageExpiryInterval,
-  kContentType,
-  kResponseTopic,
-  kCorrelationData,
-  kUserProperty,
-  kTopicAlias,
-  kSubscriptionIdentifier,
-};
-inline constexpr size_t kAtomCount = 28;
-
-/// The entry for an atom's text, kOpaque when it has none.
-AtomId FindAtom(std::string_view text);
-/// The text of a table entry; empty for kOpaque.
-std::string_view AtomText(AtomId atom);
 
 /// Deepest nesting accepted anywhere in a term.
 inline constexpr int kEtfDepthMax = 64;
@@ -122,20 +85,6 @@ class EtfReader {
   const char* at_;
   const char* end_;
 };
-
-/// Bytes of the canonical form of an integer, tag included.
-size_t EtfIntegerSize(int64_t value);
-inline constexpr size_t EtfBinarySize(size_t bytes) { return 5 + bytes; }
-inline size_t EtfAtomSize(AtomId atom) { return 2 + AtomText(atom).size(); }
-
-/// Encoders into memory the caller sized (with the functions above): unchecked; each returns the end of what it wrote.
-char* PutEtfInteger(char* at, int64_t value);
-char* PutEtfBinary(char* at, std::string_view value);
-char* PutEtfAtom(char* at, AtomId atom);
-char* PutEtfTuple(char* at, uint8_t arity);
-char* PutEtfMap(char* at, uint32_t pairs);
-char* PutEtfList(char* at, uint32_t length);  // elements, then PutEtfNil
-char* PutEtfNil(char* at);
 
 /// Appends canonical terms to a string. Borrows the string.
 class EtfWriter {

@@ -213,13 +213,15 @@ EtfKind EtfReader::Peek() const {
 }
 
 bool EtfReader::ReadInteger(int64_t* value) {
+  if (left() >= 2 && Load8(at_) == etf::kSmallInteger) {  // most integers of a message
+    *value = Load8(at_ + 1);
+    at_ += 2;
+    return true;
+  }
   if (Peek() != EtfKind::kInteger) return false;
   const size_t bytes = ShellAt(at_, left(), EtfKind::kInteger, LocalTerms::kRefuse).bytes;
   if (bytes == kBroken) return false;
   switch (Load8(at_)) {
-    case etf::kSmallInteger:
-      *value = Load8(at_ + 1);
-      break;
     case etf::kInteger:
       *value = static_cast<int32_t>(Load32(at_ + 1));
       break;
