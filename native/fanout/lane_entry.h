@@ -1,0 +1,59 @@
+// What crosses from one io loop to another: a message and where it goes there. Never a session pointer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/message.h"
+#include "core/spsc_lane.h"
+#include "router/filter.h"
+
+namespace causeway::fanout {
+
+/// One message for one other loop, expanded there against that loop's own members. 64 bytes.
+struct LaneEntry {
+  enum class Kind : uint8_t {
+    kNone,
+    kFilters,  // every member of these filters on the receiving loop
+    kMember,   // one chosen member of a shared group
+    kLink,     // one pool slot of a link; `message` is the encoded term
+  };
+  static constexpr int kInline = 3;
+
+  MessageRef message;
+  Kind kind = Kind::kNone;
+  uint8_t filter_count = 0;  // inline ones; 0 when `more` holds all
+  uint8_t link = 0, slot = 0;
+  uint8_t qos = 0;            // kLink: of the carrier
+  bool redispatched = false;  // kMember: chosen for the second time
+  uint32_t group = 0;         // kMember
+  uint32_t session = 0, session_generation = 0;  // kMember
+  router::FilterRef filters[kInline];
+  std::unique_ptr<std::vector<router::FilterRef>> more;
+
+  void AddFilter(router::FilterRef filter) {
+    if (more == nullptr && filter_count < kInline) {
+      filters[filter_count++] = filter;
+      return;
+    }
+    if (more == nullptr) {
+      more = std::make_unique<std::vector<router::FilterRef>>(filters, filters + filter_count);
+      filter_count = 0;
+    }
+    more->push_back(filter);
+  }
+  const router::FilterRef* begin() const { return more != nullptr ? more->data() : filters; }
+  const router::FilterRef* end() const { return more != nullptr ? more->data() + more->size() : filters + filter_count; }
+};
+
+/// From loop i to loop j. Bound: limits::kLaneSlots (tests: 2). Full: the publishing connection pauses until `waiting` brings it back.
+struct Lane {
+  explicit Lane(size_t slots) : entries(slots) {}
+  SpscLane<LaneEntry> entries;
+  /// Set by the producer that met a full lane; the consumer that made room takes it and wakes the producer. Both sides
+  /// put a full fence between their write and their read of the other's, so one of them always sees the other (Dekker).
+  std::atomic<bool> waiting{false};
+};
+
+}  // namespace causeway::fanout

@@ -1,0 +1,47 @@
+#include "fanout/publication.h"
+
+namespace causeway::fanout {
+
+const MessageRef& Publication::Share() {
+  if (message) return message;
+  // The client id matters later only where No Local must compare text: nobody on this node is that publisher's session.
+  Message* made = Message::Create(topic, payload, properties, origin == Origin::kLink ? client_id : std::string_view());
+  made->qos = qos;
+  made->retain = retain;
+  made->origin = origin;
+  made->link = link;
+  made->protocol_version = protocol_version;
+  made->publisher_loop = publisher_loop;
+  made->publisher_session = publisher_session;
+  made->publisher_generation = publisher_generation;
+  made->message_expiry_seconds = expiry_seconds;
+  made->timestamp_ms = timestamp_ms;
+  made->received_ms = received_ms;
+  made->retain_version = retain_version;
+  message = MessageRef::Adopt(made);
+  return message;
+}
+
+Publication Publication::Of(const MessageRef& message) {
+  Publication publication;
+  publication.topic = message->topic();
+  publication.payload = message->payload();
+  publication.properties = message->properties();
+  publication.qos = message->qos;
+  publication.retain = message->retain;
+  publication.expiry_seconds = message->message_expiry_seconds;
+  publication.origin = message->origin;
+  publication.link = message->link;
+  publication.protocol_version = message->protocol_version;
+  publication.timestamp_ms = message->timestamp_ms;
+  publication.received_ms = message->received_ms;
+  publication.publisher_loop = message->publisher_loop;
+  publication.publisher_session = message->publisher_session;
+  publication.publisher_generation = message->publisher_generation;
+  publication.client_id = message->client_id();
+  publication.retain_version = message->retain_version;
+  publication.message = message;
+  return publication;
+}
+
+}  // namespace causeway::fanout

@@ -1,0 +1,38 @@
+// A message while it is being published: views first, a Message only when somebody has to keep it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/message.h"
+#include "mqtt/packet.h"
+#include "session/session.h"
+
+namespace causeway::fanout {
+
+/// Lives for one publication on one loop; the views are the caller's (a read buffer, a decoded term, a lane's message).
+struct Publication {
+  std::string_view topic, payload;
+  std::string_view properties;  // forwardable, wire form
+  uint8_t qos = 0;
+  bool retain = false;
+  uint32_t expiry_seconds = mqtt::kNoExpiry;
+  Origin origin = Origin::kClient;
+  uint8_t link = 0xFF;
+  uint8_t protocol_version = 4;
+  int64_t timestamp_ms = 0;  // wall clock at the origin; 0: now, asked for when needed
+  int64_t received_ms = 0;   // monotonic
+  const session::Session* publisher = nullptr;  // of this loop, null when it came otherwise
+  uint16_t publisher_loop = 0xFFFF;
+  uint32_t publisher_session = 0xFFFFFFFF, publisher_generation = 0;
+  std::string_view client_id;   // the original publisher's
+  uint64_t retain_version = 0;
+  MessageRef message;
+
+  /// The shared form, made once.
+  const MessageRef& Share();
+  /// The publication of a message that arrived over a lane, or waits for lane room.
+  static Publication Of(const MessageRef& message);
+};
+
+}  // namespace causeway::fanout

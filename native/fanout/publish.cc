@@ -1,0 +1,375 @@
+// The fan-out of one PUBLISH: retained store, match, mask by origin, local members, lanes, groups, links.
+#include <algorithm>
+
+#include "core/fence.h"
+#include "core/clock.h"
+#include "core/limits.h"
+#include "fanout/shard.h"
+
+namespace causeway::fanout {
+
+using session::Connection;
+using session::Delivery;
+using session::Session;
+
+namespace {
+
+/// Where a message of this origin may go beyond local sessions and groups (design.md §4).
+bool MayCrossLinks(Origin origin) { return origin == Origin::kClient || origin == Origin::kBroker; }
+
+}  // namespace
+
+uint64_t Shard::NextRandom() {  // splitmix64: spreads shared-group choices, nothing secret
+  uint64_t z = random_ += 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+Shard::Published Shard::Publish(Publication* publication, Connection* connection, int64_t now_ms) {
+  const EpochGuard guard = EnterEpoch();
+  // A message from a link never touches the local retained store (docs/protocol/cluster-link.md).
+  if (publication->retain && publication->origin != Origin::kLink) StoreRetained(publication);
+
+  uint64_t topic_hash = 0;
+  const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);
+  const uint64_t links = MayCrossLinks(publication->origin) ? route->links & links_.plan()->enabled : 0;
+  if (route->local.empty() && route->loops == 0 && route->groups.empty() && links == 0) {
+    Bump(counters_->dropped_no_subscribers);
+    return Published::kNobody;
+  }
+
+  Pending rest;
+  for (uint64_t loops = route->loops; loops != 0; loops &= loops - 1) {
+    const int loop = __builtin_ctzll(loops);
+    LaneEntry entry;
+    entry.kind = LaneEntry::Kind::kFilters;
+    entry.message = publication->Share();
+    for (const router::Route::Remote& remote : route->remote) {
+      if ((remote.loops >> loop & 1) != 0) entry.AddFilter(remote.filter);
+    }
+    Post(loop, std::move(entry), &rest);
+  }
+  if (links != 0) ToLinks(publication, links, topic_hash, now_ms, &rest);
+  std::unique_ptr<Pending> slices;
+  if (!route->local.empty() || !route->groups.empty()) BeginHeaders(*publication, now_ms);
+  for (const router::Route::Shared& shared : route->groups) {
+    ToGroup(publication, *shared.group, nullptr, false, topic_hash, now_ms, &rest);
+  }
+  if (!route->local.empty()) {
+    size_t budget = limits::kFanoutSliceMembers;
+    slices = FanOutLocal(publication, route->local, now_ms, &budget);
+  }
+  if (slices == nullptr && rest.entries.empty()) return Published::kDone;
+
+  if (slices == nullptr) slices = std::make_unique<Pending>();
+  slices->message = publication->Share();
+  slices->entries = std::move(rest.entries);
+  if (slices->served()) Bump(counters_->lane_full_pauses);
+  if (!slices->served()) host_->WorkLeft();
+  if (connection != nullptr) {
+    connection->fanout_pending = true;
+    slices->connection = connection;
+  }
+  pending_.push_back(std::move(slices));
+  return Published::kPending;
+}
+
+void Shard::SettleWhenDone(Connection* connection, uint64_t ticket) {
+  for (auto pending = pending_.rbegin(); pending != pending_.rend(); ++pending) {
+    if ((*pending)->connection == connection) {
+      (*pending)->gate_ticket = ticket;
+      return;
+    }
+  }
+}
+
+void Shard::StoreRetained(Publication* publication) {
+  Message* message = publication->Share().get();
+  switch (fabric_->retained->Put(message)) {
+    case retained::PutResult::kStored:
+      publication->retain_version = message->retain_version;
+      Bump(counters_->retained_stored);
+      break;
+    case retained::PutResult::kDeleted:
+      Bump(counters_->retained_deleted);
+      break;
+    case retained::PutResult::kNothingToDelete:
+      break;
+    case retained::PutResult::kRefusedCount:
+      Bump(counters_->retained_refused_count);
+      break;
+    case retained::PutResult::kRefusedPayloadSize:
+      Bump(counters_->retained_refused_payload);
+      break;
+    case retained::PutResult::kRefusedBytes:
+      Bump(counters_->retained_refused_bytes);
+      break;
+  }
+}
+
+void Shard::BeginHeaders(const Publication& publication, int64_t now_ms) {
+  uint32_t expiry = publication.expiry_seconds;
+  expired_ = false;
+  if (expiry != mqtt::kNoExpiry) {
+    const int64_t left = int64_t{expiry} - (now_ms - publication.received_ms) / 1000;  // [MQTT-3.3.2-6]
+    expired_ = left <= 0 && expiry != 0;
+    expiry = left <= 0 ? 0 : static_cast<uint32_t>(left);
+  }
+  headers_.Begin(publication.topic, publication.payload, publication.properties, expiry);
+}
+
+// ---- members of this loop
+
+std::unique_ptr<Shard::Pending> Shard::FanOutLocal(Publication* publication,
+                                                   const std::vector<router::MemberList*>& lists, int64_t now_ms,
+                                                   size_t* budget) {
+  if (lists.empty()) return nullptr;
+  BeginHeaders(*publication, now_ms);
+  if (expired_) {
+    Bump(counters_->dropped_expired);
+    return nullptr;
+  }
+  if (lists.size() == 1) {
+    router::MemberList* list = lists[0];
+    const size_t end = list->end();
+    if (end <= *budget) {
+      for (size_t at = 0; at < end; ++at) ServeMember(publication, list->at(at), now_ms);
+      *budget -= end;
+      return nullptr;
+    }
+    auto pending = std::make_unique<Pending>();
+    pending->message = publication->Share();
+    pending->pinned = list;
+    pending->end = end;
+    list->Pin();
+    ServeLocal(pending.get(), publication, now_ms, budget);
+    return pending;
+  }
+  Merge(*publication, lists);
+  if (merged_.size() <= *budget) {
+    for (Merged& merged : merged_) ServeMerged(publication, &merged, now_ms);
+    *budget -= merged_.size();
+    return nullptr;
+  }
+  auto pending = std::make_unique<Pending>();
+  pending->message = publication->Share();
+  pending->merged = std::move(merged_);
+  pending->end = pending->merged.size();
+  merged_.clear();
+  ServeLocal(pending.get(), publication, now_ms, budget);
+  return pending;
+}
+
+bool Shard::ServeLocal(Pending* pending, Publication* publication, int64_t now_ms, size_t* budget) {
+  BeginHeaders(*publication, now_ms);
+  const size_t slice = std::min(pending->end - pending->position, *budget);
+  for (size_t i = 0; i < slice; ++i, ++pending->position) {
+    if (pending->pinned != nullptr) {
+      ServeMember(publication, pending->pinned->at(pending->position), now_ms);
+    } else {
+      ServeMerged(publication, &pending->merged[pending->position], now_ms);
+    }
+  }
+  *budget -= slice;
+  if (!pending->served()) {
+    Bump(counters_->fanout_yields);
+    return false;
+  }
+  if (pending->pinned != nullptr) std::exchange(pending->pinned, nullptr)->Unpin();
+  return true;
+}
+
+bool Shard::Wanted(const Publication& publication, const Session& session, const router::Member& member) const {
+  if ((member.options & router::kOptionGone) != 0) return false;
+  // Replayed at subscribe time already: this is the live copy of it (design.md §5).
+  if (publication.retain_version != 0 && publication.retain_version <= member.since) return false;
+  if ((member.options & router::kOptionNoLocal) == 0 && !session.ignore_loop) return true;
+  if (publication.origin == Origin::kLink) return publication.client_id != session.client_id;
+  return publication.publisher_loop != loop_ || publication.publisher_session != session.index ||
+         publication.publisher_generation != session.generation;  // [MQTT-3.8.3-3]
+}
+
+void Shard::ServeMember(Publication* publication, const router::Member& member, int64_t now_ms) {
+  Session* session = sessions_[member.session].get();
+  if (session == nullptr || !Wanted(*publication, *session, member)) return;
+  const uint8_t granted = member.options & router::kOptionQosMask;
+  const uint8_t qos = session->upgrade_qos ? std::max(publication->qos, granted) : std::min(publication->qos, granted);
+  const bool retain = publication->retain && (member.options & router::kOptionRetainAsPublished) != 0;  // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+  Connection* connection = session->connection;
+  Bump(counters_->deliveries);
+  if (qos == 0 && connection != nullptr && member.subscription_id == 0 && session->queue.empty() &&
+      publication->payload.size() < session::kPayloadByReferenceBytes) {
+    if (connection->out.size() >= connection->high_watermark_bytes) {
+      Bump(counters_->dropped_qos0_slow);
+      return;
+    }
+    const session::PublishHeader& header = headers_.Get(connection->version, 0, retain);
+    if (connection->packet_bytes_max != 0 && header.whole_bytes > connection->packet_bytes_max) {
+      Bump(counters_->dropped_too_large);  // [MQTT-3.1.2-24]
+      return;
+    }
+    connection->out.Append(sender_.pool(), header.bytes);
+    Bump(counters_->messages_sent);
+    sender_.dirty()->Add(connection);
+    return;
+  }
+  Delivery delivery;
+  delivery.message = publication->Share();
+  delivery.qos = qos;
+  delivery.retain = retain;
+  if (member.subscription_id != 0) {
+    delivery.subscription_ids =
+        std::make_unique<session::SubscriptionIds>(session::SubscriptionIds{member.subscription_id});
+  }
+  sender_.Deliver(session, std::move(delivery), &headers_, now_ms);
+}
+
+/// One copy per session: highest granted QoS, every subscription identifier (design.md §3) [MQTT-3.3.4-2] [MQTT-3.3.4-4].
+void Shard::Merge(const Publication& publication, const std::vector<router::MemberList*>& lists) {
+  merged_.clear();
+  ++stamp_;
+  for (router::MemberList* list : lists) {
+    for (size_t at = 0; at < list->end(); ++at) {
+      const router::Member& member = list->at(at);
+      Session* session = sessions_[member.session].get();
+      if (session == nullptr || !Wanted(publication, *session, member)) continue;
+      if (session->stamp != stamp_) {
+        session->stamp = stamp_;
+        session->merge_at = static_cast<uint32_t>(merged_.size());
+        merged_.push_back({session->index, session->generation, 0, false, {}});
+      }
+      Merged& merged = merged_[session->merge_at];
+      const uint8_t granted = member.options & router::kOptionQosMask;
+      merged.qos = std::max(merged.qos, session->upgrade_qos ? std::max(publication.qos, granted)
+                                                              : std::min(publication.qos, granted));
+      merged.retain |= publication.retain && (member.options & router::kOptionRetainAsPublished) != 0;
+      if (member.subscription_id != 0) merged.ids.push_back(member.subscription_id);
+    }
+  }
+}
+
+void Shard::ServeMerged(Publication* publication, Merged* merged, int64_t now_ms) {
+  Session* session = Find(merged->session, merged->generation);
+  if (session == nullptr) return;
+  Bump(counters_->deliveries);
+  Delivery delivery;
+  delivery.message = publication->Share();
+  delivery.qos = merged->qos;
+  delivery.retain = merged->retain;
+  if (!merged->ids.empty()) {
+    delivery.subscription_ids = std::make_unique<session::SubscriptionIds>(std::move(merged->ids));
+  }
+  sender_.Deliver(session, std::move(delivery), &headers_, now_ms);
+}
+
+// ---- shared groups
+
+void Shard::ToGroup(Publication* publication, const router::Group& group, const router::GroupMember* skip,
+                    bool redispatched, uint64_t topic_hash, int64_t now_ms, Pending* rest) {
+  router::Choice choice;
+  choice.loop = loop_;
+  choice.client_hash = Hash(publication->client_id, fabric_->seed);
+  choice.topic_hash = topic_hash;
+  choice.random = NextRandom();
+  choice.flags = fabric_->flag_views.data();
+  router::GroupMember member;
+  if (!group.Pick(choice, skip, &member)) {
+    Bump(counters_->dropped_no_subscribers);
+    return;
+  }
+  if (member.loop == loop_) {
+    if (ServeGroupMember(publication, group.id, member.session, member.generation, now_ms)) return;
+    if (!redispatched) {  // left since its flags were read: choose once more
+      ToGroup(publication, group, &member, true, topic_hash, now_ms, rest);
+    } else {
+      Bump(counters_->dropped_no_subscribers);
+    }
+    return;
+  }
+  LaneEntry entry;
+  entry.kind = LaneEntry::Kind::kMember;
+  entry.message = publication->Share();
+  entry.group = group.id;
+  entry.session = member.session;
+  entry.session_generation = member.generation;
+  entry.redispatched = redispatched;
+  Post(member.loop, std::move(entry), rest);
+}
+
+bool Shard::ServeGroupMember(Publication* publication, uint32_t group, uint32_t index, uint32_t generation,
+                             int64_t now_ms) {
+  Session* session = Find(index, generation);
+  const auto found = group_members_.find(GroupKey(group, index));
+  if (session == nullptr || found == group_members_.end()) return false;
+  if (expired_) {
+    Bump(counters_->dropped_expired);
+    return true;
+  }
+  const router::Member& member = found->second;
+  const uint8_t granted = member.options & router::kOptionQosMask;
+  Bump(counters_->deliveries);
+  Delivery delivery;
+  delivery.message = publication->Share();
+  delivery.group = group;
+  delivery.qos = session->upgrade_qos ? std::max(publication->qos, granted) : std::min(publication->qos, granted);
+  delivery.retain = publication->retain && (member.options & router::kOptionRetainAsPublished) != 0;
+  if (member.subscription_id != 0) {
+    delivery.subscription_ids =
+        std::make_unique<session::SubscriptionIds>(session::SubscriptionIds{member.subscription_id});
+  }
+  sender_.Deliver(session, std::move(delivery), &headers_, now_ms);
+  return true;
+}
+
+/// The chosen member is gone: once more, without it. What finds a full lane waits in the bounded list of pending fan-outs,
+/// never in front of a lane that is being drained.
+void Shard::Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone, int64_t now_ms) {
+  if (pending_.size() >= limits::kSpillMax) {
+    Bump(counters_->shared_spill_overflows);
+    return;
+  }
+  const EpochGuard guard = EnterEpoch();
+  uint64_t topic_hash = 0;
+  const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);
+  const auto shared = std::find_if(route->groups.begin(), route->groups.end(),
+                                   [group](const router::Route::Shared& one) { return one.group->id == group; });
+  if (shared == route->groups.end()) {
+    Bump(counters_->dropped_no_subscribers);
+    return;
+  }
+  Bump(counters_->shared_redispatched);
+  BeginHeaders(*publication, now_ms);
+  Pending rest;
+  ToGroup(publication, *shared->group, &gone, true, topic_hash, now_ms, &rest);
+  if (rest.entries.empty()) return;
+  auto pending = std::make_unique<Pending>();
+  pending->message = publication->Share();
+  pending->entries = std::move(rest.entries);
+  pending_.push_back(std::move(pending));
+}
+
+// ---- links
+
+void Shard::ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms, Pending* rest) {
+  const MessageRef term = links_.EncodeTerm(*publication, WallClockMs());
+  for (; links != 0; links &= links - 1) {
+    const int link = __builtin_ctzll(links);
+    const LinkSpec* spec = links_.plan()->At(link);
+    const uint32_t slot = LinkEgress::SlotOf(topic_hash, spec->pool_size);
+    const int loop = LinkEgress::LoopOf(link, slot, fabric_->loops);
+    if (loop == loop_) {
+      links_.Push(link, slot, publication->qos, term, now_ms);
+      continue;
+    }
+    LaneEntry entry;
+    entry.kind = LaneEntry::Kind::kLink;
+    entry.message = term;
+    entry.link = static_cast<uint8_t>(link);
+    entry.slot = static_cast<uint8_t>(slot);
+    entry.qos = publication->qos;
+    Post(loop, std::move(entry), rest);
+  }
+}
+
+}  // namespace causeway::fanout

@@ -1,0 +1,305 @@
+#include "fanout/shard.h"
+
+#include <algorithm>
+
+#include "core/fence.h"
+#include "core/limits.h"
+
+namespace causeway::fanout {
+
+using session::Connection;
+using session::Delivery;
+using session::Session;
+
+Shard::Shard(int loop, Fabric* fabric, ShardHost* host, Counters* counters)
+    : loop_(loop),
+      fabric_(fabric),
+      host_(host),
+      counters_(counters),
+      epoch_slot_(fabric->epochs->Register()),
+      members_(fabric->seed),
+      cache_(loop, fabric->index, &members_, fabric->seed, limits::kRouteCacheEntries, limits::kRouteCacheBytes),
+      sender_(counters, fabric->flags[static_cast<size_t>(loop)].get()),
+      links_(loop, fabric->loops, &sender_, counters, fabric->seed.a ^ static_cast<uint64_t>(loop)),
+      pending_for_(static_cast<size_t>(fabric->loops)),
+      expanding_(static_cast<size_t>(fabric->loops)),
+      random_(fabric->seed.b ^ static_cast<uint64_t>(loop + 1)) {}
+
+Shard::~Shard() { fabric_->epochs->Unregister(epoch_slot_); }
+
+Session* Shard::Find(uint32_t index, uint32_t generation) {
+  if (index >= sessions_.size() || sessions_[index] == nullptr) return nullptr;
+  Session* session = sessions_[index].get();
+  return session->live && session->generation == generation ? session : nullptr;
+}
+
+Session* Shard::Open(uint32_t index, uint32_t generation) {
+  if (Session* existing = Find(index, generation)) return existing;
+  if (index >= sessions_.size()) sessions_.resize(std::max<size_t>(index + 1, sessions_.size() * 2));
+  sessions_[index] = std::make_unique<Session>();
+  Session* session = sessions_[index].get();
+  session->index = index;
+  session->generation = generation;
+  session->live = true;
+  ++live_sessions_;
+  return session;
+}
+
+void Shard::Attach(Session* session, Connection* connection, int64_t now_ms) {
+  session->connection = connection;
+  session->version = connection->version;
+  connection->session = session;
+  session->room = false;  // UpdateFlags, at the end of Redeliver, writes what is true
+  fabric_->flags[static_cast<size_t>(loop_)]->Set(session->index, SessionFlags::kConnected);
+  sender_.Redeliver(session, now_ms);
+  if (session->replays != nullptr) replaying_.emplace_back(session->index, session->generation);
+}
+
+void Shard::Detach(Connection* connection) {
+  for (const auto& pending : pending_) {
+    if (pending->connection == connection) pending->connection = nullptr;  // its fan-out still ends: it may be acknowledged
+  }
+  sender_.dirty()->Forget(connection);
+  Session* session = connection->session;
+  connection->session = nullptr;
+  if (session == nullptr || session->connection != connection) return;
+  session->connection = nullptr;
+  session->unsent.reset();
+  session->room = true;
+  fabric_->flags[static_cast<size_t>(loop_)]->Set(session->index, SessionFlags::kHasRoom);
+}
+
+void Shard::End(Session* session, int64_t now_ms) {
+  if (session->connection != nullptr) Detach(session->connection);
+  session->live = false;
+  --live_sessions_;
+  fabric_->flags[static_cast<size_t>(loop_)]->Set(session->index, 0);
+  // Messages of a shared group that were never sent belong to the group (design.md §4).
+  const router::GroupMember gone{static_cast<uint8_t>(loop_), session->index, session->generation};
+  while (!session->queue.empty()) {
+    Delivery delivery = session->queue.Pop();
+    if (delivery.group == 0 || delivery.qos == 0) continue;
+    Publication publication = Publication::Of(delivery.message);
+    Redispatch(&publication, delivery.group, gone, now_ms);
+  }
+  sessions_[session->index].reset();
+}
+
+void Shard::AddSubscription(Session* session, const Subscribe& subscribe) {
+  router::Member member;
+  member.session = session->index;
+  member.subscription_id = subscribe.subscription_id;
+  member.options = subscribe.options;
+  if (subscribe.group != 0) {
+    group_members_[GroupKey(subscribe.group, session->index)] = member;
+    return;
+  }
+  // Visible first, horizon after: whatever is stored with a greater version finds this member (design.md §5).
+  bool first = false;
+  members_.Add(subscribe.filter->ref, member, &first);
+  if (first) fabric_->index->ShowOnLoop(subscribe.filter, loop_);
+  if (!subscribe.replay) return;
+  const uint64_t horizon = fabric_->retained->Horizon();
+  members_.FindMember(subscribe.filter->ref, session->index)->since = horizon;
+  if (session->replays == nullptr) {
+    session->replays = std::make_unique<std::deque<session::Replay>>();
+    replaying_.emplace_back(session->index, session->generation);
+  }
+  session->replays->push_back({subscribe.filter->text, horizon, {}, subscribe.subscription_id,
+                               static_cast<uint8_t>(subscribe.options & router::kOptionQosMask)});
+}
+
+void Shard::RemoveSubscription(uint32_t session, router::Filter* filter, uint32_t group) {
+  if (group != 0) {
+    group_members_.erase(GroupKey(group, session));
+    return;
+  }
+  bool last = false;
+  if (members_.Remove(filter->ref, session, &last) && last) fabric_->index->HideOnLoop(filter, loop_);
+}
+
+// ---- between loops
+
+bool Shard::TryPost(int loop, LaneEntry* entry) {
+  Lane* lane = fabric_->LaneBetween(loop_, loop);
+  if (!lane->entries.Push(std::move(*entry))) {
+    lane->waiting.store(true, std::memory_order_relaxed);
+    FullFence();  // meets DrainLanes: either it sees `waiting`, or we see the room it made
+    if (!lane->entries.Push(std::move(*entry))) return false;
+  }
+  wake_mask_ |= uint64_t{1} << loop;
+  Bump(counters_->lanes_pushed);
+  return true;
+}
+
+void Shard::Post(int loop, LaneEntry&& entry, Pending* rest) {
+  // Who waits already goes first: a newcomer does not overtake them in the lane.
+  if (pending_for_[static_cast<size_t>(loop)] == 0 && TryPost(loop, &entry)) return;
+  ++pending_for_[static_cast<size_t>(loop)];
+  rest->entries.emplace_back(loop, std::move(entry));
+}
+
+void Shard::FlushWakeups() {
+  while (wake_mask_ != 0) {
+    const int loop = __builtin_ctzll(wake_mask_);
+    wake_mask_ &= wake_mask_ - 1;
+    Bump(counters_->wakeups_sent);
+    host_->Wake(loop);
+  }
+}
+
+void Shard::DrainLanes(int64_t now_ms, size_t* budget) {
+  for (int from = 0; from < fabric_->loops; ++from) {
+    if (from == loop_) continue;
+    std::unique_ptr<Pending>& slice = expanding_[static_cast<size_t>(from)];
+    Lane* lane = fabric_->LaneBetween(from, loop_);
+    bool drained = false;
+    while (*budget > 0) {
+      if (slice != nullptr) {
+        Publication publication = Publication::Of(slice->message);
+        if (!ServeLocal(slice.get(), &publication, now_ms, budget)) break;
+        slice.reset();
+        continue;
+      }
+      LaneEntry* entry = lane->entries.Front();
+      if (entry == nullptr) break;
+      slice = Expand(entry, now_ms, budget);
+      lane->entries.Pop();
+      drained = true;
+    }
+    if (drained) {
+      FullFence();  // meets TryPost
+      if (lane->waiting.load(std::memory_order_relaxed) && lane->waiting.exchange(false, std::memory_order_relaxed)) {
+        host_->Wake(from);
+      }
+    }
+    if (slice != nullptr || lane->entries.Front() != nullptr) host_->WorkLeft();
+  }
+}
+
+std::unique_ptr<Shard::Pending> Shard::Expand(LaneEntry* entry, int64_t now_ms, size_t* budget) {
+  *budget -= 1;
+  if (entry->kind == LaneEntry::Kind::kLink) {
+    links_.Push(entry->link, entry->slot, entry->qos, entry->message, now_ms);
+    return nullptr;
+  }
+  Publication publication = Publication::Of(entry->message);
+  if (entry->kind == LaneEntry::Kind::kMember) {
+    BeginHeaders(publication, now_ms);
+    if (!ServeGroupMember(&publication, entry->group, entry->session, entry->session_generation, now_ms)) {
+      const router::GroupMember gone{static_cast<uint8_t>(loop_), entry->session, entry->session_generation};
+      if (!entry->redispatched) {
+        Redispatch(&publication, entry->group, gone, now_ms);
+      } else {
+        Bump(counters_->dropped_no_subscribers);
+      }
+    }
+    return nullptr;
+  }
+  lists_.clear();
+  for (const router::FilterRef& filter : *entry) {
+    if (router::MemberList* list = members_.Find(filter)) lists_.push_back(list);
+  }
+  return FanOutLocal(&publication, lists_, now_ms, budget);
+}
+
+void Shard::ResumePending(int64_t now_ms, size_t* budget) {
+  if (pending_.empty()) return;
+  uint64_t full = 0;  // lanes found full in this pass: who stands behind must not overtake
+  for (size_t i = 0; i < pending_.size() && *budget > 0; ++i) {
+    Pending* pending = pending_[i].get();
+    size_t kept = 0;
+    for (size_t at = 0; at < pending->entries.size(); ++at) {
+      auto& [loop, entry] = pending->entries[at];
+      const uint64_t bit = uint64_t{1} << loop;
+      if ((full & bit) == 0 && TryPost(loop, &entry)) {
+        --pending_for_[static_cast<size_t>(loop)];
+        continue;
+      }
+      full |= bit;
+      if (kept != at) pending->entries[kept] = std::move(pending->entries[at]);
+      ++kept;
+    }
+    pending->entries.resize(kept);
+    if (!pending->served()) {
+      Publication publication = Publication::Of(pending->message);
+      if (!ServeLocal(pending, &publication, now_ms, budget)) host_->WorkLeft();
+    }
+  }
+  // Unpaused connections parse on and may publish, which appends to pending_: settle the list first.
+  std::vector<std::unique_ptr<Pending>> done;
+  std::erase_if(pending_, [&done](std::unique_ptr<Pending>& pending) {
+    if (!pending->done()) return false;
+    done.push_back(std::move(pending));
+    return true;
+  });
+  for (const auto& pending : done) {
+    if (pending->connection == nullptr) continue;
+    Connection* connection = pending->connection;
+    connection->fanout_pending = false;
+    if (pending->gate_ticket != 0) connection->acks.Settle(pending->gate_ticket, mqtt::Reason::kSuccess);
+    sender_.FlushGate(connection);
+    host_->Unpaused(connection);
+  }
+}
+
+void Shard::Work(int64_t now_ms) {
+  size_t budget = limits::kWorkBudgetDeliveries;
+  DrainLanes(now_ms, &budget);
+  ResumePending(now_ms, &budget);
+  ResumeReplays(now_ms);
+  if (budget == 0) host_->WorkLeft();
+}
+
+// ---- retained replay
+
+void Shard::ResumeReplays(int64_t now_ms) {
+  for (size_t i = 0; i < replaying_.size();) {
+    Session* session = Find(replaying_[i].first, replaying_[i].second);
+    if (session != nullptr && session->connection != nullptr) Replay(session, now_ms);
+    if (session == nullptr || session->replays == nullptr || session->connection == nullptr) {
+      replaying_[i] = replaying_.back();  // an offline session comes back through Attach
+      replaying_.pop_back();
+    } else {
+      ++i;
+    }
+  }
+}
+
+/// Goes on while the client takes it: a replay never overflows the session's queue, it waits.
+void Shard::Replay(Session* session, int64_t now_ms) {
+  const auto can_take = [session] {
+    return session->queue.empty() && session->connection->out.size() <= session->connection->high_watermark_bytes / 4;
+  };
+  while (session->replays != nullptr && can_take()) {
+    session::Replay& replay = session->replays->front();
+    fabric_->retained->Scan(replay.filter, replay.horizon, now_ms, limits::kReplaySliceTopics, &replay.cursor,
+                            [&](MessageRef message) {
+                              Delivery delivery;
+                              delivery.qos = std::min(message->qos, replay.qos);
+                              delivery.retain = true;  // [MQTT-3.3.1-8]
+                              if (replay.subscription_id != 0) {
+                                delivery.subscription_ids = std::make_unique<session::SubscriptionIds>(
+                                    session::SubscriptionIds{replay.subscription_id});
+                              }
+                              delivery.message = std::move(message);
+                              Bump(counters_->retained_replayed);
+                              sender_.DeliverOrQueue(session, std::move(delivery), now_ms);
+                            });
+    if (replay.cursor.done) {
+      session->replays->pop_front();
+      if (session->replays->empty()) session->replays.reset();
+    }
+  }
+}
+
+void Shard::RoomInOutBuffer(Connection* connection, int64_t now_ms) {
+  if (Session* session = connection->session) {
+    sender_.Pump(session, now_ms);
+    if (session->replays != nullptr) Replay(session, now_ms);
+  } else {
+    links_.Pump(connection, now_ms);
+  }
+}
+
+}  // namespace causeway::fanout

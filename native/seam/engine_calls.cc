@@ -1,0 +1,170 @@
+// Start and stop, listeners, and the two batches: events up, commands down.
+#include <cstring>
+
+#include "seam/arguments.h"
+#include "seam/crossings.h"
+
+namespace causeway::seam {
+
+namespace {
+
+/// Rings control's environment: one coalesced call however many events wait. Leaked with the engine.
+struct Bell {
+  Napi::ThreadSafeFunction function;
+  /// Set by the loop that rings, cleared before the events are taken: no event is left behind unannounced.
+  std::atomic<bool> ringing{false};
+  std::atomic<bool> closed{false};
+};
+
+Bell* bell = nullptr;
+
+void Deliver(Napi::Env env, Napi::Function on_events, Bell* rung) {
+  rung->ringing.store(false, std::memory_order_seq_cst);
+  if (env == nullptr) return;  // the environment is going away
+  std::string events;
+  engine.load(std::memory_order_acquire)->TakeEvents(&events);
+  if (events.empty()) return;
+  Cross();
+  on_events.Call({BufferOf(env, events)});
+}
+
+void Ring(void* argument) {
+  Bell* one = static_cast<Bell*>(argument);
+  if (one->closed.load(std::memory_order_acquire)) return;
+  if (one->ringing.exchange(true, std::memory_order_seq_cst)) return;
+  one->function.NonBlockingCall(one, Deliver);
+}
+
+/// The environment is leaving: the loops stop first (design.md §12).
+void Leave(void*) {
+  if (transport::Engine* running = engine.load(std::memory_order_acquire)) {
+    bell->closed.store(true, std::memory_order_release);
+    running->Halt(1000);
+  }
+}
+
+router::Strategy StrategyOf(const std::string& name) {
+  if (name == "random") return router::Strategy::kRandom;
+  if (name == "sticky") return router::Strategy::kSticky;
+  if (name == "hash_clientid") return router::Strategy::kHashClientId;
+  if (name == "hash_topic") return router::Strategy::kHashTopic;
+  if (name == "local") return router::Strategy::kLocal;
+  return router::Strategy::kRoundRobin;  // also round_robin_per_group: one node is one group
+}
+
+/// start({ loops, laneSlots, retainedMessagesMax, retainedPayloadBytesMax, retainedBytesMax, strategy }, onEvents)
+Napi::Value Start(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (engine.load(std::memory_order_acquire) != nullptr) {
+    Throw(env, "ENGINE_STARTED", "this process has an engine already; one process runs one broker");
+    return env.Undefined();
+  }
+  const Napi::Object from = info[0].As<Napi::Object>();
+  transport::EngineOptions options;
+  options.loops = static_cast<int>(NumberOf(from.Get("loops")));
+  options.lane_slots = NumberOf(from.Get("laneSlots"));
+  options.retained.max_messages = static_cast<size_t>(LargeOf(from.Get("retainedMessagesMax")));
+  options.retained.max_payload_bytes = static_cast<size_t>(LargeOf(from.Get("retainedPayloadBytesMax")));
+  options.retained.max_total_bytes = static_cast<size_t>(LargeOf(from.Get("retainedBytesMax")));
+  options.strategy = StrategyOf(TextOf(from.Get("strategy")));
+  bell = new Bell;
+  bell->function = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "causeway.events", 0, 1);
+  bell->function.Unref(env);  // sockets of the loops do not keep Node alive: the broker's own timers do
+  auto* started = new transport::Engine(options, Ring, bell);
+  engine.store(started, std::memory_order_release);
+  napi_add_env_cleanup_hook(env, Leave, nullptr);
+  started->Start();
+  return env.Undefined();
+}
+
+Napi::Value Halt(const Napi::CallbackInfo& info) {
+  transport::Engine* running = engine.load(std::memory_order_acquire);
+  if (running == nullptr) return Napi::Boolean::New(info.Env(), true);
+  bell->closed.store(true, std::memory_order_release);
+  return Napi::Boolean::New(info.Env(), running->Halt(NumberOf(info[0])));
+}
+
+/// listen({...}) → null, or { error: 'EADDRINUSE', step: 'bind' }
+Napi::Value Listen(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  transport::Engine* running = EngineOrThrow(env);
+  if (running == nullptr) return env.Undefined();
+  const Napi::Object from = info[0].As<Napi::Object>();
+  transport::ListenerOptions options;
+  options.id = NumberOf(from.Get("id"));
+  options.host = TextOf(from.Get("host"));
+  options.port = static_cast<uint16_t>(NumberOf(from.Get("port")));
+  options.backlog = static_cast<int>(NumberOf(from.Get("backlog")));
+  options.connections_max = NumberOf(from.Get("connectionsMax"));
+  options.packet_bytes_max = NumberOf(from.Get("packetBytesMax"));
+  options.connect_deadline_ms = NumberOf(from.Get("connectDeadlineMs"));
+  options.high_watermark_bytes = NumberOf(from.Get("highWatermarkBytes"));
+  options.send_timeout_ms = NumberOf(from.Get("sendTimeoutMs"));
+  options.max_qos = static_cast<uint8_t>(NumberOf(from.Get("qosMax")));
+  options.retain_available = BooleanOf(from.Get("retainAvailable"));
+  options.no_delay = BooleanOf(from.Get("noDelay"));
+  std::string step;
+  const int error = running->Listen(options, &step);
+  if (error == 0) return env.Null();
+  Napi::Object failure = Napi::Object::New(env);
+  failure.Set("error", strerrorname_np(error));
+  failure.Set("step", step);
+  return failure;
+}
+
+Napi::Value Unlisten(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) running->Unlisten(NumberOf(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value Submit(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) running->Submit(BytesOf(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value Drain(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) running->Drain();
+  return info.Env().Undefined();
+}
+
+Napi::Value Maintain(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) running->Maintain();
+  return info.Env().Undefined();
+}
+
+Napi::Value OpenSockets(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = engine.load(std::memory_order_acquire);
+  return Napi::Number::New(info.Env(), running == nullptr ? 0 : running->open_sockets());
+}
+
+/// counters() → Float64Array in the order of layout().counters, then filters, retained messages, retained bytes, epoch bytes.
+Napi::Value CountersNow(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const transport::Engine* running = engine.load(std::memory_order_acquire);
+  const std::vector<uint64_t> values = running == nullptr ? std::vector<uint64_t>(kCounterCount) : running->Counters();
+  Napi::Float64Array out = Napi::Float64Array::New(env, values.size() + 4);
+  for (size_t i = 0; i < values.size(); ++i) out[i] = static_cast<double>(values[i]);
+  if (running != nullptr) {
+    out[values.size()] = static_cast<double>(running->filters());
+    out[values.size() + 1] = static_cast<double>(running->retained_messages());
+    out[values.size() + 2] = static_cast<double>(running->retained_bytes());
+    out[values.size() + 3] = static_cast<double>(running->epoch_bytes());
+  }
+  return out;
+}
+
+}  // namespace
+
+void ExportEngine(Napi::Env env, Napi::Object exports) {
+  Export<Start>(env, exports, "start");
+  Export<Halt>(env, exports, "halt");
+  Export<Listen>(env, exports, "listen");
+  Export<Unlisten>(env, exports, "unlisten");
+  Export<Submit>(env, exports, "submit");
+  Export<Drain>(env, exports, "drain");
+  Export<Maintain>(env, exports, "maintain");
+  Export<OpenSockets>(env, exports, "openSockets");
+  Export<CountersNow>(env, exports, "counters");
+}
+
+}  // namespace causeway::seam

@@ -1,0 +1,268 @@
+// The calls of the link room: interest out, routes in, terms of the route channel. One call a batch, never one a message.
+#include "seam/arguments.h"
+#include "seam/crossings.h"
+
+namespace causeway::seam {
+
+namespace {
+
+/// configureLinks(self, [{ index, name, enabled, topics, poolSize, maxInflight, bufferBytesMax, requestTtlMs }])
+Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
+  transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  const Napi::Array from = info[1].As<Napi::Array>();
+  std::vector<fanout::LinkSpec> specs;
+  for (uint32_t i = 0; i < from.Length(); ++i) {
+    const Napi::Object one = from.Get(i).As<Napi::Object>();
+    fanout::LinkSpec spec;
+    spec.index = static_cast<int>(NumberOf(one.Get("index")));
+    spec.name = TextOf(one.Get("name"));
+    spec.enabled = BooleanOf(one.Get("enabled"));
+    spec.topics = link::LinkTopics(TextsOf(one.Get("topics")));
+    spec.pool_size = NumberOf(one.Get("poolSize"));
+    spec.inflight_max = static_cast<uint16_t>(NumberOf(one.Get("maxInflight")));
+    spec.buffer_bytes_max = static_cast<size_t>(LargeOf(one.Get("bufferBytesMax")));
+    spec.request_ttl_ms = LargeOf(one.Get("requestTtlMs"));
+    specs.push_back(std::move(spec));
+  }
+  running->ConfigureLinks(TextOf(info[0]), std::move(specs));
+  return info.Env().Undefined();
+}
+
+Napi::Value OpenInterest(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) {
+    running->OpenInterest(static_cast<int>(NumberOf(info[0])), TextsOf(info[1]));
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value CloseInterest(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) running->CloseInterest(static_cast<int>(NumberOf(info[0])));
+  return info.Env().Undefined();
+}
+
+/// takeInterest(link, actor, incarnation, entriesMax, bytesMax) → null or { payload, token, entries }
+Napi::Value TakeInterest(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  transport::Engine* running = EngineOrThrow(env);
+  link::DeltaBatch::Batch batch;
+  if (running == nullptr || !running->TakeInterest(static_cast<int>(NumberOf(info[0])), NumberOf(info[3]),
+                                                   NumberOf(info[4]), TextOf(info[1]), BigIntOf(info[2]), &batch)) {
+    return env.Null();
+  }
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("payload", BufferOf(env, batch.payload));
+  out.Set("token", static_cast<double>(batch.token));
+  out.Set("entries", static_cast<double>(batch.entries));
+  return out;
+}
+
+Napi::Value SettleInterest(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) {
+    running->SettleInterest(static_cast<int>(NumberOf(info[0])), static_cast<uint64_t>(LargeOf(info[1])),
+                            BooleanOf(info[2]));
+  }
+  return info.Env().Undefined();
+}
+
+/// interestFlags() → Uint8Array over the engine's memory: read without a crossing from then on.
+Napi::Value InterestFlags(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  transport::Engine* running = EngineOrThrow(env);
+  if (running == nullptr) return env.Undefined();
+  constexpr size_t kBytes = 2 * transport::Engine::kLinks;
+  // The engine is never freed, so the view may live as long as it likes.
+  return Napi::Uint8Array::New(env, kBytes, Napi::ArrayBuffer::New(env, running->interest_flags(), kBytes), 0);
+}
+
+Napi::Value Invalid(Napi::Env env, const char* reason) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("op", "invalid");
+  out.Set("reason", reason);
+  return out;
+}
+
+/// decodeRoute(payload) → RouteMessage of src/native/engine.ts
+Napi::Value DecodeRoute(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  link::RouteHeader header;
+  std::string scratch;
+  if (link::DecodeRouteMessage(BytesOf(info[0]), &scratch, &header) != link::RouteStatus::kOk) {
+    return Invalid(env, "not a term of the route channel");
+  }
+  if (header.op_name.empty()) return Invalid(env, "the operation is missing");
+  if (header.missing_keys && header.op != link::RouteOp::kUnknown) return Invalid(env, "a required key is missing or of a wrong type");
+  Napi::Object out = Napi::Object::New(env);
+  const auto text = [&](const char* key, std::string_view value) { out.Set(key, Napi::String::New(env, value.data(), value.size())); };
+  const auto capabilities = [&] {
+    out.Set("capabilities", header.has_capabilities ? BufferOf(env, header.capabilities) : env.Null());
+  };
+  switch (header.op) {
+    case link::RouteOp::kActorInit:
+      text("op", "actor_init");
+      text("actor", header.actor);
+      text("target", header.target);
+      out.Set("incarnation", Napi::BigInt::New(env, header.incarnation));
+      out.Set("protocolVersion", static_cast<double>(header.protocol_version));
+      capabilities();
+      break;
+    case link::RouteOp::kActorInitAck:
+      text("op", "actor_init_ack");
+      text("actor", header.actor);
+      out.Set("protocolVersion", static_cast<double>(header.protocol_version));
+      if (header.accepted) {
+        out.Set("error", env.Null());
+      } else {
+        text("error", header.error_reason);
+      }
+      if (header.need_bootstrap == link::NeedBootstrap::kUndefined) {
+        out.Set("needBootstrap", env.Null());
+      } else {
+        out.Set("needBootstrap", Napi::Boolean::New(env, header.need_bootstrap == link::NeedBootstrap::kTrue));
+      }
+      capabilities();
+      break;
+    case link::RouteOp::kRoute:
+      text("op", "route");
+      text("actor", header.actor);
+      out.Set("incarnation", Napi::BigInt::New(env, header.incarnation));
+      out.Set("count", static_cast<double>(header.operation_count));
+      break;
+    case link::RouteOp::kHeartbeat:
+      text("op", "heartbeat");
+      text("actor", header.actor);
+      out.Set("incarnation", Napi::BigInt::New(env, header.incarnation));
+      break;
+    case link::RouteOp::kUnknown:
+      text("op", "unknown");
+      text("name", header.op_name);
+      break;
+  }
+  return out;
+}
+
+std::string CapabilitiesOf(const Napi::Value& value) { return value.IsNull() ? std::string() : std::string(BytesOf(value)); }
+
+/// encodeActorInit(actor, incarnation, target, capabilities | null)
+Napi::Value EncodeActorInit(const Napi::CallbackInfo& info) {
+  std::string out;
+  link::EncodeActorInit(TextOf(info[0]), BigIntOf(info[1]), TextOf(info[2]), CapabilitiesOf(info[3]), &out);
+  return BufferOf(info.Env(), out);
+}
+
+/// encodeActorInitAck(actor, error | null, needBootstrap, capabilities | null)
+Napi::Value EncodeActorInitAck(const Napi::CallbackInfo& info) {
+  std::string out;
+  if (info[1].IsNull()) {
+    link::EncodeActorInitAckOk(TextOf(info[0]), info[2].IsBoolean() && BooleanOf(info[2]), CapabilitiesOf(info[3]), &out);
+  } else {
+    link::EncodeActorInitAckError(TextOf(info[0]), TextOf(info[1]), &out);
+  }
+  return BufferOf(info.Env(), out);
+}
+
+Napi::Value EncodeHeartbeat(const Napi::CallbackInfo& info) {
+  std::string out;
+  link::EncodeHeartbeat(TextOf(info[0]), BigIntOf(info[1]), &out);
+  return BufferOf(info.Env(), out);
+}
+
+/// applyRoutes(link, lane, payload) → { adds, deletes, invalid }
+Napi::Value ApplyRoutes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  transport::Engine* running = EngineOrThrow(env);
+  if (running == nullptr) return env.Undefined();
+  link::ApplyResult result;
+  if (running->ApplyRoutes(static_cast<int>(NumberOf(info[0])), static_cast<int>(NumberOf(info[1])), BytesOf(info[2]),
+                           &result) != link::RouteStatus::kOk) {
+    Throw(env, "LINK_ROUTES_INVALID", "not a route term");  // control has decoded it before: a programmer error there
+    return env.Undefined();
+  }
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("adds", result.adds);
+  out.Set("deletes", result.deletes);
+  out.Set("invalid", result.invalid + result.refused);
+  return out;
+}
+
+Napi::Value MarkRoutes(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) {
+    running->MarkRoutes(static_cast<int>(NumberOf(info[0])), static_cast<int>(NumberOf(info[1])));
+  }
+  return info.Env().Undefined();
+}
+
+template <size_t (transport::Engine::*remove)(int, int, size_t)>
+Napi::Value Remove(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  transport::Engine* running = EngineOrThrow(env);
+  if (running == nullptr) return env.Undefined();
+  const size_t budget = NumberOf(info[2]);
+  const size_t removed = (running->*remove)(static_cast<int>(NumberOf(info[0])), static_cast<int>(NumberOf(info[1])), budget);
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("removed", static_cast<double>(removed));
+  out.Set("done", Napi::Boolean::New(env, removed < budget));
+  return out;
+}
+
+Napi::Value RouteCount(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), static_cast<double>(running->RouteCount(static_cast<int>(NumberOf(info[0])))));
+}
+
+Napi::Value LinkCounters(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  Napi::Object out = Napi::Object::New(info.Env());
+  for (const auto& [name, value] : running->LinkCounters(static_cast<int>(NumberOf(info[0])))) {
+    out.Set(name, static_cast<double>(value));
+  }
+  return out;
+}
+
+/// bootstrapBatch({ topics, actor, incarnation, cursor, entriesMax, bytesMax }) → { payload | null, entries, cursor, done }; any environment.
+Napi::Value BootstrapBatch(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  transport::Engine* running = EngineOrThrow(env);
+  if (running == nullptr) return env.Undefined();
+  const Napi::Object from = info[0].As<Napi::Object>();
+  transport::BootstrapRequest request;
+  request.topics = TextsOf(from.Get("topics"));
+  request.actor = TextOf(from.Get("actor"));
+  request.incarnation = BigIntOf(from.Get("incarnation"));
+  request.cursor = NumberOf(from.Get("cursor"));
+  request.entries_max = NumberOf(from.Get("entriesMax"));
+  request.bytes_max = NumberOf(from.Get("bytesMax"));
+  const transport::BootstrapBatch batch = running->MakeBootstrap(request);
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("payload", batch.payload.empty() ? env.Null() : BufferOf(env, batch.payload));
+  out.Set("entries", static_cast<double>(batch.entries));
+  out.Set("cursor", batch.cursor);
+  out.Set("done", Napi::Boolean::New(env, batch.done));
+  return out;
+}
+
+}  // namespace
+
+void ExportLink(Napi::Env env, Napi::Object exports) {
+  Export<ConfigureLinks>(env, exports, "configureLinks");
+  Export<OpenInterest>(env, exports, "openInterest");
+  Export<CloseInterest>(env, exports, "closeInterest");
+  Export<TakeInterest>(env, exports, "takeInterest");
+  Export<SettleInterest>(env, exports, "settleInterest");
+  Export<InterestFlags>(env, exports, "interestFlags");
+  Export<DecodeRoute>(env, exports, "decodeRoute");
+  Export<EncodeActorInit>(env, exports, "encodeActorInit");
+  Export<EncodeActorInitAck>(env, exports, "encodeActorInitAck");
+  Export<EncodeHeartbeat>(env, exports, "encodeHeartbeat");
+  Export<ApplyRoutes>(env, exports, "applyRoutes");
+  Export<MarkRoutes>(env, exports, "markRoutes");
+  Export<Remove<&transport::Engine::SweepRoutes>>(env, exports, "sweepRoutes");
+  Export<Remove<&transport::Engine::ClearRoutes>>(env, exports, "clearRoutes");
+  Export<RouteCount>(env, exports, "routeCount");
+  Export<LinkCounters>(env, exports, "linkCounters");
+  Export<BootstrapBatch>(env, exports, "bootstrapBatch");
+}
+
+}  // namespace causeway::seam

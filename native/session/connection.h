@@ -1,0 +1,41 @@
+// A connection as the session side sees it: what it speaks, what waits to be written, what holds it up.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mqtt/packet.h"
+#include "session/ack_gate.h"
+#include "session/out_buffer.h"
+
+namespace causeway::session {
+
+struct Session;
+
+/// Owner: its loop's transport, which derives from it. Touched by that loop only.
+struct Connection {
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  uint32_t number = 0;
+  mqtt::Version version = mqtt::Version::kMqtt311;
+  Session* session = nullptr;  // borrowed; null while pending, when dialled, and once detached
+  OutBuffer out;
+  AckGate acks;
+  /// Largest packet the client accepts (MQTT 5 Maximum Packet Size); 0: no limit.
+  uint32_t packet_bytes_max = 0;
+  /// Above this many bytes in `out`, QoS 0 is dropped, QoS >= 1 waits in the queue, and the socket is not read.
+  uint32_t high_watermark_bytes = 0;
+  /// Inbound topic aliases, index alias - 1 [MQTT-3.3.2-8]; null until the first is set.
+  std::unique_ptr<std::vector<std::string>> aliases;
+  uint16_t topic_alias_max = 0;
+  bool dirty = false;           // in its loop's list of connections to write
+  bool barrier = false;         // a packet is with control: nothing more is parsed (design.md §3)
+  bool fanout_pending = false;  // a PUBLISH has not reached all its lanes: the same
+  bool closing = false;         // detached; only bytes already in `out` may still leave
+};
+
+}  // namespace causeway::session

@@ -1,0 +1,220 @@
+#include "session/sender.h"
+
+#include <algorithm>
+
+#include "core/limits.h"
+
+namespace causeway::session {
+
+void DirtyList::Forget(Connection* connection) {
+  if (!connection->dirty) return;
+  connection->dirty = false;
+  std::replace(list_.begin(), list_.end(), connection, static_cast<Connection*>(nullptr));
+}
+
+const PublishHeader* Sender::Layout(Session* session, const Delivery& delivery, PublishHeaders* headers,
+                                    int64_t now_ms) {
+  const Message& message = *delivery.message;
+  if (headers == nullptr) {
+    uint32_t expiry = message.message_expiry_seconds;
+    if (expiry != mqtt::kNoExpiry) {
+      const int64_t left = expiry - (now_ms - message.received_ms) / 1000;  // [MQTT-3.3.2-6]
+      if (left <= 0) {
+        Bump(counters_->dropped_expired);  // [MQTT-3.3.2-5]
+        return nullptr;
+      }
+      expiry = static_cast<uint32_t>(left);
+    }
+    own_headers_.Begin(message.topic(), message.payload(), message.properties(), expiry);
+    headers = &own_headers_;
+  }
+  const mqtt::Version version = session->connection->version;
+  const PublishHeader* header;
+  if (delivery.subscription_ids != nullptr && version == mqtt::Version::kMqtt5) {
+    headers->Encode(version, delivery.qos, delivery.retain, delivery.subscription_ids.get(), &own_header_);
+    header = &own_header_;
+  } else {
+    header = &headers->Get(version, delivery.qos, delivery.retain);
+  }
+  const uint32_t limit = session->connection->packet_bytes_max;
+  if (limit != 0 && header->whole_bytes > limit) {
+    Bump(counters_->dropped_too_large);  // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+    return nullptr;
+  }
+  return header;
+}
+
+void Sender::Deliver(Session* session, Delivery&& delivery, PublishHeaders* headers, int64_t now_ms) {
+  if (delivery.qos == 0) {
+    if (session->connection == nullptr) {
+      if (session->persistent && session->store_qos0) {
+        Queue(session, std::move(delivery));
+      } else {
+        Bump(counters_->dropped_qos0_offline);
+      }
+    } else if (!CanSend(*session)) {
+      Bump(counters_->dropped_qos0_slow);
+    } else if (session->queue.empty()) {
+      Send(session, std::move(delivery), headers, now_ms);
+    } else {
+      Queue(session, std::move(delivery));  // behind what waits: order per topic holds across QoS
+    }
+    return;
+  }
+  if (CanSend(*session) && session->queue.empty() && session->unsent == nullptr &&
+      session->window.size() < session->window_max) {
+    Send(session, std::move(delivery), headers, now_ms);
+  } else {
+    Queue(session, std::move(delivery));
+  }
+  UpdateFlags(session);
+}
+
+void Sender::DeliverOrQueue(Session* session, Delivery&& delivery, int64_t now_ms) {
+  if (delivery.qos == 0 && !CanSend(*session)) {
+    Queue(session, std::move(delivery));
+  } else {
+    Deliver(session, std::move(delivery), nullptr, now_ms);
+  }
+}
+
+void Sender::Queue(Session* session, Delivery&& delivery) {
+  switch (session->queue.Push(std::move(delivery), session->queue_length_max, limits::kQueueBytesMax)) {
+    case DeliveryQueue::Pushed::kQueued:
+      break;
+    case DeliveryQueue::Pushed::kDroppedNew:
+    case DeliveryQueue::Pushed::kDroppedOldest:
+      Bump(counters_->dropped_queue_full);
+      break;
+  }
+}
+
+void Sender::Send(Session* session, Delivery&& delivery, PublishHeaders* headers, int64_t now_ms) {
+  const PublishHeader* header = Layout(session, delivery, headers, now_ms);
+  if (header == nullptr) return;
+  Connection* connection = session->connection;
+  Bump(counters_->messages_sent);
+  if (delivery.qos == 0) {
+    AppendPublish(&pool_, *header, 0, false, delivery.message->payload(), delivery.message, &connection->out);
+  } else {
+    const Inflight& slot = session->window.Add(std::move(delivery));
+    AppendPublish(&pool_, *header, slot.packet_id, false, slot.delivery.message->payload(),
+                  slot.delivery.message, &connection->out);
+  }
+  dirty_.Add(connection);
+}
+
+void Sender::Redeliver(Session* session, int64_t now_ms) {
+  session->unsent.reset();
+  const std::vector<uint16_t> ids = session->window.IdsInOrder();
+  if (!ids.empty()) session->unsent = std::make_unique<std::deque<uint16_t>>(ids.begin(), ids.end());
+  Pump(session, now_ms);
+}
+
+// [MQTT-4.4.0-1]: only at reconnection, with the original packet identifiers; [MQTT-4.6.0-1]: in the original order.
+void Sender::Repeat(Session* session, uint16_t packet_id, int64_t now_ms) {
+  Inflight* slot = session->window.Find(packet_id);
+  if (slot == nullptr) return;
+  if (slot->phase == Phase::kReleased) {
+    WriteAck(session->connection, mqtt::PacketType::kPubrel, packet_id, mqtt::Reason::kSuccess);
+    return;
+  }
+  const PublishHeader* header = Layout(session, slot->delivery, nullptr, now_ms);
+  if (header == nullptr) {
+    session->window.Remove(slot);  // expired, or too large for this connection
+    return;
+  }
+  Bump(counters_->messages_sent);
+  Bump(counters_->messages_resent);
+  AppendPublish(&pool_, *header, packet_id, true, slot->delivery.message->payload(), slot->delivery.message,
+                &session->connection->out);
+  dirty_.Add(session->connection);
+}
+
+void Sender::Pump(Session* session, int64_t now_ms) {
+  while (session->unsent != nullptr && CanSend(*session)) {
+    // A smaller Receive Maximum than last time: what was repeated and not yet acknowledged stays within it [MQTT-3.3.4-9].
+    // (An early acknowledgement may leave identifiers in `unsent` that the window no longer knows.)
+    const size_t unsent = session->unsent->size();
+    if (session->window.size() >= unsent + session->window_max) break;
+    const uint16_t packet_id = session->unsent->front();
+    session->unsent->pop_front();
+    if (session->unsent->empty()) session->unsent.reset();
+    Repeat(session, packet_id, now_ms);
+  }
+  while (session->unsent == nullptr && !session->queue.empty() && CanSend(*session) &&
+         (session->queue.Front()->qos == 0 || session->window.size() < session->window_max)) {
+    Send(session, session->queue.Pop(), nullptr, now_ms);
+  }
+  UpdateFlags(session);
+}
+
+bool Sender::OnPuback(Session* session, uint16_t packet_id, int64_t now_ms) {
+  Inflight* slot = session->window.Find(packet_id);
+  if (slot == nullptr || slot->phase != Phase::kPublished || slot->delivery.qos != 1) return false;
+  session->window.Remove(slot);
+  Bump(counters_->messages_acked);
+  Pump(session, now_ms);
+  return true;
+}
+
+bool Sender::OnPubrec(Session* session, uint16_t packet_id, mqtt::Reason reason, int64_t now_ms) {
+  Inflight* slot = session->window.Find(packet_id);
+  if (slot == nullptr || slot->delivery.qos != 2) return false;
+  if (static_cast<uint8_t>(reason) >= 0x80) {  // the receiver refuses it: the exchange ends here
+    session->window.Remove(slot);
+    Pump(session, now_ms);
+    return true;
+  }
+  slot->delivery.message.reset();  // [MQTT-4.3.3-6]: never sent again once PUBREC is in
+  slot->delivery.subscription_ids.reset();
+  slot->phase = Phase::kReleased;
+  WriteAck(session->connection, mqtt::PacketType::kPubrel, packet_id, mqtt::Reason::kSuccess);  // [MQTT-4.3.3-4]
+  return true;
+}
+
+bool Sender::OnPubcomp(Session* session, uint16_t packet_id, int64_t now_ms) {
+  Inflight* slot = session->window.Find(packet_id);
+  if (slot == nullptr || slot->phase != Phase::kReleased) return false;
+  session->window.Remove(slot);
+  Bump(counters_->messages_acked);
+  Pump(session, now_ms);
+  return true;
+}
+
+void Sender::UpdateFlags(Session* session) {
+  const bool room = session->queue.empty() && session->window.size() < session->window_max;
+  if (room == session->room) return;
+  session->room = room;
+  flags_->Set(session->index, static_cast<uint8_t>((session->connection != nullptr ? SessionFlags::kConnected : 0) |
+                                                   (room ? SessionFlags::kHasRoom : 0)));
+}
+
+void Sender::WriteAck(Connection* connection, mqtt::PacketType type, uint16_t packet_id, mqtt::Reason reason) {
+  char bytes[8];
+  const size_t size = mqtt::WriteAck(type, packet_id, reason, connection->version, bytes);
+  Write(connection, {bytes, size});
+}
+
+void Sender::Write(Connection* connection, std::string_view bytes) {
+  if (bytes.empty()) return;
+  connection->out.Append(&pool_, bytes);
+  dirty_.Add(connection);
+}
+
+void Sender::Acknowledge(Connection* connection, mqtt::PacketType type, uint16_t packet_id, mqtt::Reason reason) {
+  if (connection->acks.idle()) {
+    WriteAck(connection, type, packet_id, reason);
+  } else {
+    connection->acks.Add(type, packet_id, reason, false);
+  }
+}
+
+void Sender::FlushGate(Connection* connection) {
+  while (const AckGate::Entry* entry = connection->acks.Ready()) {
+    WriteAck(connection, entry->type, entry->packet_id, entry->reason);
+    connection->acks.Pop();
+  }
+}
+
+}  // namespace causeway::session

@@ -1,0 +1,92 @@
+// What control tells a loop, decoded; executed on the loop in the order posted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "fanout/link_egress.h"
+#include "fanout/shard.h"
+#include "transport/listener.h"
+
+namespace causeway::transport {
+
+/// The order of its parts is the contract: design.md §2. First executed where the socket is; sent on with it when the home is elsewhere.
+struct AttachCommand {
+  int home = 0;
+  uint32_t connection = 0, session = 0, generation = 0;
+  uint8_t version = 4;
+  uint32_t flags = 0;
+  uint32_t old_session = 0, old_generation = 0;
+  uint32_t keep_alive_ms = 0, window_max = 0, receive_max = 0, packet_bytes_max = 0, topic_alias_max = 0,
+           queue_length_max = 0;
+  std::string client_id, username, connack;
+  std::vector<std::string> publish_before;
+  // In transit from the accepting loop to the home loop: the command owns the fd until a socket takes it.
+  bool transit = false;
+  int fd = -1;  // -1: the socket died before the accepting loop saw the command
+  Listener* listener = nullptr;
+  std::string partial, peer;
+};
+struct RefuseCommand {
+  uint32_t connection;
+  std::string connack;
+};
+struct SubscriptionChange {
+  bool subscribe;
+  router::Filter* filter;  // kept alive by the engine until the loop has executed the command
+  uint32_t group;
+  uint8_t options;
+  uint32_t subscription_id;
+  bool replay;
+};
+struct AnswerCommand {
+  uint32_t session, generation, connection;
+  bool close;
+  std::string reply;
+  std::vector<SubscriptionChange> changes;
+};
+struct CloseCommand {
+  uint32_t connection;
+  uint32_t reason;
+  std::string last;
+};
+struct EndCommand {
+  uint32_t session, generation;
+};
+struct PublishCommand {
+  std::string packet, client_id;
+};
+struct DialCommand {
+  uint32_t connection;
+  uint16_t port;
+  uint32_t timeout_ms, packet_bytes_max;
+  std::string host, first;
+};
+struct SendCommand {
+  uint32_t connection;
+  std::string packet;
+};
+struct SlotCommand {
+  uint32_t connection, link, slot, receive_maximum, packet_bytes_max;
+};
+struct ListenCommand {
+  Listener* listener;
+  int fd;
+};
+struct UnlistenCommand {
+  uint32_t listener;
+};
+struct LinksCommand {
+  std::shared_ptr<const fanout::LinkPlan> plan;
+};
+/// DISCONNECT 0x8B to version 5 clients, flush, close everything.
+struct DrainCommand {};
+struct StopCommand {};
+
+using Command = std::variant<AttachCommand, RefuseCommand, AnswerCommand, CloseCommand, EndCommand, PublishCommand, DialCommand,
+                             SendCommand, SlotCommand, ListenCommand, UnlistenCommand, LinksCommand, DrainCommand, StopCommand>;
+
+}  // namespace causeway::transport

@@ -1,0 +1,313 @@
+// What control says, executed on the loop.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/limits.h"
+#include "transport/io_loop.h"
+
+namespace causeway::transport {
+
+using mqtt::Reason;
+using mqtt::Version;
+using session::Session;
+
+/// design.md §2: flush acknowledgements → wills that are due → DISCONNECT 0x8E → detach → attach → CONNACK → redeliver → parse on.
+void IoLoop::Execute(AttachCommand& command) {
+  if (!command.transit) {
+    Socket* socket = FindSocket(command.connection);
+    if (socket != nullptr && socket->state != Socket::State::kAdmission) socket = nullptr;
+    if (socket == nullptr) Bump(counters_.stale_numbers_dropped);  // closed meanwhile: the takeover still happens
+    if (command.home != index_) {
+      command.transit = true;
+      if (socket != nullptr) {
+        command.fd = socket->fd;
+        command.listener = socket->listener;
+        command.partial = std::move(socket->partial);
+        command.peer = std::move(socket->peer);
+        --admissions_;
+        Destroy(socket, false);
+      }
+      peers_->PostTo(command.home, std::move(command));
+      return;
+    }
+  }
+
+  Session* old = (command.flags & attach_flags::kTakeOver) != 0 ? shard_.Find(command.old_session, command.old_generation) : nullptr;
+  Socket* previous = old != nullptr ? static_cast<Socket*>(old->connection) : nullptr;
+  if (previous != nullptr) shard_.sender()->FlushGate(previous);
+  for (const std::string& packet : command.publish_before) PublishPacket(packet, command.client_id);
+  if (previous != nullptr) {
+    Bump(counters_.takeovers);
+    char last[8];
+    const size_t size = mqtt::WriteDisconnect(Reason::kSessionTakenOver, previous->version, last);
+    shard_.sender()->Write(previous, {last, size});
+    Close(previous, CloseCause::kTakenOver, Reason::kSessionTakenOver, "");
+  }
+
+  Session* session = shard_.Open(command.session, command.generation);
+  session->persistent = (command.flags & attach_flags::kPersistent) != 0;
+  session->store_qos0 = (command.flags & attach_flags::kStoreQos0) != 0;
+  session->upgrade_qos = (command.flags & attach_flags::kUpgradeQos) != 0;
+  session->ignore_loop = (command.flags & attach_flags::kIgnoreLoop) != 0;
+  session->link_allowed = (command.flags & attach_flags::kLinkAllowed) != 0;
+  session->has_username = (command.flags & attach_flags::kHasUsername) != 0;
+  session->window_max = static_cast<uint16_t>(command.window_max);
+  session->receive_max = static_cast<uint16_t>(command.receive_max);
+  session->queue_length_max = command.queue_length_max;
+  session->client_id = std::move(command.client_id);
+  session->username = std::move(command.username);
+
+  Socket* socket = nullptr;
+  if (!command.transit) {
+    socket = FindSocket(command.connection);
+    if (socket != nullptr && socket->state != Socket::State::kAdmission) socket = nullptr;
+    if (socket != nullptr) --admissions_;
+  } else if (command.fd >= 0) {
+    socket = Adopt(command.fd, command.connection, Socket::State::kAdmission);
+    socket->listener = command.listener;
+    socket->partial = std::move(command.partial);
+    socket->peer = std::move(command.peer);
+    socket->send_timeout_ms = command.listener->options.send_timeout_ms;
+    socket->high_watermark_bytes = command.listener->options.high_watermark_bytes;
+    Schedule(socket, now_ms_ + 1000);
+  }
+  if (socket == nullptr) return;
+  socket->state = Socket::State::kServing;
+  socket->version = static_cast<Version>(command.version);
+  socket->packet_bytes_in_max = socket->listener->options.packet_bytes_max;
+  socket->keep_alive_ms = command.keep_alive_ms;
+  socket->packet_bytes_max = command.packet_bytes_max;
+  socket->topic_alias_max = static_cast<uint16_t>(command.topic_alias_max);
+  socket->last_read_ms = socket->progress_ms = now_ms_;
+  session->peer = socket->peer;
+  Bump(counters_.connects_accepted);
+  Bump(counters_.packets_connack_sent);
+  shard_.sender()->Write(socket, command.connack);
+  shard_.Attach(session, socket, now_ms_);
+  Event(EventKind::kAttached).U32(session->index).U32(session->generation).U32(socket->number).End();
+  Resume(socket);
+}
+
+void IoLoop::Execute(RefuseCommand& command) {
+  Socket* socket = FindSocket(command.connection);
+  if (socket == nullptr || socket->state != Socket::State::kAdmission) {
+    Bump(counters_.stale_numbers_dropped);
+    return;
+  }
+  Bump(counters_.packets_connack_sent);
+  shard_.sender()->Write(socket, command.connack);
+  Close(socket, CloseCause::kClosedByControl, Reason::kSuccess, "");
+}
+
+/// The barrier's answer: apply state → acknowledge → replay retained → parse on (design.md §3).
+void IoLoop::Execute(AnswerCommand& command) {
+  Session* session = shard_.Find(command.session, command.generation);
+  for (const SubscriptionChange& change : command.changes) {
+    if (!change.subscribe) {
+      shard_.RemoveSubscription(command.session, change.filter, change.group);
+    } else if (session != nullptr) {
+      shard_.AddSubscription(session, {change.filter, change.group, change.options, change.subscription_id, change.replay});
+    }
+  }
+  if (command.connection == 0) return;
+  Socket* socket = FindSocket(command.connection);
+  if (socket == nullptr || session == nullptr || socket->session != session) {
+    Bump(counters_.stale_numbers_dropped);
+    return;
+  }
+  shard_.sender()->FlushGate(socket);
+  shard_.sender()->Write(socket, command.reply);
+  if (command.close) {
+    Close(socket, CloseCause::kClientDisconnect, Reason::kSuccess, "");
+    return;
+  }
+  socket->barrier = false;
+  if (session->replays != nullptr) shard_.RoomInOutBuffer(socket, now_ms_);
+  Resume(socket);
+}
+
+void IoLoop::Execute(CloseCommand& command) {
+  Socket* socket = FindSocket(command.connection);
+  if (socket == nullptr) {
+    Bump(counters_.stale_numbers_dropped);
+    return;
+  }
+  if (socket->state == Socket::State::kServing) shard_.sender()->FlushGate(socket);
+  shard_.sender()->Write(socket, command.last);
+  Close(socket, CloseCause::kClosedByControl, static_cast<Reason>(command.reason), "");
+}
+
+void IoLoop::Execute(EndCommand& command) {
+  Session* session = shard_.Find(command.session, command.generation);
+  if (session == nullptr) {
+    Bump(counters_.stale_numbers_dropped);
+    return;
+  }
+  if (Socket* socket = static_cast<Socket*>(session->connection)) {
+    Close(socket, CloseCause::kClosedByControl, Reason::kSessionTakenOver, "");
+  }
+  shard_.End(session, now_ms_);
+}
+
+void IoLoop::Execute(PublishCommand& command) { PublishPacket(command.packet, command.client_id); }
+
+/// A packet of our own making (a will, an answer on a link's response topic): valid, or control is wrong.
+void IoLoop::PublishPacket(std::string_view packet, std::string_view client_id) {
+  mqtt::Frame frame;
+  mqtt::Publish publish;
+  size_t need = 0;
+  CHECK(mqtt::NextFrame(packet, UINT32_MAX, &frame, &need) == mqtt::FrameStatus::kFrame);
+  CHECK(mqtt::DecodePublish(frame, Version::kMqtt5, mqtt::Sender::kClient, &publish) == Reason::kSuccess);
+  std::string properties;
+  if (publish.properties_need_filter) {
+    properties.resize(publish.properties.size());
+    properties.resize(mqtt::FilterForwardable(publish.properties, properties.data()));
+  } else {
+    properties = publish.properties;
+  }
+  fanout::Publication publication;
+  publication.topic = publish.topic;
+  publication.payload = publish.payload;
+  publication.properties = properties;
+  publication.qos = publish.qos;
+  publication.retain = publish.retain;
+  publication.expiry_seconds = publish.message_expiry_seconds;
+  publication.origin = Origin::kBroker;
+  publication.protocol_version = 5;
+  publication.received_ms = now_ms_;
+  publication.client_id = client_id;
+  shard_.Publish(&publication, nullptr, now_ms_);
+}
+
+void IoLoop::Execute(DialCommand& command) {
+  sockaddr_storage storage;
+  std::memset(&storage, 0, sizeof storage);
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+  socklen_t bytes = sizeof *v4;
+  if (inet_pton(AF_INET, command.host.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(command.port);
+  } else if (inet_pton(AF_INET6, command.host.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(command.port);
+    bytes = sizeof *v6;
+  } else {
+    storage.ss_family = AF_UNSPEC;
+  }
+  const int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int error = fd < 0 ? errno : 0;
+  if (error == 0) {
+    const int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&storage), bytes) != 0 && errno != EINPROGRESS) {
+      error = errno;
+      close(fd);
+    }
+  }
+  if (error != 0) {
+    Event(EventKind::kClosed)
+        .U32(kNoSession)
+        .U32(0)
+        .U32(command.connection)
+        .U32(static_cast<uint32_t>(CloseCause::kDialFailed))
+        .U32(0)
+        .Bytes(uv_err_name(-error))
+        .End();
+    return;
+  }
+  Socket* socket = Adopt(fd, command.connection, Socket::State::kDialing);
+  socket->version = Version::kMqtt5;
+  socket->packet_bytes_in_max = command.packet_bytes_max;
+  socket->deadline_ms = now_ms_ + command.timeout_ms;
+  socket->out.Append(shard_.sender()->pool(), command.first);
+  Schedule(socket, socket->deadline_ms);
+}
+
+void IoLoop::Execute(SendCommand& command) {
+  Socket* socket = FindSocket(command.connection);
+  if (socket == nullptr || socket->closing) {
+    Bump(counters_.stale_numbers_dropped);
+    return;
+  }
+  shard_.sender()->Write(socket, command.packet);
+}
+
+void IoLoop::Execute(SlotCommand& command) {
+  Socket* socket = FindSocket(command.connection);
+  if (socket == nullptr || socket->state != Socket::State::kDialed ||
+      !shard_.links()->Online(static_cast<int>(command.link), command.slot, socket,
+                              static_cast<uint16_t>(command.receive_maximum), command.packet_bytes_max, now_ms_)) {
+    Bump(counters_.stale_numbers_dropped);
+  }
+}
+
+void IoLoop::Execute(ListenCommand& command) {
+  auto listening = std::make_unique<ListeningSocket>();
+  listening->listener = command.listener;
+  listening->fd = command.fd;
+  listening->loop = this;
+  CHECK(uv_poll_init(&loop_, &listening->poll, command.fd) == 0);
+  listening->poll.data = listening.get();
+  listening->paused = true;
+  listening_.push_back(std::move(listening));
+  PauseListening(false);
+}
+
+void IoLoop::Execute(UnlistenCommand& command) {
+  for (auto& listening : listening_) {
+    if (listening->listener->options.id != command.listener) continue;
+    uv_poll_stop(&listening->poll);
+    close(listening->fd);
+    ListeningSocket* gone = listening.release();  // uv owns it until its handle is closed
+    uv_close(reinterpret_cast<uv_handle_t*>(&gone->poll),
+             [](uv_handle_t* handle) { delete static_cast<ListeningSocket*>(handle->data); });
+  }
+  std::erase(listening_, nullptr);
+}
+
+void IoLoop::Execute(LinksCommand& command) { shard_.links()->Configure(std::move(command.plan)); }
+
+void IoLoop::Execute(DrainCommand&) {
+  draining_ = true;
+  while (!listening_.empty()) {
+    UnlistenCommand unlisten{listening_.back()->listener->options.id};
+    Execute(unlisten);
+  }
+  std::vector<Socket*> all;
+  for (const auto& [number, socket] : sockets_) all.push_back(socket);
+  for (Socket* socket : all) {
+    if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {
+      shard_.sender()->FlushGate(socket);
+      const bool client_role = socket->state == Socket::State::kDialed;
+      char last[8];
+      const size_t size =
+          mqtt::WriteDisconnect(client_role ? Reason::kSuccess : Reason::kServerShuttingDown, socket->version, last);
+      shard_.sender()->Write(socket, {last, size});
+    }
+    Close(socket, CloseCause::kShutdown, Reason::kServerShuttingDown, "");
+  }
+}
+
+void IoLoop::Execute(StopCommand&) {
+  DrainCommand drain;
+  Execute(drain);
+  std::vector<Socket*> all;
+  for (const auto& [number, socket] : sockets_) all.push_back(socket);
+  for (Socket* socket : all) Destroy(socket, true);
+  stopping_ = true;
+  uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&check_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&idle_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
+}
+
+}  // namespace causeway::transport

@@ -1,0 +1,457 @@
+#include "transport/engine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/limits.h"
+
+namespace causeway::transport {
+
+namespace {
+
+constexpr size_t kMaintainTopics = 4096;  // retained messages one Maintain looks at, about 1 ms
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options, void (*notify)(void*), void* argument)
+    : options_(options),
+      notify_(notify),
+      argument_(argument),
+      seed_(HashSeed::Random()),
+      index_(seed_, &epochs_),
+      retained_(seed_, options.retained),
+      posted_(static_cast<size_t>(options.loops)),
+      routes_(seed_, this, limits::kExternalRoutesMax),
+      route_epochs_(kLinks) {
+  CHECK(options.loops >= 1 && options.loops <= static_cast<int>(limits::kLoopsMax));
+  fabric_.epochs = &epochs_;
+  fabric_.index = &index_;
+  fabric_.retained = &retained_;
+  fabric_.seed = seed_;
+  fabric_.loops = options.loops;
+  for (int from = 0; from < options.loops; ++from) {
+    for (int to = 0; to < options.loops; ++to) {
+      fabric_.lanes.push_back(from == to ? nullptr : std::make_unique<fanout::Lane>(options.lane_slots));
+    }
+    fabric_.flags.push_back(std::make_unique<SessionFlags>());
+    fabric_.flag_views.push_back(fabric_.flags.back().get());
+  }
+  for (int i = 0; i < options.loops; ++i) loops_.push_back(std::make_unique<IoLoop>(i, &fabric_, this));
+}
+
+void Engine::Start() {
+  started_ = true;
+  for (const auto& loop : loops_) loop->Start();
+}
+
+bool Engine::Halt(int64_t timeout_ms) {
+  if (halted_ || !started_) return true;
+  for (int i = 0; i < options_.loops; ++i) Post(i, StopCommand{});
+  const int64_t deadline = MonotonicMs() + timeout_ms;
+  bool joined = true;
+  for (const auto& loop : loops_) {
+    joined = loop->Join(std::max<int64_t>(deadline - MonotonicMs(), 1)) && joined;
+  }
+  halted_ = joined;
+  return joined;
+}
+
+void Engine::PostTo(int loop, Command command) {
+  // Relaxed: only control reads it, for commands that control itself posted before or after.
+  posted_[static_cast<size_t>(loop)].fetch_add(1, std::memory_order_relaxed);
+  loops_[static_cast<size_t>(loop)]->Post(std::move(command));
+}
+
+void Engine::Post(int loop, Command command) {
+  CHECK(loop >= 0 && loop < options_.loops);
+  if (halted_) return;
+  PostTo(loop, std::move(command));
+}
+
+int Engine::Listen(const ListenerOptions& options, std::string* what) {
+  std::vector<int> fds;
+  const int error = OpenListeningSockets(options, options_.loops, &fds, what);
+  if (error != 0) return error;
+  listeners_.push_back(std::make_unique<Listener>());
+  listeners_.back()->options = options;
+  for (int i = 0; i < options_.loops; ++i) Post(i, ListenCommand{listeners_.back().get(), fds[static_cast<size_t>(i)]});
+  return 0;
+}
+
+void Engine::Unlisten(uint32_t id) {
+  for (int i = 0; i < options_.loops; ++i) Post(i, UnlistenCommand{id});
+}
+
+void Engine::Drain() {
+  for (int i = 0; i < options_.loops; ++i) Post(i, DrainCommand{});
+}
+
+uint32_t Engine::open_sockets() const {
+  uint32_t sum = 0;
+  for (const auto& loop : loops_) sum += loop->open_sockets();
+  return sum;
+}
+
+void Engine::TakeEvents(std::string* out) {
+  for (const auto& loop : loops_) loop->TakeEvents(out);
+}
+
+std::vector<uint64_t> Engine::Counters() const {
+  std::vector<uint64_t> sums(kCounterCount);
+  for (const auto& loop : loops_) {
+    const auto values = loop->counters().Read();
+    for (size_t i = 0; i < kCounterCount; ++i) sums[i] += values[i];
+  }
+  return sums;
+}
+
+void Engine::Maintain() {
+  retained_.Expire(MonotonicMs(), kMaintainTopics);
+  ReleaseLimbo();
+  epochs_.Collect();
+}
+
+// ---- commands
+
+void Engine::Submit(std::string_view batch) {
+  RecordReader reader(batch);
+  while (reader.Next()) {
+    const int loop = reader.loop();
+    switch (static_cast<CommandKind>(reader.kind())) {
+      case CommandKind::kAttach:
+        SubmitAttach(&reader, loop);
+        break;
+      case CommandKind::kRefuse: {
+        const uint32_t connection = reader.U32();
+        Post(loop, RefuseCommand{connection, std::string(reader.Bytes())});
+        break;
+      }
+      case CommandKind::kAnswer:
+        SubmitAnswer(&reader, loop);
+        break;
+      case CommandKind::kClose: {
+        const uint32_t connection = reader.U32();
+        const uint32_t reason = reader.U32();
+        Post(loop, CloseCommand{connection, reason, std::string(reader.Bytes())});
+        break;
+      }
+      case CommandKind::kEnd: {
+        const uint32_t session = reader.U32();
+        Post(loop, EndCommand{session, reader.U32()});
+        break;
+      }
+      case CommandKind::kPublish: {
+        const std::string_view packet = reader.Bytes();
+        Post(loop, PublishCommand{std::string(packet), std::string(reader.Bytes())});
+        break;
+      }
+      case CommandKind::kDial: {
+        DialCommand dial;
+        dial.connection = reader.U32();
+        dial.port = static_cast<uint16_t>(reader.U32());
+        dial.timeout_ms = reader.U32();
+        dial.packet_bytes_max = reader.U32();
+        dial.host = reader.Bytes();
+        dial.first = reader.Bytes();
+        Post(loop, std::move(dial));
+        break;
+      }
+      case CommandKind::kSend: {
+        const uint32_t connection = reader.U32();
+        Post(loop, SendCommand{connection, std::string(reader.Bytes())});
+        break;
+      }
+      case CommandKind::kSlot: {
+        SlotCommand slot;
+        slot.connection = reader.U32();
+        slot.link = reader.U32();
+        slot.slot = reader.U32();
+        slot.receive_maximum = reader.U32();
+        slot.packet_bytes_max = reader.U32();
+        Post(loop, slot);
+        break;
+      }
+    }
+    CHECK(!reader.failed());
+  }
+  CHECK(!reader.failed());
+  ReleaseLimbo();
+}
+
+void Engine::SubmitAttach(RecordReader* reader, int home) {
+  AttachCommand attach;
+  attach.home = home;
+  const int accepting = static_cast<int>(reader->U32());
+  attach.connection = reader->U32();
+  attach.session = reader->U32();
+  attach.generation = reader->U32();
+  attach.version = static_cast<uint8_t>(reader->U32());
+  attach.flags = reader->U32();
+  attach.old_session = reader->U32();
+  attach.old_generation = reader->U32();
+  attach.keep_alive_ms = reader->U32();
+  attach.window_max = reader->U32();
+  attach.receive_max = reader->U32();
+  attach.packet_bytes_max = reader->U32();
+  attach.topic_alias_max = reader->U32();
+  attach.queue_length_max = reader->U32();
+  const uint32_t publishes = reader->U32();
+  attach.client_id = reader->Bytes();
+  attach.username = reader->Bytes();
+  attach.connack = reader->Bytes();
+  for (uint32_t i = 0; i < publishes && !reader->failed(); ++i) attach.publish_before.emplace_back(reader->Bytes());
+  CHECK(!reader->failed());
+  Post(accepting, std::move(attach));
+}
+
+void Engine::SubmitAnswer(RecordReader* reader, int loop) {
+  AnswerCommand answer;
+  answer.session = reader->U32();
+  answer.generation = reader->U32();
+  answer.connection = reader->U32();
+  answer.close = reader->U32() == 1;
+  const uint32_t ops = reader->U32();
+  answer.reply = reader->Bytes();
+  const router::GroupMember member{static_cast<uint8_t>(loop), answer.session, answer.generation};
+  std::vector<router::Filter*> released;
+  for (uint32_t i = 0; i < ops && !reader->failed(); ++i) {
+    const uint32_t flags = reader->U32();
+    const uint32_t subscription_id = reader->U32();
+    const std::string_view filter = reader->Bytes();
+    const std::string_view group = reader->Bytes();
+    const SubscriptionChange change = Change(member, flags, subscription_id, filter, group, loop);
+    if (change.filter == nullptr) continue;  // unsubscribing what nobody has: control's table is the truth, nothing to undo
+    if (!change.subscribe) released.push_back(change.filter);
+    answer.changes.push_back(change);
+  }
+  CHECK(!reader->failed());
+  Post(loop, std::move(answer));
+  // The loop reads these filters when it comes to the command: their references wait for that.
+  const uint64_t executed = posted_[static_cast<size_t>(loop)].load(std::memory_order_relaxed);
+  for (router::Filter* filter : released) limbo_.push_back({loop, executed, filter});
+}
+
+SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t flags, uint32_t subscription_id,
+                                  std::string_view filter_text, std::string_view group_name, int loop) {
+  static_cast<void>(loop);
+  SubscriptionChange change = {};
+  change.subscribe = (flags & op_flags::kSubscribe) != 0;
+  change.subscription_id = subscription_id;
+  change.options = static_cast<uint8_t>(flags & router::kOptionQosMask);
+  if ((flags & op_flags::kNoLocal) != 0) change.options |= router::kOptionNoLocal;
+  if ((flags & op_flags::kRetainAsPublished) != 0) change.options |= router::kOptionRetainAsPublished;
+  change.replay = (flags & op_flags::kReplay) != 0;
+  const bool shared = (flags & op_flags::kShared) != 0;
+  const bool existing = (flags & op_flags::kExisting) != 0;
+
+  if (change.subscribe && !existing) {
+    change.filter = index_.Acquire(filter_text);
+    if (!shared) {
+      if (index_.AddLocal(change.filter)) Edge(link::RouteOperation::Kind::kAdd, filter_text, {});
+      return change;
+    }
+    bool first = false;
+    change.group = index_.JoinGroup(change.filter, group_name, options_.strategy, member, &first)->id;
+    if (first) Edge(link::RouteOperation::Kind::kAdd, filter_text, group_name);
+    return change;
+  }
+
+  change.filter = index_.Find(filter_text);
+  if (change.filter == nullptr) return change;
+  if (shared) {
+    const router::Group* group = change.filter->groups.load(std::memory_order_relaxed);
+    while (group != nullptr && group->name != group_name) group = group->next.load(std::memory_order_relaxed);
+    if (group == nullptr) return {};
+    change.group = group->id;
+  }
+  if (change.subscribe) return change;
+  if (!shared) {
+    if (index_.RemoveLocal(change.filter)) Edge(link::RouteOperation::Kind::kDelete, filter_text, {});
+    return change;
+  }
+  bool last = false;
+  index_.LeaveGroup(change.filter, group_name, member, &last);
+  if (last) Edge(link::RouteOperation::Kind::kDelete, filter_text, group_name);
+  return change;
+}
+
+void Engine::ReleaseLimbo() {
+  // Commands of one loop are executed in order, so the front of each loop's part goes first; loops are looked at together.
+  while (!limbo_.empty() && loops_[static_cast<size_t>(limbo_.front().loop)]->executed() >= limbo_.front().executed) {
+    index_.Release(limbo_.front().filter);
+    limbo_.pop_front();
+  }
+  if (epochs_.retired_bytes() > 0) epochs_.Collect();
+}
+
+// ---- interest and routes
+
+void Engine::Edge(link::RouteOperation::Kind kind, std::string_view filter, std::string_view group) {
+  std::string route_id;
+  for (int link = 0; link < kLinks; ++link) {
+    Interest& interest = interests_[link];
+    if (!interest.open) continue;
+    if (route_id.empty()) {
+      // Source: docs/protocol/cluster-link.md "RouteId".
+      route_id = group.empty() ? std::string(filter) : "$s/" + std::string(group) + "/" + std::string(filter);
+    }
+    interest.topics.Cut(filter, &cuts_);
+    for (const std::string& cut : cuts_) interest.batch->Push(kind, cut, route_id);
+    UpdateInterestFlags(link);
+  }
+}
+
+void Engine::UpdateInterestFlags(int link) {
+  const Interest& interest = interests_[link];
+  interest_flags_[2 * link] = interest.open && interest.batch->pending() > 0 ? 1 : 0;
+  interest_flags_[2 * link + 1] = interest.open && interest.batch->overflowed() ? 1 : 0;
+}
+
+void Engine::OpenInterest(int link, const std::vector<std::string>& topics) {
+  CHECK(link >= 0 && link < kLinks);
+  Interest& interest = interests_[link];
+  interest.open = true;
+  interest.topics = link::LinkTopics(topics);
+  interest.batch = std::make_unique<link::DeltaBatch>(
+      link::DeltaBatch::Limits{limits::kInterestEntriesMax, limits::kInterestBytesMax}, seed_);
+  UpdateInterestFlags(link);
+}
+
+void Engine::CloseInterest(int link) {
+  CHECK(link >= 0 && link < kLinks);
+  interests_[link] = Interest();
+  UpdateInterestFlags(link);
+}
+
+bool Engine::TakeInterest(int link, size_t entries_max, size_t bytes_max, std::string_view actor, int64_t incarnation,
+                          link::DeltaBatch::Batch* out) {
+  CHECK(link >= 0 && link < kLinks);
+  Interest& interest = interests_[link];
+  const bool taken = interest.open && interest.batch->Take(entries_max, bytes_max, actor, incarnation, out);
+  UpdateInterestFlags(link);
+  return taken;
+}
+
+void Engine::SettleInterest(int link, uint64_t token, bool delivered) {
+  CHECK(link >= 0 && link < kLinks);
+  Interest& interest = interests_[link];
+  if (!interest.open) return;
+  if (delivered) {
+    interest.batch->Acknowledge(token);
+  } else {
+    interest.batch->Restore(token);
+  }
+  UpdateInterestFlags(link);
+}
+
+uint32_t& Engine::EpochOf(int link, int lane) {
+  CHECK(link >= 0 && link < kLinks && lane >= 0 && lane < link::RouteTable::kLanesMax);
+  std::vector<uint32_t>& lanes = route_epochs_[static_cast<size_t>(link)];
+  if (lanes.size() <= static_cast<size_t>(lane)) lanes.resize(static_cast<size_t>(lane) + 1);
+  return lanes[static_cast<size_t>(lane)];
+}
+
+link::RouteStatus Engine::ApplyRoutes(int link, int lane, std::string_view payload, link::ApplyResult* result) {
+  link::RouteHeader header;
+  std::string scratch;
+  const link::RouteStatus status = link::DecodeRouteMessage(payload, &scratch, &header);
+  if (status != link::RouteStatus::kOk || header.op != link::RouteOp::kRoute) return link::RouteStatus::kMalformed;
+  link::RouteOperations operations(header);
+  routes_.Apply(link, lane, EpochOf(link, lane), &operations, SIZE_MAX, result);
+  return link::RouteStatus::kOk;
+}
+
+void Engine::MarkRoutes(int link, int lane) { ++EpochOf(link, lane); }
+
+size_t Engine::SweepRoutes(int link, int lane, size_t budget) {
+  return routes_.Sweep(link, lane, EpochOf(link, lane), budget);
+}
+
+void Engine::AddRoute(std::string_view filter, int link) { index_.AddLink(index_.Acquire(filter), link); }
+
+void Engine::RemoveRoute(std::string_view filter, int link) {
+  router::Filter* found = index_.Find(filter);
+  CHECK(found != nullptr);  // AddRoute's reference holds it
+  index_.RemoveLink(found, link);
+  index_.Release(found);
+}
+
+void Engine::ConfigureLinks(std::string self, std::vector<fanout::LinkSpec> links) {
+  auto plan = std::make_shared<fanout::LinkPlan>();
+  plan->self = std::move(self);
+  plan->links = std::move(links);
+  for (const fanout::LinkSpec& spec : plan->links) {
+    CHECK(spec.index >= 0 && spec.index < kLinks);
+    if (spec.enabled) plan->enabled |= uint64_t{1} << spec.index;
+  }
+  for (int i = 0; i < options_.loops; ++i) Post(i, LinksCommand{plan});
+}
+
+std::vector<std::pair<const char*, uint64_t>> Engine::LinkCounters(int link) const {
+  CHECK(link >= 0 && link < kLinks);
+  std::vector<std::pair<const char*, uint64_t>> sums = {
+      {"matched", 0},  {"sent", 0},       {"sentQos0", 0}, {"retried", 0}, {"acked", 0},    {"rejected", 0},
+      {"expired", 0},  {"overflowed", 0}, {"oversize", 0}, {"queued", 0},  {"inflight", 0}, {"queuedBytes", 0},
+      {"slotsOnline", 0}, {"received", 0}, {"filtered", 0}, {"undecodable", 0}};
+  for (const auto& loop : loops_) {
+    const fanout::LinkEgress::Gauges& gauges = loop->links()->gauges(link);
+    const fanout::LinkIngressCounters& ingress = loop->links()->ingress(link);
+    const std::atomic<uint64_t>* const values[] = {
+        &gauges.matched,    &gauges.sent,      &gauges.sent_qos0, &gauges.retried, &gauges.acked,    &gauges.rejected,
+        &gauges.expired,    &gauges.overflowed, &gauges.oversize,  &gauges.waiting, &gauges.inflight, &gauges.bytes,
+        &gauges.online,     &ingress.received, &ingress.filtered, &ingress.undecodable};
+    for (size_t i = 0; i < sums.size(); ++i) sums[i].second += values[i]->load(std::memory_order_relaxed);
+  }
+  return sums;
+}
+
+BootstrapBatch Engine::MakeBootstrap(const BootstrapRequest& request) {
+  const link::LinkTopics topics(request.topics);
+  link::RouteBatchWriter writer(request.actor, request.incarnation, request.entries_max, request.bytes_max);
+  BootstrapBatch batch;
+  batch.cursor = request.cursor;
+  std::vector<std::string> cuts;
+  bool full = false;
+  const int slot = epochs_.Register();
+  // One epoch a step: at most kWalkStepMax filters, then readers' memory may be freed and loops go on undisturbed.
+  while (!full && !batch.done) {
+    const EpochGuard guard(&epochs_, slot);
+    router::FilterId stopped_at = router::Index::kWalkEnd;
+    const router::FilterId next =
+        index_.Walk(batch.cursor, router::Index::kWalkStepMax, [&](const router::Filter* filter) {
+          if (full) return;
+          const bool plain = filter->local.load(std::memory_order_acquire) > 0;
+          const router::Group* group = filter->groups.load(std::memory_order_acquire);
+          if (!plain && group == nullptr) return;
+          topics.Cut(filter->text, &cuts);
+          const auto append = [&](const std::string& route_id) {
+            for (const std::string& cut : cuts) {
+              if (full) return;
+              // A filter that did not fit whole is repeated in the next batch: adds are idempotent.
+              full = !writer.Append(link::RouteOperation::Kind::kAdd, cut, route_id);
+            }
+          };
+          if (plain) append(filter->text);
+          for (; group != nullptr; group = group->next.load(std::memory_order_acquire)) {
+            if (group->size() > 0) append("$s/" + group->name + "/" + filter->text);
+          }
+          if (full) stopped_at = filter->ref.id;
+        });
+    if (full) {
+      batch.cursor = stopped_at;
+    } else if (next == router::Index::kWalkEnd) {
+      batch.done = true;
+    } else {
+      batch.cursor = next;
+    }
+  }
+  epochs_.Unregister(slot);
+  batch.entries = writer.entries();
+  if (batch.entries > 0) batch.payload = writer.Finish();
+  return batch;
+}
+
+}  // namespace causeway::transport

@@ -1,0 +1,152 @@
+// The data plane as a whole, as control drives it: loops, listeners, router writes, links.
+//
+// Thread: control (the one writer of the router, design.md §1), except where a method says otherwise.
+// One per process; never destroyed: leaving is Halt, then the process ends (design.md §12).
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fanout/shard.h"
+#include "link/delta_batch.h"
+#include "link/intersection.h"
+#include "link/route_message.h"
+#include "link/route_table.h"
+#include "transport/io_loop.h"
+
+namespace causeway::transport {
+
+struct EngineOptions {
+  int loops = 1;
+  size_t lane_slots = 4096;
+  retained::Limits retained;
+  router::Strategy strategy = router::Strategy::kRoundRobin;
+};
+
+/// What the task workers need for a bootstrap step. Any thread.
+struct BootstrapRequest {
+  std::vector<std::string> topics;
+  std::string actor;
+  int64_t incarnation = 0;
+  uint32_t cursor = 0;
+  size_t entries_max = 4000, bytes_max = 512 << 10;
+};
+struct BootstrapBatch {
+  std::string payload;  // empty: nothing matched in this stretch
+  size_t entries = 0;
+  uint32_t cursor = 0;
+  bool done = false;
+};
+
+class Engine : public LoopPeers, public link::RouteSink {
+ public:
+  static constexpr int kLinks = 64;
+
+  /// `notify` is called from any loop when events wait; it must be cheap and thread-safe.
+  Engine(const EngineOptions& options, void (*notify)(void*), void* argument);
+
+  void Start();
+  /// Stops and joins the loops; false when one did not end within `timeout_ms`. Idempotent.
+  bool Halt(int64_t timeout_ms);
+  bool halted() const { return halted_; }
+  int loops() const { return options_.loops; }
+
+  /// 0, or errno with the failing step in `*what`.
+  int Listen(const ListenerOptions& options, std::string* what);
+  void Unlisten(uint32_t id);
+  void Drain();
+  /// Any thread, relaxed.
+  uint32_t open_sockets() const;
+
+  /// Executes a batch of command records (transport/records.h).
+  void Submit(std::string_view batch);
+  void TakeEvents(std::string* out);
+  /// Counters of all loops, summed, in the order of kCounterInfos.
+  std::vector<uint64_t> Counters() const;
+  size_t filters() const { return index_.size(); }
+  size_t retained_messages() const { return retained_.count(); }
+  size_t retained_bytes() const { return retained_.bytes(); }
+  size_t epoch_bytes() const { return epochs_.retired_bytes(); }
+  /// Sweeps expired retained messages and lets go of what readers have left; for a timer of control.
+  void Maintain();
+
+  // ---- links
+
+  void ConfigureLinks(std::string self, std::vector<fanout::LinkSpec> links);
+  void OpenInterest(int link, const std::vector<std::string>& topics);
+  void CloseInterest(int link);
+  bool TakeInterest(int link, size_t entries_max, size_t bytes_max, std::string_view actor, int64_t incarnation,
+                    link::DeltaBatch::Batch* out);
+  void SettleInterest(int link, uint64_t token, bool delivered);
+  /// Two bytes a link, read by control without a crossing: [2i] a live batch waits, [2i + 1] the capture overflowed.
+  uint8_t* interest_flags() { return interest_flags_; }
+
+  /// Applies a `route` term; kMalformed when it is none.
+  link::RouteStatus ApplyRoutes(int link, int lane, std::string_view payload, link::ApplyResult* result);
+  void MarkRoutes(int link, int lane);
+  size_t SweepRoutes(int link, int lane, size_t budget);
+  size_t ClearRoutes(int link, int lane, size_t budget) { return routes_.Clear(link, lane, budget); }
+  size_t RouteCount(int link) const { return routes_.holdings(link); }
+  /// Sums over loops, by name.
+  std::vector<std::pair<const char*, uint64_t>> LinkCounters(int link) const;
+
+  /// Any thread: the next stretch of this cluster's interest, cut by a link's topics, as a route term.
+  BootstrapBatch MakeBootstrap(const BootstrapRequest& request);
+
+  // LoopPeers: any thread
+  void WakeLoop(int loop) override { loops_[static_cast<size_t>(loop)]->WakeUp(); }
+  void PostTo(int loop, Command command) override;
+  void EventsWaiting() override { notify_(argument_); }
+
+  // link::RouteSink
+  void AddRoute(std::string_view filter, int link) override;
+  void RemoveRoute(std::string_view filter, int link) override;
+
+ private:
+  struct Interest {
+    bool open = false;
+    link::LinkTopics topics;
+    std::unique_ptr<link::DeltaBatch> batch;
+  };
+  /// A filter whose reference may go once loop `loop` has executed `executed` commands.
+  struct Limbo {
+    int loop;
+    uint64_t executed;
+    router::Filter* filter;
+  };
+
+  void Post(int loop, Command command);
+  void SubmitAttach(RecordReader* reader, int loop);
+  void SubmitAnswer(RecordReader* reader, int loop);
+  SubscriptionChange Change(const router::GroupMember& member, uint32_t flags, uint32_t subscription_id,
+                            std::string_view filter, std::string_view group, int loop);
+  void Edge(link::RouteOperation::Kind kind, std::string_view filter, std::string_view group);
+  void ReleaseLimbo();
+  void UpdateInterestFlags(int link);
+  uint32_t& EpochOf(int link, int lane);
+
+  const EngineOptions options_;
+  void (*const notify_)(void*);
+  void* const argument_;
+  EpochDomain epochs_;
+  const HashSeed seed_;
+  router::Index index_;
+  retained::RetainedIndex retained_;
+  fanout::Fabric fabric_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<IoLoop>> loops_;
+  std::vector<std::atomic<uint64_t>> posted_;  // commands posted, by loop
+  std::deque<Limbo> limbo_;
+  Interest interests_[kLinks];
+  uint8_t interest_flags_[2 * kLinks] = {};
+  link::RouteTable routes_;
+  std::vector<std::vector<uint32_t>> route_epochs_;  // by link, lane
+  std::vector<std::string> cuts_;
+  bool started_ = false;
+  bool halted_ = false;
+};
+
+}  // namespace causeway::transport

@@ -1,0 +1,227 @@
+#include "transport/io_loop.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/limits.h"
+
+namespace causeway::transport {
+
+namespace {
+
+constexpr uint64_t kTickMs = 250;
+/// A socket's deadlines are looked at at least this often, so that send timeouts start unannounced.
+constexpr int64_t kDeadlineStepMs = 5000;
+
+}  // namespace
+
+IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers)
+    : index_(index),
+      fabric_(fabric),
+      peers_(peers),
+      shard_(index, fabric, this, &counters_),
+      now_ms_(MonotonicMs()),
+      buffer_(std::make_unique<char[]>(2 * limits::kReadBufferBytes)) {
+  CHECK(uv_loop_init(&loop_) == 0);
+  CHECK(uv_async_init(&loop_, &async_, [](uv_async_t*) {}) == 0);  // only wakes: the turn does the work
+  CHECK(uv_check_init(&loop_, &check_) == 0);
+  CHECK(uv_idle_init(&loop_, &idle_) == 0);
+  CHECK(uv_timer_init(&loop_, &timer_) == 0);
+  check_.data = timer_.data = this;
+  wheel_second_ = now_ms_ / 1000;
+}
+
+IoLoop::~IoLoop() { CHECK(!thread_.joinable()); }
+
+void IoLoop::Start() {
+  uv_check_start(&check_, [](uv_check_t* handle) { static_cast<IoLoop*>(handle->data)->EndTurn(); });
+  uv_timer_start(
+      &timer_,
+      [](uv_timer_t* handle) {
+        static_cast<IoLoop*>(handle->data)->Tick();
+        static_cast<IoLoop*>(handle->data)->EndTurn();
+      },
+      kTickMs, kTickMs);
+  thread_ = std::thread([this] { Run(); });
+}
+
+void IoLoop::Run() {
+  uv_run(&loop_, UV_RUN_DEFAULT);  // returns when Stop has closed every handle
+  CHECK(uv_loop_close(&loop_) == 0);
+  const std::lock_guard<std::mutex> lock(ended_mutex_);
+  ended_ = true;
+  ended_cv_.notify_all();
+}
+
+bool IoLoop::Join(int64_t timeout_ms) {
+  if (!thread_.joinable()) return true;
+  std::unique_lock<std::mutex> lock(ended_mutex_);
+  if (!ended_cv_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [this] { return ended_; })) return false;
+  lock.unlock();
+  thread_.join();
+  return true;
+}
+
+void IoLoop::Post(Command command) {
+  {
+    const std::lock_guard<std::mutex> lock(commands_mutex_);
+    commands_.push_back(std::move(command));
+  }
+  // Release: whoever sees the flag sees the command (the mutex orders it anyway; the flag only saves an idle lock).
+  if (!commands_waiting_.exchange(true, std::memory_order_acq_rel)) WakeUp();
+}
+
+void IoLoop::RunCommands() {
+  if (!commands_waiting_.load(std::memory_order_acquire)) return;
+  commands_waiting_.store(false, std::memory_order_release);
+  {
+    const std::lock_guard<std::mutex> lock(commands_mutex_);
+    running_.swap(commands_);
+  }
+  for (Command& command : running_) {
+    std::visit([this](auto& one) { Execute(one); }, command);
+    executed_.fetch_add(1, std::memory_order_release);  // pairs with executed()
+    if (stopping_) break;
+  }
+  running_.clear();
+}
+
+void IoLoop::EndTurn() {
+  if (stopping_) return;
+  now_ms_ = MonotonicMs();
+  work_left_ = false;
+  RunCommands();
+  if (stopping_) return;
+  shard_.Work(now_ms_);
+  std::vector<session::Connection*>& dirty = shard_.sender()->dirty()->list();
+  while (!dirty.empty()) {  // a flush that makes room may dirty the connection again
+    flushing_.swap(dirty);
+    for (session::Connection* connection : flushing_) {
+      if (connection == nullptr) continue;  // forgotten: closed meanwhile
+      connection->dirty = false;
+      Flush(static_cast<Socket*>(connection));
+    }
+    flushing_.clear();
+  }
+  shard_.FlushWakeups();
+  if (!events_.empty()) {
+    {
+      const std::lock_guard<std::mutex> lock(events_mutex_);
+      if (events_shared_.empty()) {
+        events_shared_.swap(events_);
+      } else {
+        events_shared_ += events_;
+      }
+    }
+    events_.clear();
+    peers_->EventsWaiting();
+  }
+  if (work_left_ != idle_running_) {
+    idle_running_ = work_left_;
+    if (work_left_) {
+      uv_idle_start(&idle_, [](uv_idle_t*) {});
+    } else {
+      uv_idle_stop(&idle_);
+    }
+  }
+}
+
+void IoLoop::TakeEvents(std::string* out) {
+  const std::lock_guard<std::mutex> lock(events_mutex_);
+  out->append(events_shared_);
+  events_shared_.clear();
+}
+
+void IoLoop::Unpaused(session::Connection* connection) { Resume(static_cast<Socket*>(connection)); }
+
+RecordWriter IoLoop::Event(EventKind kind) {
+  RecordWriter writer(&events_);
+  writer.Begin(static_cast<uint8_t>(kind), index_);
+  return writer;
+}
+
+void IoLoop::Schedule(Socket* socket, int64_t at_ms) {
+  const int64_t latest = now_ms_ + kDeadlineStepMs;
+  const int64_t second = std::max(std::min(at_ms, latest) / 1000 + 1, wheel_second_ + 1);
+  wheel_[static_cast<size_t>(second) % kWheelSlots].push_back(socket->number);
+}
+
+void IoLoop::Tick() {
+  now_ms_ = MonotonicMs();
+  while (wheel_second_ < now_ms_ / 1000) {
+    ++wheel_second_;
+    std::vector<uint32_t> due;
+    due.swap(wheel_[static_cast<size_t>(wheel_second_) % kWheelSlots]);
+    for (const uint32_t number : due) {
+      if (Socket* socket = FindSocket(number)) CheckDeadlines(socket);
+    }
+    shard_.links()->Expire(now_ms_);
+    shard_.links()->PublishGauges();
+    if (!draining_) PauseListening(admissions_ >= limits::kAdmissionsMax);
+  }
+}
+
+void IoLoop::CheckDeadlines(Socket* socket) {
+  int64_t next = now_ms_ + kDeadlineStepMs;
+  switch (socket->state) {
+    case Socket::State::kConnect:
+    case Socket::State::kAdmission:
+      if (now_ms_ >= socket->deadline_ms) {
+        Bump(counters_.connects_refused_timeout);
+        Close(socket, CloseCause::kConnectTimeout, mqtt::Reason::kSuccess, "");  // [MQTT-3.1.4-1]: no CONNACK for silence
+        return;
+      }
+      next = socket->deadline_ms;
+      break;
+    case Socket::State::kDialing:
+      if (now_ms_ >= socket->deadline_ms) {
+        Close(socket, CloseCause::kDialFailed, mqtt::Reason::kSuccess, "ETIMEDOUT");
+        return;
+      }
+      next = socket->deadline_ms;
+      break;
+    case Socket::State::kLingering:
+      if (now_ms_ >= socket->deadline_ms) {
+        Destroy(socket, true);
+        return;
+      }
+      next = socket->deadline_ms;
+      break;
+    case Socket::State::kServing:
+      if (socket->barrier && now_ms_ >= socket->deadline_ms) {
+        Bump(counters_.barrier_timeouts);
+        Fail(socket, mqtt::Reason::kServerUnavailable);
+        return;
+      }
+      // Keep-alive does not run while we are the ones not reading (design.md §6) [MQTT-3.1.2-22].
+      if (socket->keep_alive_ms != 0 && socket->reading && !socket->blocked()) {
+        const int64_t deadline = socket->last_read_ms + socket->keep_alive_ms;
+        if (now_ms_ >= deadline) {
+          Bump(counters_.keepalive_timeouts);
+          char last[8];
+          const size_t size = mqtt::WriteDisconnect(mqtt::Reason::kKeepAliveTimeout, socket->version, last);
+          shard_.sender()->Write(socket, {last, size});
+          Close(socket, CloseCause::kKeepAlive, mqtt::Reason::kKeepAliveTimeout, "");
+          return;
+        }
+        next = std::min(next, deadline);
+      }
+      [[fallthrough]];
+    case Socket::State::kDialed:
+      if (socket->out.empty()) {
+        socket->progress_ms = now_ms_;
+      } else if (now_ms_ - socket->progress_ms >= socket->send_timeout_ms) {
+        Bump(counters_.slow_subscribers_closed);
+        Close(socket, CloseCause::kSlowConsumer, mqtt::Reason::kSuccess, "the peer stopped reading");
+        return;
+      }
+      break;
+    case Socket::State::kClosed:
+      return;
+  }
+  Schedule(socket, next);
+}
+
+}  // namespace causeway::transport

@@ -1,0 +1,177 @@
+// One io loop: a thread with its own libuv loop, its sockets, and the shard they serve.
+//
+// A turn: poll → every ready socket is read → commands → lanes and paused fan-outs → one write per dirty socket → wake-ups of
+// other loops → events to control. Flushing once at the end is what makes batches (design.md §3 step 7).
+#pragma once
+
+#include <uv.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "core/counters.h"
+#include "fanout/shard.h"
+#include "transport/commands.h"
+#include "transport/records.h"
+#include "transport/socket.h"
+
+namespace causeway::transport {
+
+/// What a loop needs of its surroundings. Thread-safe.
+class LoopPeers {
+ public:
+  virtual void WakeLoop(int loop) = 0;
+  virtual void PostTo(int loop, Command command) = 0;
+  /// Events are waiting in TakeEvents; coalesced by the receiver.
+  virtual void EventsWaiting() = 0;
+
+ protected:
+  ~LoopPeers() = default;
+};
+
+class IoLoop : public fanout::ShardHost {
+ public:
+  IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers);
+  ~IoLoop();
+  IoLoop(const IoLoop&) = delete;
+  IoLoop& operator=(const IoLoop&) = delete;
+
+  void Start();
+  /// Any thread. Executed in order of posting; wakes the loop.
+  void Post(Command command);
+  void WakeUp() { uv_async_send(&async_); }
+  /// Any thread: moves all events so far to the end of `*out`.
+  void TakeEvents(std::string* out);
+  /// True when the thread has ended within `timeout_ms`; it is then joined.
+  bool Join(int64_t timeout_ms);
+
+  /// Commands executed so far: what control posted before may be let go. Acquire, pairs with the loop's release.
+  uint64_t executed() const { return executed_.load(std::memory_order_acquire); }
+  uint32_t open_sockets() const { return open_sockets_.load(std::memory_order_relaxed); }
+  const Counters& counters() const { return counters_; }
+  fanout::LinkEgress* links() { return shard_.links(); }
+
+  // fanout::ShardHost
+  void Wake(int loop) override { peers_->WakeLoop(loop); }
+  void WorkLeft() override { work_left_ = true; }
+  void Unpaused(session::Connection* connection) override;
+
+ private:
+  struct ListeningSocket {
+    Listener* listener;
+    int fd;
+    uv_poll_t poll;
+    IoLoop* loop;
+    bool paused = false;
+  };
+
+  // io_loop.cc: the turn
+  void Run();
+  void EndTurn();
+  void RunCommands();
+  void Tick();
+  void CheckDeadlines(Socket* socket);
+  void Schedule(Socket* socket, int64_t at_ms);
+
+  // sockets.cc: life of a socket
+  void Accept(ListeningSocket* listening);
+  void PauseListening(bool paused);
+  Socket* Adopt(int fd, uint32_t number, Socket::State state);
+  Socket* FindSocket(uint32_t number);
+  void Watch(Socket* socket);
+  void OnReady(Socket* socket, int status, int events);
+  void Read(Socket* socket);
+  void ParseMore(Socket* socket, std::string_view fresh);
+  void Resume(Socket* socket);
+  bool Flush(Socket* socket);
+  void Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::string_view detail);
+  void Destroy(Socket* socket, bool close_fd);
+  int64_t now() const { return now_ms_; }
+
+  // serve.cc: what packets do
+  size_t Parse(Socket* socket, std::string_view bytes);
+  void Handle(Socket* socket, const mqtt::Frame& frame);
+  void HandleConnect(Socket* socket, const mqtt::Frame& frame);
+  void HandlePublish(Socket* socket, const mqtt::Frame& frame);
+  void HandleLinkPublish(Socket* socket, const mqtt::Frame& frame, const mqtt::Publish& publish);
+  void HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::string_view cluster);
+  void HandleAck(Socket* socket, const mqtt::Frame& frame);
+  void HandleFromServer(Socket* socket, const mqtt::Frame& frame);
+  bool ResolveAlias(Socket* socket, mqtt::Publish* publish);
+  bool OpenExchange(Socket* socket, const mqtt::Publish& publish);
+  void AcknowledgePublish(Socket* socket, const mqtt::Publish& publish, fanout::Shard::Published outcome);
+  void Barrier(Socket* socket, const mqtt::Frame& frame);
+  void Fail(Socket* socket, mqtt::Reason reason);
+
+  // control.cc: what control says
+  void Execute(AttachCommand& command);
+  void Execute(RefuseCommand& command);
+  void Execute(AnswerCommand& command);
+  void Execute(CloseCommand& command);
+  void Execute(EndCommand& command);
+  void Execute(PublishCommand& command);
+  void Execute(DialCommand& command);
+  void Execute(SendCommand& command);
+  void Execute(SlotCommand& command);
+  void Execute(ListenCommand& command);
+  void Execute(UnlistenCommand& command);
+  void Execute(LinksCommand& command);
+  void Execute(DrainCommand& command);
+  void Execute(StopCommand& command);
+  void PublishPacket(std::string_view packet, std::string_view client_id);
+  RecordWriter Event(EventKind kind);
+
+  const int index_;
+  fanout::Fabric* const fabric_;
+  LoopPeers* const peers_;
+  Counters counters_;
+  fanout::Shard shard_;
+
+  uv_loop_t loop_;
+  uv_async_t async_;
+  uv_check_t check_;
+  uv_idle_t idle_;   // running while work is left: the next poll does not sleep
+  uv_timer_t timer_;
+
+  std::mutex commands_mutex_;  // cold: one lock per batch from control, none per message
+  std::vector<Command> commands_;
+  std::vector<Command> running_;
+  std::atomic<bool> commands_waiting_{false};
+  std::atomic<uint64_t> executed_{0};
+
+  std::mutex events_mutex_;
+  std::string events_shared_;
+  std::string events_;  // of this turn
+
+  std::unordered_map<uint32_t, Socket*> sockets_;
+  std::atomic<uint32_t> open_sockets_{0};
+  std::vector<std::unique_ptr<ListeningSocket>> listening_;
+  size_t admissions_ = 0;  // sockets in kConnect or kAdmission
+  /// Lazy wheel of deadlines: slot = second mod size, each socket in exactly one slot.
+  static constexpr size_t kWheelSlots = 64;
+  std::vector<uint32_t> wheel_[kWheelSlots];
+  int64_t wheel_second_ = 0;
+  int64_t now_ms_ = 0;
+  bool work_left_ = false;
+  bool idle_running_ = false;
+  bool stopping_ = false;
+  bool draining_ = false;
+  std::unique_ptr<char[]> buffer_;   // kReadBufferBytes + room for what was left of the last packet
+  std::string scratch_;              // decoded terms, filtered properties
+  std::string properties_scratch_;
+  std::vector<session::Connection*> flushing_;
+
+  std::thread thread_;
+  std::mutex ended_mutex_;
+  std::condition_variable ended_cv_;
+  bool ended_ = false;
+};
+
+}  // namespace causeway::transport

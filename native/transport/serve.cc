@@ -1,0 +1,393 @@
+// What packets do: decoded, validated and answered on the loop. What needs a decision goes to control, as a barrier.
+#include <algorithm>
+
+#include "core/clock.h"
+#include "core/limits.h"
+#include "link/message_term.h"
+#include "transport/io_loop.h"
+
+namespace causeway::transport {
+
+using fanout::Publication;
+using fanout::Shard;
+using mqtt::PacketType;
+using mqtt::Reason;
+using mqtt::Version;
+using session::Session;
+
+namespace {
+
+constexpr std::string_view kLinkPrefix = "$LINK/";
+constexpr std::string_view kForwardedPrefix = "$LINK/cluster/msg/";
+
+}  // namespace
+
+/// Handles every whole packet in `bytes` until the connection is blocked or gone; returns the bytes used.
+size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
+  size_t at = 0;
+  while (!socket->blocked() && socket->state != Socket::State::kLingering && socket->state != Socket::State::kClosed) {
+    mqtt::Frame frame;
+    socket->need = 0;
+    switch (mqtt::NextFrame(bytes.substr(at), socket->packet_bytes_in_max, &frame, &socket->need)) {
+      case mqtt::FrameStatus::kNeedMore:
+        // A first byte that cannot start a CONNECT will not become one: do not wait for the deadline [MQTT-3.1.0-1].
+        if (socket->state == Socket::State::kConnect && at < bytes.size() && static_cast<uint8_t>(bytes[at]) != 0x10) {
+          Fail(socket, Reason::kProtocolError);
+        }
+        return at;
+      case mqtt::FrameStatus::kMalformed:
+        Fail(socket, Reason::kMalformedPacket);
+        return bytes.size();
+      case mqtt::FrameStatus::kTooLarge:
+        Bump(counters_.packets_too_large);
+        Fail(socket, Reason::kPacketTooLarge);
+        return bytes.size();
+      case mqtt::FrameStatus::kFrame:
+        at += frame.whole.size();
+        Bump(counters_.packets_received);
+        Handle(socket, frame);
+        break;
+    }
+  }
+  return at;
+}
+
+void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {
+  if (socket->state == Socket::State::kDialed) return HandleFromServer(socket, frame);
+  if (socket->state == Socket::State::kConnect) return HandleConnect(socket, frame);
+  const Version version = socket->version;
+  Reason verdict = Reason::kProtocolError;  // what only a server sends, and a second CONNECT [MQTT-3.1.0-2]
+  switch (frame.type) {
+    case PacketType::kPublish:
+      return HandlePublish(socket, frame);
+    case PacketType::kPuback:
+    case PacketType::kPubrec:
+    case PacketType::kPubrel:
+    case PacketType::kPubcomp:
+      return HandleAck(socket, frame);
+    case PacketType::kSubscribe:
+      Bump(counters_.packets_subscribe_received);
+      verdict = mqtt::ValidateSubscribe(frame, version);
+      break;
+    case PacketType::kUnsubscribe:
+      Bump(counters_.packets_unsubscribe_received);
+      verdict = mqtt::ValidateUnsubscribe(frame, version);
+      break;
+    case PacketType::kDisconnect:
+      Bump(counters_.packets_disconnect_received);
+      verdict = mqtt::ValidateDisconnect(frame, version, mqtt::Sender::kClient);
+      break;
+    case PacketType::kAuth:
+      Bump(counters_.packets_auth_received);
+      verdict = version == Version::kMqtt5 ? mqtt::ValidateAuth(frame, version) : Reason::kMalformedPacket;
+      break;
+    case PacketType::kPingreq:
+      Bump(counters_.packets_pingreq_received);
+      verdict = mqtt::ValidatePing(frame);
+      if (verdict == Reason::kSuccess) {
+        char answer[8];
+        shard_.sender()->Write(socket, {answer, mqtt::WritePingresp(answer)});  // [MQTT-3.12.4-1]
+        return;
+      }
+      break;
+    default:
+      break;
+  }
+  if (verdict != Reason::kSuccess) return Fail(socket, verdict);
+  Barrier(socket, frame);
+}
+
+void IoLoop::Barrier(Socket* socket, const mqtt::Frame& frame) {
+  socket->barrier = true;
+  socket->deadline_ms = now_ms_ + limits::kBarrierDeadlineMs;
+  Bump(counters_.cold_lane_entries);
+  const Session* session = socket->session;
+  Event(EventKind::kPacket)
+      .U32(session->index)
+      .U32(session->generation)
+      .U32(socket->number)
+      .U32(static_cast<uint32_t>(frame.type))
+      .Bytes(frame.whole)
+      .End();
+}
+
+void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
+  if (frame.type != PacketType::kConnect) return Fail(socket, Reason::kProtocolError);  // [MQTT-3.1.0-1]
+  Bump(counters_.packets_connect_received);
+  mqtt::Connect connect;
+  const Reason verdict = mqtt::DecodeConnect(frame, &connect);
+  socket->version = connect.version;
+  if (verdict != Reason::kSuccess) {
+    Bump(verdict == Reason::kUnsupportedProtocolVersion ? counters_.connects_refused_version
+                                                        : counters_.connects_refused_malformed);
+    char refusal[16];
+    const size_t size = mqtt::WriteConnackRefusal(verdict, connect.version, refusal);
+    shard_.sender()->Write(socket, {refusal, size});
+    Close(socket, CloseCause::kProtocolError, verdict, "");
+    return;
+  }
+  socket->state = Socket::State::kAdmission;
+  socket->deadline_ms = now_ms_ + limits::kBarrierDeadlineMs;
+  socket->peer = PeerName(socket->fd);
+  Bump(counters_.cold_lane_entries);
+  Event(EventKind::kConnect)
+      .U32(socket->number)
+      .U32(socket->listener->options.id)
+      .Bytes(socket->peer)
+      .Bytes(frame.whole)
+      .End();
+}
+
+/// Answers what may not be: DISCONNECT with the reason where the version has one, then the socket closes [MQTT-4.13.1-1].
+void IoLoop::Fail(Socket* socket, Reason reason) {
+  Bump(reason == Reason::kMalformedPacket ? counters_.malformed_packets : counters_.protocol_errors);
+  if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {
+    shard_.sender()->FlushGate(socket);
+    const Version version = socket->state == Socket::State::kDialed ? Version::kMqtt5 : socket->version;
+    char last[8];
+    const size_t size = mqtt::WriteDisconnect(reason, version, last);
+    shard_.sender()->Write(socket, {last, size});
+  } else {
+    Bump(counters_.connects_refused_malformed);  // before a valid CONNECT the version is not known: just close
+  }
+  Close(socket, CloseCause::kProtocolError, reason, "");
+}
+
+// ---- PUBLISH
+
+bool IoLoop::ResolveAlias(Socket* socket, mqtt::Publish* publish) {
+  if (publish->topic_alias > socket->topic_alias_max) {
+    Fail(socket, Reason::kTopicAliasInvalid);  // [MQTT-3.3.2-9]
+    return false;
+  }
+  if (socket->aliases == nullptr) socket->aliases = std::make_unique<std::vector<std::string>>();
+  std::vector<std::string>& aliases = *socket->aliases;
+  const size_t at = publish->topic_alias - 1u;
+  if (!publish->topic.empty()) {
+    if (at >= aliases.size()) aliases.resize(at + 1);
+    aliases[at] = publish->topic;
+    return true;
+  }
+  if (at >= aliases.size() || aliases[at].empty()) {
+    Fail(socket, Reason::kProtocolError);  // MQTT 5.0 §3.3.2.3.4: an alias without a mapping
+    return false;
+  }
+  publish->topic = aliases[at];
+  return true;
+}
+
+/// QoS 2, first half: true when this PUBLISH is new and may be published. Otherwise it is answered here.
+bool IoLoop::OpenExchange(Socket* socket, const mqtt::Publish& publish) {
+  Session* session = socket->session;
+  if (!session->awaiting_release.Insert(publish.packet_id)) {
+    Bump(counters_.messages_qos2_duplicates);
+    shard_.sender()->Acknowledge(socket, PacketType::kPubrec, publish.packet_id, Reason::kSuccess);  // [MQTT-4.3.3-9]
+    return false;
+  }
+  if (session->awaiting_release.size() <= session->receive_max) return true;
+  session->awaiting_release.Erase(publish.packet_id);
+  if (socket->version == Version::kMqtt5) {
+    Fail(socket, Reason::kReceiveMaximumExceeded);  // [MQTT-3.3.4-7]
+  } else {
+    Bump(counters_.dropped_awaiting_release);  // not acknowledged, so not lost: the client sends it again
+  }
+  return false;
+}
+
+void IoLoop::AcknowledgePublish(Socket* socket, const mqtt::Publish& publish, Shard::Published outcome) {
+  if (publish.qos == 0) return;
+  const PacketType type = publish.qos == 1 ? PacketType::kPuback : PacketType::kPubrec;
+  if (outcome == Shard::Published::kPending) {
+    shard_.SettleWhenDone(socket, socket->acks.Add(type, publish.packet_id, Reason::kSuccess, true));
+    return;
+  }
+  const bool nobody = outcome == Shard::Published::kNobody && socket->version == Version::kMqtt5;
+  shard_.sender()->Acknowledge(socket, type, publish.packet_id, nobody ? Reason::kNoMatchingSubscribers : Reason::kSuccess);
+}
+
+void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
+  mqtt::Publish publish;
+  const Reason verdict = mqtt::DecodePublish(frame, socket->version, mqtt::Sender::kClient, &publish);
+  if (verdict != Reason::kSuccess) return Fail(socket, verdict);
+  Bump(counters_.packets_publish_received);
+  if (publish.topic_alias != 0 && !ResolveAlias(socket, &publish)) return;
+  const ListenerOptions& options = socket->listener->options;
+  if (publish.qos > options.max_qos) return Fail(socket, Reason::kQosNotSupported);  // [MQTT-3.2.2-11]
+  if (publish.retain && !options.retain_available) return Fail(socket, Reason::kRetainNotSupported);  // [MQTT-3.2.2-14]
+  if (publish.topic.starts_with(kLinkPrefix)) return HandleLinkPublish(socket, frame, publish);
+  if (publish.qos == 2 && !OpenExchange(socket, publish)) return;
+
+  const Session* session = socket->session;
+  Publication publication;
+  publication.topic = publish.topic;
+  publication.payload = publish.payload;
+  publication.properties = publish.properties;
+  if (publish.properties_need_filter) {
+    scratch_.resize(publish.properties.size());
+    scratch_.resize(mqtt::FilterForwardable(publish.properties, scratch_.data()));
+    publication.properties = scratch_;
+  }
+  publication.qos = publish.qos;
+  publication.retain = publish.retain;
+  publication.expiry_seconds = publish.message_expiry_seconds;
+  publication.protocol_version = static_cast<uint8_t>(socket->version);
+  publication.received_ms = now_ms_;
+  publication.publisher = session;
+  publication.publisher_loop = static_cast<uint16_t>(index_);
+  publication.publisher_session = session->index;
+  publication.publisher_generation = session->generation;
+  publication.client_id = session->client_id;
+  Bump(counters_.messages_received);
+  Bump(publish.qos == 0   ? counters_.messages_qos0_received
+       : publish.qos == 1 ? counters_.messages_qos1_received
+                          : counters_.messages_qos2_received);
+  AcknowledgePublish(socket, publish, shard_.Publish(&publication, socket, now_ms_));
+}
+
+// ---- links, receiving side
+
+void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame, const mqtt::Publish& publish) {
+  const PacketType type = publish.qos == 2 ? PacketType::kPubrec : PacketType::kPuback;
+  if (!socket->session->link_allowed) {
+    Bump(counters_.messages_denied);
+    // 3.1.1 has no way to say so in an acknowledgement: dropped, counted (MQTT 3.1.1 §3.3.5).
+    if (publish.qos != 0) shard_.sender()->Acknowledge(socket, type, publish.packet_id, Reason::kNotAuthorized);
+    return;
+  }
+  if (publish.topic.starts_with(kForwardedPrefix)) {
+    if (publish.qos == 2 && !OpenExchange(socket, publish)) return;
+    return HandleForwarded(socket, publish, publish.topic.substr(kForwardedPrefix.size()));
+  }
+  const Session* session = socket->session;
+  socket->barrier = true;
+  socket->deadline_ms = now_ms_ + limits::kBarrierDeadlineMs;
+  Bump(counters_.cold_lane_entries);
+  Event(EventKind::kLinkPublish)
+      .U32(session->index)
+      .U32(session->generation)
+      .U32(socket->number)
+      .U32(static_cast<uint32_t>(socket->version))
+      .Bytes(frame.whole)
+      .End();
+}
+
+/// A message of a linked cluster: decoded, filtered by our own topics, published with the link as its origin.
+void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::string_view cluster) {
+  const PacketType type = publish.qos == 2 ? PacketType::kPubrec : PacketType::kPuback;
+  const auto answer = [&](Reason reason) {
+    if (publish.qos != 0) shard_.sender()->Acknowledge(socket, type, publish.packet_id, reason);
+  };
+  const fanout::LinkSpec* spec = shard_.links()->plan()->ByName(cluster);
+  if (spec == nullptr) {
+    Bump(counters_.link_filtered);
+    return answer(Reason::kNoMatchingSubscribers);
+  }
+  fanout::LinkIngressCounters& ingress = shard_.links()->ingress(spec->index);
+  link::ForwardedMessage message;
+  if (link::DecodeMessage(publish.payload, &scratch_, &message) != link::MessageStatus::kOk) {
+    Bump(counters_.link_undecodable);
+    Bump(ingress.undecodable);
+    if (publish.qos == 2) socket->session->awaiting_release.Erase(publish.packet_id);  // refused: no PUBREL follows
+    return answer(Reason::kPayloadFormatInvalid);
+  }
+  if (!spec->enabled || !spec->topics.Matches(message.topic)) {
+    Bump(counters_.link_filtered);
+    Bump(ingress.filtered);
+    return answer(Reason::kNoMatchingSubscribers);
+  }
+  Bump(counters_.link_received);
+  Bump(ingress.received);
+  const int64_t wall_ms = WallClockMs();
+  Publication publication;
+  publication.topic = message.topic;
+  publication.payload = message.payload;
+  publication.properties = message.properties;
+  publication.qos = message.qos;
+  publication.retain = message.retain;
+  publication.expiry_seconds = message.message_expiry_seconds;
+  publication.origin = Origin::kLink;
+  publication.link = static_cast<uint8_t>(spec->index);
+  publication.protocol_version = message.protocol_version == 0 ? 4 : message.protocol_version;
+  publication.timestamp_ms = std::min(message.timestamp_ms, wall_ms);  // a clock ahead of ours prolongs nothing
+  publication.received_ms = now_ms_ - (wall_ms - publication.timestamp_ms);  // so that the time on the way counts
+  publication.client_id = message.from;
+  const Shard::Published outcome = shard_.Publish(&publication, socket, now_ms_);
+  AcknowledgePublish(socket, publish, outcome);
+}
+
+// ---- acknowledgements
+
+void IoLoop::HandleAck(Socket* socket, const mqtt::Frame& frame) {
+  mqtt::Ack ack;
+  const Reason verdict = mqtt::DecodeAck(frame, socket->version, &ack);
+  if (verdict != Reason::kSuccess) return Fail(socket, verdict);
+  Session* session = socket->session;
+  session::Sender* sender = shard_.sender();
+  bool known = true;
+  switch (frame.type) {
+    case PacketType::kPuback:
+      Bump(counters_.packets_puback_received);
+      known = sender->OnPuback(session, ack.packet_id, now_ms_);
+      break;
+    case PacketType::kPubrec:
+      Bump(counters_.packets_pubrec_received);
+      known = sender->OnPubrec(session, ack.packet_id, ack.reason, now_ms_);
+      if (!known && static_cast<uint8_t>(ack.reason) < 0x80) {
+        sender->WriteAck(socket, PacketType::kPubrel, ack.packet_id, Reason::kPacketIdentifierNotFound);
+      }
+      break;
+    case PacketType::kPubrel:
+      Bump(counters_.packets_pubrel_received);
+      known = session->awaiting_release.Erase(ack.packet_id);
+      // [MQTT-4.3.3-11]; in gate order, behind the PUBREC it answers.
+      sender->Acknowledge(socket, PacketType::kPubcomp, ack.packet_id,
+                          known ? Reason::kSuccess : Reason::kPacketIdentifierNotFound);
+      break;
+    default:
+      Bump(counters_.packets_pubcomp_received);
+      known = sender->OnPubcomp(session, ack.packet_id, now_ms_);
+      break;
+  }
+  if (!known) Bump(counters_.puback_missed);
+}
+
+// ---- client role: what another broker sends us
+
+void IoLoop::HandleFromServer(Socket* socket, const mqtt::Frame& frame) {
+  Reason verdict = Reason::kProtocolError;
+  switch (frame.type) {
+    case PacketType::kPuback: {
+      mqtt::Ack ack;
+      verdict = mqtt::DecodeAck(frame, Version::kMqtt5, &ack);
+      if (verdict != Reason::kSuccess) break;
+      if (shard_.links()->OnPuback(socket, ack.packet_id, static_cast<uint8_t>(ack.reason), now_ms_)) return;
+      break;
+    }
+    case PacketType::kConnack:
+      verdict = mqtt::ValidateConnack(frame, Version::kMqtt5);
+      break;
+    case PacketType::kSuback:
+      verdict = mqtt::ValidateSuback(frame, Version::kMqtt5);
+      break;
+    case PacketType::kUnsuback:
+      verdict = mqtt::ValidateUnsuback(frame, Version::kMqtt5);
+      break;
+    case PacketType::kPublish: {
+      mqtt::Publish publish;
+      verdict = mqtt::DecodePublish(frame, Version::kMqtt5, mqtt::Sender::kServer, &publish);
+      break;
+    }
+    case PacketType::kPingresp:
+      verdict = mqtt::ValidatePing(frame);
+      break;
+    case PacketType::kDisconnect:
+      verdict = mqtt::ValidateDisconnect(frame, Version::kMqtt5, mqtt::Sender::kServer);
+      break;
+    default:
+      break;
+  }
+  if (verdict != Reason::kSuccess) return Fail(socket, verdict);
+  Event(EventKind::kClientPacket).U32(socket->number).Bytes(frame.whole).End();
+}
+
+}  // namespace causeway::transport

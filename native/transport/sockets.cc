@@ -1,0 +1,330 @@
+// The life of a socket: accepted or dialled, read, written, closed.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/check.h"
+#include "core/limits.h"
+#include "transport/io_loop.h"
+
+namespace causeway::transport {
+
+namespace {
+
+/// Connection numbers of accepted sockets, unique in the process; dialled ones (>= 2^31) are control's.
+std::atomic<uint32_t> next_number{1};
+
+uint32_t NextNumber() {
+  for (;;) {
+    const uint32_t number = next_number.fetch_add(1, std::memory_order_relaxed) & 0x7FFFFFFF;
+    if (number != 0) return number;
+  }
+}
+
+/// How often one turn writes to one socket before others get theirs.
+constexpr int kWritesPerFlush = 4;
+
+}  // namespace
+
+void IoLoop::Accept(ListeningSocket* listening) {
+  for (size_t i = 0; i < limits::kAcceptsPerRound; ++i) {
+    if (admissions_ >= limits::kAdmissionsMax) {
+      PauseListening(true);
+      return;
+    }
+    const int fd = accept4(listening->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno != EAGAIN) {  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog keeps them; tried again at the next tick
+        Bump(counters_.accept_failures);
+        PauseListening(true);
+      }
+      return;
+    }
+    Listener* listener = listening->listener;
+    const uint32_t limit = listener->options.connections_max;
+    if (limit != 0 && listener->connections.load(std::memory_order_relaxed) >= limit) {
+      Bump(counters_.connects_refused_quota);
+      close(fd);
+      continue;
+    }
+    listener->connections.fetch_add(1, std::memory_order_relaxed);
+    if (listener->options.no_delay) {
+      const int one = 1;
+      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
+    Bump(counters_.connections_accepted);
+    Socket* socket = Adopt(fd, NextNumber(), Socket::State::kConnect);
+    socket->listener = listener;
+    socket->packet_bytes_in_max = limits::kConnectBytesMax;
+    socket->deadline_ms = now_ms_ + listener->options.connect_deadline_ms;
+    socket->send_timeout_ms = listener->options.send_timeout_ms;
+    socket->high_watermark_bytes = listener->options.high_watermark_bytes;
+    ++admissions_;
+    Schedule(socket, socket->deadline_ms);
+    Read(socket);  // the CONNECT is often there already
+  }
+}
+
+void IoLoop::PauseListening(bool paused) {
+  for (const auto& listening : listening_) {
+    if (listening->paused == paused) continue;
+    listening->paused = paused;
+    if (paused) {
+      uv_poll_stop(&listening->poll);
+    } else {
+      uv_poll_start(&listening->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
+        auto* ready = static_cast<ListeningSocket*>(handle->data);
+        ready->loop->Accept(ready);
+      });
+    }
+  }
+}
+
+Socket* IoLoop::Adopt(int fd, uint32_t number, Socket::State state) {
+  auto* socket = new Socket;
+  socket->loop = this;
+  socket->fd = fd;
+  socket->number = number;
+  socket->state = state;
+  socket->last_read_ms = socket->progress_ms = now_ms_;
+  socket->high_watermark_bytes = limits::kOutHighWatermarkBytes;
+  CHECK(uv_poll_init(&loop_, &socket->poll, fd) == 0);
+  socket->poll.data = socket;
+  sockets_[number] = socket;
+  open_sockets_.fetch_add(1, std::memory_order_relaxed);
+  Watch(socket);
+  return socket;
+}
+
+Socket* IoLoop::FindSocket(uint32_t number) {
+  const auto found = sockets_.find(number);
+  return found == sockets_.end() ? nullptr : found->second;
+}
+
+/// Brings the poll in line with what the socket wants; free when nothing changed.
+void IoLoop::Watch(Socket* socket) {
+  if (socket->state == Socket::State::kClosed) return;
+  int events = 0;
+  if (socket->state == Socket::State::kDialing) {
+    events = UV_WRITABLE;
+  } else {
+    if (socket->reading || socket->state == Socket::State::kLingering) events |= UV_READABLE;
+    if (socket->writing) events |= UV_WRITABLE;
+  }
+  if (events == socket->events) return;
+  socket->events = events;
+  if (events == 0) {
+    uv_poll_stop(&socket->poll);
+    return;
+  }
+  uv_poll_start(&socket->poll, events, [](uv_poll_t* handle, int status, int ready) {
+    auto* polled = static_cast<Socket*>(handle->data);
+    polled->loop->OnReady(polled, status, ready);
+  });
+}
+
+void IoLoop::OnReady(Socket* socket, int status, int events) {
+  if (socket->state == Socket::State::kDialing) {
+    int error = 0;
+    socklen_t bytes = sizeof error;
+    getsockopt(socket->fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
+    if (error == EINPROGRESS) return;
+    if (error != 0 || status < 0) {
+      Close(socket, CloseCause::kDialFailed, mqtt::Reason::kSuccess, uv_err_name(error != 0 ? -error : status));
+      return;
+    }
+    socket->state = Socket::State::kDialed;
+    socket->peer = PeerName(socket->fd);
+    socket->last_read_ms = socket->progress_ms = now_ms_;
+    Event(EventKind::kDialed).U32(socket->number).End();
+    shard_.sender()->dirty()->Add(socket);  // the first bytes wait
+    Watch(socket);
+    return;
+  }
+  if (status < 0) {
+    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess, uv_err_name(status));
+    return;
+  }
+  if ((events & UV_WRITABLE) != 0) {
+    socket->writing = false;
+    if (!Flush(socket)) return;
+    Watch(socket);
+  }
+  if ((events & UV_READABLE) != 0) Read(socket);
+}
+
+void IoLoop::Read(Socket* socket) {
+  if (socket->state == Socket::State::kClosed) return;
+  if (socket->state == Socket::State::kLingering) {  // what still comes is discarded, so that no reset overtakes our last bytes
+    const ssize_t got = recv(socket->fd, buffer_.get(), limits::kReadBufferBytes, 0);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) Destroy(socket, true);
+    return;
+  }
+  if (socket->blocked() || socket->out.size() >= socket->high_watermark_bytes) {
+    socket->reading = false;
+    Watch(socket);
+    return;
+  }
+  // What was left of the last packet stands in front of what comes, so that packets are whole and contiguous.
+  const size_t kept = socket->partial.size();
+  const bool in_place = kept <= limits::kReadBufferBytes;
+  char* const into = buffer_.get() + (in_place ? kept : 0);
+  const ssize_t got = recv(socket->fd, into, limits::kReadBufferBytes, 0);
+  if (got <= 0) {
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess, got == 0 ? "" : uv_err_name(-errno));
+    return;
+  }
+  Bump(counters_.reads);
+  Bump(counters_.bytes_received, static_cast<uint64_t>(got));
+  socket->last_read_ms = now_ms_;
+  if (!in_place || (socket->need > 2 * limits::kReadBufferBytes)) {  // a large packet gathers in its own memory
+    if (socket->need > socket->partial.capacity()) socket->partial.reserve(socket->need);
+    socket->partial.append(into, static_cast<size_t>(got));
+    if (socket->partial.size() >= socket->need) Resume(socket);
+    return;
+  }
+  if (kept != 0) {
+    std::memcpy(buffer_.get(), socket->partial.data(), kept);
+    socket->partial.clear();
+  }
+  ParseMore(socket, {buffer_.get(), kept + static_cast<size_t>(got)});
+}
+
+void IoLoop::ParseMore(Socket* socket, std::string_view fresh) {
+  const size_t used = Parse(socket, fresh);
+  if (socket->state == Socket::State::kClosed || socket->state == Socket::State::kLingering) return;
+  if (used < fresh.size()) {
+    socket->partial.assign(fresh.substr(used));
+  } else if (socket->partial.capacity() > 4096) {
+    std::string().swap(socket->partial);  // an idle connection keeps no buffer
+  }
+}
+
+void IoLoop::Resume(Socket* socket) {
+  if (socket->state != Socket::State::kServing && socket->state != Socket::State::kDialed) return;
+  if (socket->blocked()) return;
+  if (!socket->partial.empty()) {
+    const std::string bytes = std::move(socket->partial);
+    socket->partial.clear();
+    ParseMore(socket, bytes);
+    if (socket->state == Socket::State::kClosed || socket->state == Socket::State::kLingering) return;
+  }
+  if (!socket->blocked() && !socket->reading && socket->out.size() < socket->high_watermark_bytes) {
+    socket->reading = true;
+    socket->last_read_ms = now_ms_;  // keep-alive counts from here
+    Watch(socket);
+  }
+}
+
+/// Writes what waits. False: the socket is gone.
+bool IoLoop::Flush(Socket* socket) {
+  if (socket->state == Socket::State::kClosed) return false;
+  if (socket->state == Socket::State::kDialing || socket->writing) return true;
+  for (int round = 0; !socket->out.empty(); ++round) {
+    if (round == kWritesPerFlush) {
+      socket->writing = true;  // others first: poll tells at once
+      break;
+    }
+    iovec vectors[limits::kIovecsPerWrite];
+    msghdr header = {};
+    header.msg_iov = vectors;
+    header.msg_iovlen = static_cast<size_t>(socket->out.Peek(vectors, static_cast<int>(limits::kIovecsPerWrite)));
+    size_t offered = 0;
+    for (size_t i = 0; i < header.msg_iovlen; ++i) offered += vectors[i].iov_len;
+    const ssize_t sent = header.msg_iovlen == 1
+                             ? send(socket->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
+                             : sendmsg(socket->fd, &header, MSG_NOSIGNAL);
+    Bump(counters_.writes);
+    if (sent < 0) {
+      if (errno == EAGAIN || errno == EINTR) {
+        socket->writing = true;
+        break;
+      }
+      Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess, uv_err_name(-errno));
+      return false;
+    }
+    Bump(counters_.bytes_sent, static_cast<uint64_t>(sent));
+    socket->out.Consume(shard_.sender()->pool(), static_cast<size_t>(sent));
+    socket->progress_ms = now_ms_;
+    if (static_cast<size_t>(sent) < offered) {
+      socket->writing = true;
+      break;
+    }
+  }
+  if (socket->state == Socket::State::kLingering) {
+    if (socket->out.empty()) shutdown(socket->fd, SHUT_WR);
+    Watch(socket);
+    return true;
+  }
+  if (socket->out.size() < socket->high_watermark_bytes / 2) {
+    shard_.RoomInOutBuffer(socket, now_ms_);
+    if (!socket->reading) Resume(socket);
+  }
+  if (socket->state == Socket::State::kClosed) return false;
+  Watch(socket);
+  return true;
+}
+
+void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::string_view detail) {
+  if (socket->state == Socket::State::kLingering) {
+    Destroy(socket, true);
+    return;
+  }
+  if (socket->state == Socket::State::kClosed) return;
+  const bool was_admission = socket->state == Socket::State::kConnect || socket->state == Socket::State::kAdmission;
+  if (was_admission) --admissions_;
+  const session::Session* session = socket->session;
+  Event(EventKind::kClosed)
+      .U32(session == nullptr ? kNoSession : session->index)
+      .U32(session == nullptr ? 0 : session->generation)
+      .U32(socket->number)
+      .U32(static_cast<uint32_t>(cause))
+      .U32(static_cast<uint32_t>(reason))
+      .Bytes(detail)
+      .End();
+  shard_.links()->Offline(socket);
+  shard_.Detach(socket);
+  socket->closing = true;
+  socket->partial.clear();
+  const bool dead = cause == CloseCause::kSocketClosed || cause == CloseCause::kDialFailed || cause == CloseCause::kSlowConsumer;
+  if (dead) {
+    Destroy(socket, true);
+    return;
+  }
+  // The last bytes (DISCONNECT, CONNACK, acknowledgements before it) are flushed before the socket closes.
+  socket->state = Socket::State::kLingering;
+  socket->deadline_ms = now_ms_ + limits::kLingerMs;
+  Schedule(socket, socket->deadline_ms);
+  if (socket->writing) {
+    Watch(socket);
+  } else {
+    Flush(socket);
+  }
+}
+
+void IoLoop::Destroy(Socket* socket, bool close_fd) {
+  if (socket->state == Socket::State::kClosed) return;
+  socket->state = Socket::State::kClosed;
+  shard_.sender()->dirty()->Forget(socket);
+  socket->out.Clear(shard_.sender()->pool());
+  uv_poll_stop(&socket->poll);
+  if (close_fd) {
+    close(socket->fd);
+    Bump(counters_.connections_closed);
+    if (socket->listener != nullptr) socket->listener->connections.fetch_sub(1, std::memory_order_relaxed);
+  }
+  sockets_.erase(socket->number);
+  open_sockets_.fetch_sub(1, std::memory_order_relaxed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&socket->poll),
+           [](uv_handle_t* handle) { delete static_cast<Socket*>(handle->data); });
+}
+
+}  // namespace causeway::transport

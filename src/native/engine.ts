@@ -1,0 +1,280 @@
+/**
+ * The engine as the control plane sees it: commands down, events up, both in batches. The implementation is
+ * `native-engine.ts` over the addon; simulations and unit tests bring their own.
+ *
+ * Numbers: a session is (loop, session, generation), a connection is (loop, connection). Whoever receives an old number
+ * drops and counts it, so a late event of an old socket never touches the new one (design.md §2).
+ */
+
+export type ProtocolVersion = 3 | 4 | 5
+
+/** A session on its home loop. `generation` moves whenever an index is used again. */
+export interface SessionAddress {
+  readonly loop: number
+  readonly session: number
+  readonly generation: number
+}
+
+/** A connection: numbers are unique in the process. Dialled ones are chosen by the control plane (≥ 2^31). */
+export interface ConnectionAddress {
+  readonly loop: number
+  readonly connection: number
+}
+
+/** Why a connection ended, as the loop saw it. */
+export type CloseCause =
+  | 'client-disconnect' // DISCONNECT 0x00 / 0x04 was handled and the socket closed
+  | 'socket-closed' // end of stream or reset by the other side
+  | 'protocol-error' // answered natively (malformed packet, protocol error …)
+  | 'keep-alive'
+  | 'taken-over'
+  | 'closed-by-control'
+  | 'slow-consumer' // stopped reading: out-buffer bound or send timeout
+  | 'connect-timeout'
+  | 'dial-failed'
+  | 'shutdown'
+
+export type EngineEvent =
+  /** A whole, valid CONNECT. The socket waits, unread, on the loop that accepted it, for `attach` or `refuse`. */
+  | {
+      readonly kind: 'connect'
+      readonly loop: number
+      readonly connection: number
+      readonly listener: number
+      readonly peer: string // 'address:port'
+      readonly packet: Buffer // fixed header included; a copy
+    }
+  /** SUBSCRIBE, UNSUBSCRIBE, DISCONNECT or AUTH: valid, and a barrier: nothing more is parsed before `answer` or `close`. */
+  | (SessionAddress & {
+      readonly kind: 'packet'
+      readonly connection: number
+      readonly type: 'subscribe' | 'unsubscribe' | 'disconnect' | 'auth'
+      readonly packet: Buffer
+    })
+  /** A PUBLISH to `$LINK/…` other than forwarded messages, from a connection that may: a barrier as above. */
+  | (SessionAddress & {
+      readonly kind: 'link-publish'
+      readonly connection: number
+      readonly version: ProtocolVersion
+      readonly packet: Buffer
+    })
+  /** The attach is done: the CONNACK is in the out-buffer. Always followed by `closed`, some day. */
+  | (SessionAddress & { readonly kind: 'attached'; readonly connection: number })
+  /** A connection is gone, its fd closed. `session` is -1 for pending and dialled ones. */
+  | (SessionAddress & {
+      readonly kind: 'closed'
+      readonly connection: number
+      readonly cause: CloseCause
+      readonly reasonCode: number // MQTT 5 reason sent or received, 0 if none
+      readonly detail: string // e.g. 'ECONNREFUSED', '' if nothing to add
+    })
+  /** A dialled socket is connected and its first bytes are written. Failures come as `closed` with cause dial-failed. */
+  | { readonly kind: 'dialed'; readonly loop: number; readonly connection: number }
+  /** A packet on a dialled connection that the loop does not handle itself: valid for its type (CONNACK, SUBACK, PUBLISH …). */
+  | { readonly kind: 'client-packet'; readonly loop: number; readonly connection: number; readonly packet: Buffer }
+
+/** Everything the home loop needs to serve a client. One command, executed in the order of design.md §2. */
+export interface AttachCommand extends SessionAddress {
+  readonly acceptLoop: number // where the pending socket is
+  readonly connection: number
+  readonly version: ProtocolVersion
+  readonly clientId: string
+  readonly username: string | null
+  /** The session that this attach ends or takes over: its connection gets DISCONNECT 0x8E and is detached first. Same index as
+   *  `session` when resumed; another index when a clean start replaces it (that one is then `endSession`ed by control). Null: none. */
+  readonly takeOver: { readonly session: number; readonly generation: number } | null
+  /** Packets published before the new connection attaches (wills that are due). MQTT 5 PUBLISH, whole. */
+  readonly publishBefore: readonly Uint8Array[]
+  readonly connack: Uint8Array
+  readonly keepAliveMs: number // already multiplied; 0: none
+  readonly windowMax: number // outbound QoS ≥ 1 in flight: min(client's Receive Maximum, mqtt.max_inflight)
+  readonly receiveMax: number // inbound QoS ≥ 1 the client may have unacknowledged (QoS 2 awaiting PUBREL: max_awaiting_rel)
+  readonly packetBytesMax: number // the client's Maximum Packet Size; 0: no limit
+  readonly topicAliasMax: number // inbound aliases accepted
+  readonly queueLengthMax: number // mqtt.max_mqueue_len; 0: no limit by count
+  readonly storeQos0: boolean // mqtt.mqueue_store_qos0
+  readonly persistent: boolean // session outlives the connection (expiry > 0)
+  readonly linkAllowed: boolean // may publish to and subscribe under $LINK/
+  readonly upgradeQos: boolean
+  readonly ignoreLoopDeliver: boolean
+}
+
+export type SubscriptionOp =
+  | {
+      readonly op: 'subscribe'
+      readonly filter: string // without $share/group/
+      readonly group: string | null
+      readonly qos: 0 | 1 | 2
+      readonly noLocal: boolean
+      readonly retainAsPublished: boolean
+      readonly subscriptionId: number // 0: none
+      readonly existing: boolean // the session had this (group, filter) already: options change, interest does not
+      readonly replay: boolean // send matching retained messages after the acknowledgement
+    }
+  | { readonly op: 'unsubscribe'; readonly filter: string; readonly group: string | null }
+
+/** The barrier's answer: apply state → acknowledge → replay retained → parse on. */
+export interface AnswerCommand extends SessionAddress {
+  readonly connection: number // 0: the session is offline or nobody waits; only `ops` count
+  readonly ops: readonly SubscriptionOp[]
+  readonly reply: Uint8Array // SUBACK, PUBACK …; may be empty
+  readonly then: 'resume' | 'close' // close: after `reply` is flushed, cause client-disconnect
+}
+
+export interface PublishCommand {
+  readonly loop: number // where it is published: any; a will on its session's home
+  readonly packet: Uint8Array // MQTT 5 PUBLISH, whole; QoS > 0 carries any non-zero packet id
+  readonly clientId: string // the original publisher, '' for the broker itself
+}
+
+export interface DialCommand extends ConnectionAddress {
+  readonly host: string // IP literal
+  readonly port: number
+  readonly timeoutMs: number
+  readonly firstBytes: Uint8Array // CONNECT
+  readonly packetBytesMax: number // what we accept
+}
+
+export interface SlotOnlineCommand extends ConnectionAddress {
+  readonly link: number
+  readonly slot: number
+  readonly receiveMaximum: number // the far end's
+  readonly packetBytesMax: number // the far end's Maximum Packet Size; 0: none
+}
+
+/** A listener. Errors of `listen`: LISTENER_PORT_IN_USE, LISTENER_BIND_FAILED. */
+export interface ListenerOptions {
+  readonly id: number
+  readonly host: string // IP literal, '' for all addresses
+  readonly port: number
+  readonly backlog: number
+  readonly connectionsMax: number // 0: no limit
+  readonly packetBytesMax: number
+  readonly connectDeadlineMs: number
+  readonly highWatermarkBytes: number
+  readonly sendTimeoutMs: number
+  readonly noDelay: boolean
+}
+
+/** What the data plane must know of each link, by index (0…63). */
+export interface LinkDataPlane {
+  readonly index: number
+  readonly name: string
+  readonly enabled: boolean
+  readonly topics: readonly string[] // ours: what we accept from it, and what its routes… are cut by at the other side
+  readonly poolSize: number
+  readonly maxInflight: number
+  readonly bufferBytesMax: number // per slot
+  readonly requestTtlMs: number // 0: none
+}
+
+/** A decoded term of the route channel. `incarnation` is exact up to 2^63. Source: link-protocol.md §2.2. */
+export type RouteMessage =
+  | {
+      readonly op: 'actor_init'
+      readonly actor: string
+      readonly incarnation: bigint
+      readonly target: string
+      readonly protocolVersion: number
+      readonly capabilities: Buffer | null
+    }
+  | {
+      readonly op: 'actor_init_ack'
+      readonly actor: string
+      readonly protocolVersion: number
+      readonly error: string | null
+      readonly needBootstrap: boolean | null
+      readonly capabilities: Buffer | null
+    }
+  | { readonly op: 'route'; readonly actor: string; readonly incarnation: bigint; readonly count: number }
+  | { readonly op: 'heartbeat'; readonly actor: string; readonly incarnation: bigint }
+  | { readonly op: 'unknown'; readonly name: string }
+  | { readonly op: 'invalid'; readonly reason: string } // not ETF, keys missing, wrong types
+
+export interface RoutesApplied {
+  readonly adds: number // ops that changed the table
+  readonly deletes: number
+  readonly invalid: number // ops whose filter is not a valid topic filter: skipped
+}
+
+export interface InterestBatch {
+  readonly payload: Buffer // a whole `route` term
+  readonly token: number // for settle
+  readonly entries: number
+}
+
+/** Native calls of the link room. All on the control thread, one crossing each; never per message. */
+export interface LinkEngine {
+  configureLinks(self: string, links: readonly LinkDataPlane[]): void
+  /** Starts (again) collecting this cluster's interest for `link`, cut by `topics` (the link's own); forgets what was collected. */
+  openInterest(link: number, topics: readonly string[]): void
+  closeInterest(link: number): void
+  /** The next live batch, or null when nothing waits. Several may be out; settle in any order. */
+  takeInterest(link: number, actor: string, incarnation: bigint, entriesMax: number, bytesMax: number): InterestBatch | null
+  /** Acknowledged, or to be sent again (newer states of the same keys win). */
+  settleInterest(link: number, token: number, delivered: boolean): void
+  /** True when a live batch waits. Reads shared memory: not a crossing. */
+  interestWaiting(link: number): boolean
+  /** Live capture overflowed its bound: what was collected is gone, a new incarnation must bootstrap. Shared memory. */
+  interestOverflowed(link: number): boolean
+
+  decodeRoute(payload: Uint8Array): RouteMessage
+  encodeActorInit(actor: string, incarnation: bigint, target: string, capabilities: Uint8Array | null): Buffer
+  encodeActorInitAck(actor: string, error: string | null, needBootstrap: boolean | null, capabilities: Uint8Array | null): Buffer
+  encodeHeartbeat(actor: string, incarnation: bigint): Buffer
+  /** Applies a `route` term to the table for (link, lane). */
+  applyRoutes(link: number, lane: number, payload: Uint8Array): RoutesApplied
+  /** Mark-and-sweep: everything the lane holds now is old until it is added again; sweep removes what stayed old. */
+  markRoutes(link: number, lane: number): void
+  sweepRoutes(link: number, lane: number, budget: number): { removed: number; done: boolean }
+  /** GC of an actor: removes everything of the lane. */
+  clearRoutes(link: number, lane: number, budget: number): { removed: number; done: boolean }
+  /** Distinct (filter, route id) entries of the link. */
+  routeCount(link: number): number
+  linkCounters(link: number): Readonly<Record<string, number>>
+
+  dial(command: DialCommand): void
+  send(address: ConnectionAddress, bytes: Uint8Array): void
+  slotOnline(command: SlotOnlineCommand): void
+}
+
+/** Commands are collected and go down in one crossing per tick (or at `flush`). */
+export interface Engine extends LinkEngine {
+  readonly loops: number
+  listen(options: ListenerOptions): void
+  /** Stops accepting; existing connections stay. */
+  unlisten(listener: number): void
+
+  attach(command: AttachCommand): void
+  refuse(address: ConnectionAddress, connack: Uint8Array): void
+  answer(command: AnswerCommand): void
+  /** Writes `bytes`, flushes, closes. `closed` follows. */
+  close(address: ConnectionAddress, bytes: Uint8Array, reasonCode: number): void
+  /** The session is over: queue, windows and flags go. Its members are removed by `answer` ops afterwards (sliced by control);
+   *  then the index may be used again with a greater generation. */
+  endSession(address: SessionAddress): void
+  publish(command: PublishCommand): void
+  flush(): void
+
+  counters(): Readonly<Record<string, number>>
+  /** Server shutting down: stop accepting, DISCONNECT 0x8B to version 5 clients, flush, close; resolves when all are closed or at the deadline. */
+  drain(deadlineMs: number): Promise<void>
+  /** Stops and joins the loops, ≤ 1 s. Idempotent, synchronous, callable from an exception handler. */
+  halt(): void
+}
+
+/** A bootstrap batch, made in a task worker over the engine of this process. Source: design.md §7. */
+export interface BootstrapRequest {
+  readonly topics: readonly string[] // the link's, reduced or not
+  readonly actor: string
+  readonly incarnation: bigint
+  readonly cursor: number // 0 to start
+  readonly entriesMax: number
+  readonly bytesMax: number
+}
+export interface BootstrapBatch {
+  readonly payload: Uint8Array | null // null: nothing matched in this stretch
+  readonly entries: number
+  readonly cursor: number // to continue from
+  readonly done: boolean
+}

@@ -1,0 +1,84 @@
+/**
+ * Native: the one door to the addon. Nobody else loads it; what crosses is declared in binding.ts.
+ * Plane: both. Thread: control starts the engine; task workers only call `bootstrapBatch`.
+ * May import: errors, config. Imported by: main, tasks; the types of engine.ts by everybody.
+ * Read next: engine.ts (what control may say and hear), records.ts (the bytes), native/transport/engine.h.
+ */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Config } from '../config/index.js'
+import { CausewayError } from '../errors.js'
+import type { Binding } from './binding.js'
+import type { BootstrapBatch, BootstrapRequest, EngineEvent } from './engine.js'
+import { layout } from './layout.generated.js'
+import { NativeEngine } from './native-engine.js'
+
+export type * from './engine.js'
+export { NativeEngine } from './native-engine.js'
+
+/** Entries a lane between two loops holds; tests make it small. */
+const laneSlots = 4096
+const retainedBytesMax = 2 ** 30
+
+let loaded: Binding | null = null
+
+/** @throws CausewayError NATIVE_ADDON_MISSING, NATIVE_ABI_MISMATCH */
+export function openEngine(options: {
+  readonly config: Config
+  readonly onEvents: (events: readonly EngineEvent[]) => void
+  readonly laneSlots?: number
+}): NativeEngine {
+  const { mqtt, retainer, workers } = options.config
+  return new NativeEngine(
+    binding(),
+    {
+      loops: workers.io,
+      laneSlots: options.laneSlots ?? laneSlots,
+      retainedMessagesMax: retainer.maxRetainedMessages ?? 0,
+      // Without a retainer nothing fits, so nothing is kept; messages still go to those who are there.
+      retainedPayloadBytesMax: retainer.enable ? retainer.maxPayloadBytes : 0,
+      retainedBytesMax,
+      strategy: mqtt.sharedSubscriptionStrategy,
+    },
+    { qosMax: mqtt.maxQosAllowed, retainAvailable: mqtt.retainAvailable },
+    options.onEvents,
+  )
+}
+
+/** The next stretch of this cluster's interest, cut by a link's topics. Any thread of the process that runs the engine. */
+export function bootstrapBatch(request: BootstrapRequest): BootstrapBatch {
+  return binding().bootstrapBatch(request)
+}
+
+function binding(): Binding {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Binding {
+  const root = packageRoot()
+  const path = join(root, 'build', 'Release', 'causeway.node')
+  let addon: Binding
+  try {
+    // What the file exports is declared in binding.ts; the layout comparison below refuses a file of another version.
+    addon = createRequire(import.meta.url)(path) as Binding
+  } catch (cause) {
+    throw new CausewayError('NATIVE_ADDON_MISSING', `cannot load the addon ${path}: run npm run build`, { cause })
+  }
+  if (JSON.stringify(addon.layout()) !== JSON.stringify(layout)) {
+    throw new CausewayError(
+      'NATIVE_ABI_MISMATCH',
+      `the addon ${path} was built from other sources than this program: run npm run build`,
+    )
+  }
+  return addon
+}
+
+/** The folder of our package.json, from src, dist or a test build alike. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
+  return folder
+}

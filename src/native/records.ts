@@ -1,0 +1,239 @@
+/**
+ * The bytes of the two batches: commands are written here, events are read here. Layout: native/transport/records.h.
+ */
+import type {
+  AnswerCommand,
+  AttachCommand,
+  CloseCause,
+  EngineEvent,
+  ProtocolVersion,
+  SubscriptionOp,
+} from './engine.js'
+import { layout } from './layout.generated.js'
+
+type CommandName = (typeof layout.commands)[number]
+
+const firstBytes = 64 * 1024
+const noSession = 0xffff_ffff
+
+const commandKinds = new Map<string, number>(layout.commands.map((name, kind) => [name, kind]))
+
+/** Collects command records. One per engine; the memory is kept between batches. */
+export class CommandBatch {
+  #buffer = Buffer.allocUnsafe(firstBytes)
+  #length = 0
+  #start = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  begin(command: CommandName, loop: number): this {
+    this.#room(8)
+    this.#start = this.#length
+    this.#buffer.writeUInt32LE(0, this.#length)
+    this.#buffer[this.#length + 4] = commandKinds.get(command) ?? 0
+    this.#buffer[this.#length + 5] = loop
+    this.#buffer.writeUInt16LE(0, this.#length + 6)
+    this.#length += 8
+    return this
+  }
+
+  u32(value: number): this {
+    this.#room(4)
+    this.#buffer.writeUInt32LE(value >>> 0, this.#length)
+    this.#length += 4
+    return this
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#room(4 + value.length + 3)
+    this.u32(value.length)
+    this.#buffer.set(value, this.#length)
+    this.#length += value.length
+    return this.#pad()
+  }
+
+  text(value: string): this {
+    this.#room(4 + value.length * 3 + 3)
+    const bytes = this.#buffer.write(value, this.#length + 4)
+    this.#buffer.writeUInt32LE(bytes, this.#length)
+    this.#length += 4 + bytes
+    return this.#pad()
+  }
+
+  end(): void {
+    this.#buffer.writeUInt32LE(this.#length - this.#start, this.#start)
+  }
+
+  /** The records so far, valid until the next `begin`; the batch is empty afterwards. */
+  take(): Uint8Array {
+    const batch = this.#buffer.subarray(0, this.#length)
+    this.#length = 0
+    return batch
+  }
+
+  #pad(): this {
+    while (this.#length % 4 !== 0) this.#buffer[this.#length++] = 0
+    return this
+  }
+
+  #room(bytes: number): void {
+    if (this.#length + bytes <= this.#buffer.length) return
+    const wider = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes))
+    this.#buffer.copy(wider, 0, 0, this.#length)
+    this.#buffer = wider
+  }
+}
+
+export function writeAttach(batch: CommandBatch, command: AttachCommand): void {
+  const bit = layout.attachFlags
+  const flags =
+    (command.takeOver === null ? 0 : bit.takeOver) |
+    (command.username === null ? 0 : bit.hasUsername) |
+    (command.persistent ? bit.persistent : 0) |
+    (command.storeQos0 ? bit.storeQos0 : 0) |
+    (command.linkAllowed ? bit.linkAllowed : 0) |
+    (command.upgradeQos ? bit.upgradeQos : 0) |
+    (command.ignoreLoopDeliver ? bit.ignoreLoopDeliver : 0)
+  batch
+    .begin('attach', command.loop)
+    .u32(command.acceptLoop)
+    .u32(command.connection)
+    .u32(command.session)
+    .u32(command.generation)
+    .u32(command.version)
+    .u32(flags)
+    .u32(command.takeOver?.session ?? 0)
+    .u32(command.takeOver?.generation ?? 0)
+    .u32(command.keepAliveMs)
+    .u32(command.windowMax)
+    .u32(command.receiveMax)
+    .u32(command.packetBytesMax)
+    .u32(command.topicAliasMax)
+    .u32(command.queueLengthMax)
+    .u32(command.publishBefore.length)
+    .text(command.clientId)
+    .text(command.username ?? '')
+    .bytes(command.connack)
+  for (const packet of command.publishBefore) batch.bytes(packet)
+  batch.end()
+}
+
+export function writeAnswer(batch: CommandBatch, command: AnswerCommand): void {
+  batch
+    .begin('answer', command.loop)
+    .u32(command.session)
+    .u32(command.generation)
+    .u32(command.connection)
+    .u32(command.then === 'close' ? 1 : 0)
+    .u32(command.ops.length)
+    .bytes(command.reply)
+  for (const op of command.ops) writeOp(batch, op)
+  batch.end()
+}
+
+function writeOp(batch: CommandBatch, op: SubscriptionOp): void {
+  const bit = layout.opFlags
+  const shared = op.group === null ? 0 : bit.shared
+  const flags =
+    op.op === 'unsubscribe'
+      ? shared
+      : shared |
+        bit.subscribe |
+        op.qos |
+        (op.noLocal ? bit.noLocal : 0) |
+        (op.retainAsPublished ? bit.retainAsPublished : 0) |
+        (op.existing ? bit.existing : 0) |
+        (op.replay ? bit.replay : 0)
+  batch
+    .u32(flags)
+    .u32(op.op === 'subscribe' ? op.subscriptionId : 0)
+    .text(op.filter)
+    .text(op.group ?? '')
+}
+
+const packetTypes = new Map<number, 'subscribe' | 'unsubscribe' | 'disconnect' | 'auth'>([
+  [8, 'subscribe'],
+  [10, 'unsubscribe'],
+  [14, 'disconnect'],
+  [15, 'auth'],
+])
+
+/** All events of a batch, in order. Packets are views of `batch`, which is the caller's own copy. */
+export function readEvents(batch: Buffer): EngineEvent[] {
+  const events: EngineEvent[] = []
+  for (let at = 0; at < batch.length; ) {
+    const size = batch.readUInt32LE(at)
+    events.push(readEvent(new RecordFields(batch, at + 8), batch[at + 4] ?? 0, batch[at + 5] ?? 0))
+    at += size
+  }
+  return events
+}
+
+class RecordFields {
+  readonly #batch: Buffer
+  #at: number
+
+  constructor(batch: Buffer, at: number) {
+    this.#batch = batch
+    this.#at = at
+  }
+
+  u32(): number {
+    this.#at += 4
+    return this.#batch.readUInt32LE(this.#at - 4)
+  }
+
+  bytes(): Buffer {
+    const length = this.u32()
+    const value = this.#batch.subarray(this.#at, this.#at + length)
+    this.#at += length + ((4 - (length % 4)) % 4)
+    return value
+  }
+}
+
+function readEvent(fields: RecordFields, kind: number, loop: number): EngineEvent {
+  const name = layout.events[kind]
+  switch (name) {
+    case 'connect': {
+      const connection = fields.u32()
+      const listener = fields.u32()
+      const peer = fields.bytes().toString('latin1')
+      return { kind: 'connect', loop, connection, listener, peer, packet: fields.bytes() }
+    }
+    case 'packet': {
+      const address = readAddress(fields)
+      const type = packetTypes.get(fields.u32())
+      if (type === undefined) throw new Error('packet event of a type that is not a barrier')
+      return { kind: 'packet', loop, ...address, type, packet: fields.bytes() }
+    }
+    case 'link_publish': {
+      const address = readAddress(fields)
+      const version = fields.u32() as ProtocolVersion // the loop only serves 3, 4 and 5
+      return { kind: 'link-publish', loop, ...address, version, packet: fields.bytes() }
+    }
+    case 'attached':
+      return { kind: 'attached', loop, ...readAddress(fields) }
+    case 'closed': {
+      const address = readAddress(fields)
+      const cause: CloseCause = layout.closeCauses[fields.u32()] ?? 'socket-closed'
+      const reasonCode = fields.u32()
+      const detail = fields.bytes().toString('latin1')
+      return { kind: 'closed', loop, ...address, cause, reasonCode, detail }
+    }
+    case 'dialed':
+      return { kind: 'dialed', loop, connection: fields.u32() }
+    case 'client_packet':
+      return { kind: 'client-packet', loop, connection: fields.u32(), packet: fields.bytes() }
+    default:
+      throw new Error(`event record of unknown kind ${kind}`)
+  }
+}
+
+function readAddress(fields: RecordFields): { session: number; generation: number; connection: number } {
+  const session = fields.u32()
+  const generation = fields.u32()
+  return { session: session === noSession ? -1 : session, generation, connection: fields.u32() }
+}
+
