@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -48,6 +49,7 @@ class PointerTable {
       return equal(*item) ? item : nullptr;
     }
     const Array* array = AsArray(root);
+    __builtin_prefetch(&array->slots()[hash & MaskOf(root)]);  // without waiting for the array's own mask
     // Before the slots, and acquire: seeing null (stored with release when all was carried over) means that every item of
     // the old array is visible in this one. Read afterwards, an item carried over in between would be missed in both.
     const Array* older = array->older.load(std::memory_order_acquire);
@@ -60,8 +62,11 @@ class PointerTable {
   void Prefetch(uint64_t hash) const {
     const uintptr_t root = root_.load(std::memory_order_acquire);
     if (root == 0) return;
-    __builtin_prefetch(IsItem(root) ? reinterpret_cast<const void*>(root & ~uintptr_t{1})
-                                    : &AsArray(root)->slots()[hash & AsArray(root)->mask]);
+    if (IsItem(root)) {
+      __builtin_prefetch(AsItem(root));
+    } else {
+      __builtin_prefetch(&AsArray(root)->slots()[hash & MaskOf(root)]);
+    }
   }
 
   /// Writer. `item` is complete and not in the table.
@@ -76,7 +81,7 @@ class PointerTable {
       array = NewArray(kSmallest);
       Put(array, AsItem(root));
       array->live = 1;
-      root_.store(reinterpret_cast<uintptr_t>(array), std::memory_order_release);
+      root_.store(AsRoot(array), std::memory_order_release);
     } else {
       array = CarryOver(AsArray(root), epochs);
       if (array->used + 1 > Fill(array->capacity())) array = Rebuild(array, epochs);
@@ -154,7 +159,13 @@ class PointerTable {
 
   static bool IsItem(uintptr_t root) { return (root & 1) != 0; }
   static T* AsItem(uintptr_t root) { return reinterpret_cast<T*>(root & ~uintptr_t{1}); }
-  static Array* AsArray(uintptr_t root) { return reinterpret_cast<Array*>(root); }
+  static Array* AsArray(uintptr_t root) { return reinterpret_cast<Array*>(Pointer(root)); }
+  static size_t MaskOf(uintptr_t root) { return (size_t{1} << (root >> kTagShift)) - 1; }
+  static uintptr_t AsRoot(Array* array) {
+    const auto address = reinterpret_cast<uintptr_t>(array);
+    CHECK(address >> kTagShift == 0);
+    return address | uintptr_t(std::countr_zero(array->capacity())) << kTagShift;
+  }
   static T* Pointer(uint64_t slot) {
     return reinterpret_cast<T*>(slot & ((uint64_t{1} << kTagShift) - 1));
   }
@@ -258,11 +269,11 @@ class PointerTable {
     fresh->live = array->live;
     if (array->capacity() <= kAtOnce) {
       VisitSlots(array, 0, [fresh](T* item) { Put(fresh, item); });
-      root_.store(reinterpret_cast<uintptr_t>(fresh), std::memory_order_release);
+      root_.store(AsRoot(fresh), std::memory_order_release);
       Retire(array, epochs);
     } else {
       fresh->older.store(array, std::memory_order_relaxed);  // published by the next store
-      root_.store(reinterpret_cast<uintptr_t>(fresh), std::memory_order_release);
+      root_.store(AsRoot(fresh), std::memory_order_release);
     }
     return fresh;
   }
@@ -275,7 +286,8 @@ class PointerTable {
     }
   }
 
-  /// Null, one item (bit 0 set), or an Array. Writer stores with release, see Find.
+  /// Null, one item (bit 0 set), or an Array with the binary logarithm of its capacity in the tag bits, so that a reader
+  /// can ask for the slot and the array's header at once. Writer stores with release, see Find.
   std::atomic<uintptr_t> root_{0};
 };
 

@@ -9,8 +9,6 @@
 namespace causeway::router {
 namespace {
 
-void DestroyNode(void* node) { delete static_cast<TrieNode*>(node); }
-
 /// The nodes reached at one level: on the stack for ordinary topics, on the heap for many overlapping filters.
 class Frontier {
  public:
@@ -38,15 +36,16 @@ class Frontier {
   std::vector<const TrieNode*> spill_;
 };
 
-/// Words of the next levels, looked up together so that their cache misses overlap.
-class WordsAhead {
+/// Levels ahead of the walk, hashed in one go.
+class HashedLevels {
  public:
-  WordsAhead(std::string_view topic, const WordTable& words) : levels_(topic), words_(words) {}
+  HashedLevels(std::string_view topic, const WordTable& words) : levels_(topic), words_(words) {}
 
-  /// False after the last level. A null word: no filter has it.
-  bool Next(const Word** word) {
+  /// False after the last level.
+  bool Next(std::string_view* text, uint64_t* hash) {
     if (next_ == count_ && !Fill()) return false;
-    *word = found_[next_++];
+    *text = text_[next_];
+    *hash = hash_[next_++];
     return true;
   }
 
@@ -54,21 +53,45 @@ class WordsAhead {
   static constexpr size_t kAhead = 8;
 
   bool Fill() {
-    std::array<std::string_view, kAhead> text;
-    std::array<uint64_t, kAhead> hash;
-    for (count_ = 0; count_ < kAhead && levels_.Next(&text[count_]); ++count_) {
-      hash[count_] = words_.HashOf(text[count_]);
-      words_.Prefetch(hash[count_]);
+    for (count_ = 0; count_ < kAhead && levels_.Next(&text_[count_]); ++count_) {
+      hash_[count_] = words_.HashOf(text_[count_]);
     }
-    for (size_t i = 0; i < count_; ++i) found_[i] = words_.Find(text[i], hash[i]);
     next_ = 0;
     return count_ > 0;
   }
 
   TopicLevels levels_;
   const WordTable& words_;
-  std::array<const Word*, kAhead> found_;
+  std::array<std::string_view, kAhead> text_;
+  std::array<uint64_t, kAhead> hash_;
   size_t count_ = 0, next_ = 0;
+};
+
+/// The words that a walk took to be the topic's because their 64-bit hashes are equal, compared when the walk no longer waits
+/// for them.
+class Assumed {
+ public:
+  /// False: an earlier assumption was wrong.
+  bool Push(std::string_view text, const Word* word) {
+    if (count_ == assumed_.size() && !Hold()) return false;
+    __builtin_prefetch(word);
+    assumed_[count_++] = {text, word};
+    return true;
+  }
+  bool Hold() {
+    bool hold = true;
+    for (size_t i = 0; i < count_; ++i) hold &= assumed_[i].word->text() == assumed_[i].text;
+    count_ = 0;
+    return hold;
+  }
+
+ private:
+  struct Pair {
+    std::string_view text;
+    const Word* word;
+  };
+  std::array<Pair, 16> assumed_;
+  size_t count_ = 0;
 };
 
 const TrieNode* FindChild(const TrieNode* node, const Word* word) {
@@ -89,7 +112,7 @@ TopicTrie::~TopicTrie() {
     TrieNode* node = pending.back();
     pending.pop_back();
     push_children(node);
-    delete node;
+    SlabPool<TrieNode>::Destroy(node);
   }
 }
 
@@ -116,7 +139,7 @@ TrieNode* TopicTrie::Child(TrieNode* node, std::string_view level) {
     const TrieNode* child = word == nullptr ? nullptr : FindChild(node, word);
     if (child != nullptr) return const_cast<TrieNode*>(child);  // we are the writer
   }
-  TrieNode* made = new TrieNode;
+  TrieNode* made = pool_.New();
   made->parent = node;
   made->hash = hash;
   ++node->uses;
@@ -161,7 +184,7 @@ void TopicTrie::Prune(TrieNode* node) {
     }
     --parent->uses;
     --nodes_;
-    epochs_->Retire(node, DestroyNode, sizeof(TrieNode));
+    epochs_->Retire(node, SlabPool<TrieNode>::Destroy, sizeof(TrieNode));
     node = parent;
   }
 }
@@ -183,6 +206,18 @@ Filter* TopicTrie::Find(std::string_view filter) const {
 }
 
 void TopicTrie::Match(std::string_view topic, std::vector<Filter*>* out) const {
+  const size_t before = out->size();
+  if (Walk<false>(topic, out)) return;
+  out->resize(before);
+  MatchByText(topic, out);
+}
+
+void TopicTrie::MatchByText(std::string_view topic, std::vector<Filter*>* out) const {
+  Walk<true>(topic, out);
+}
+
+template <bool kByText>
+bool TopicTrie::Walk(std::string_view topic, std::vector<Filter*>* out) const {
   const auto append = [out](const std::atomic<Filter*>& slot) {
     Filter* filter = slot.load(std::memory_order_acquire);  // pairs with Link
     if (filter != nullptr) out->push_back(filter);
@@ -193,17 +228,30 @@ void TopicTrie::Match(std::string_view topic, std::vector<Filter*>* out) const {
   Frontier* reached = &frontiers[0];
   Frontier* next = &frontiers[1];
   reached->Push(&root_);
-  WordsAhead words(topic, words_);
-  for (const Word* word = nullptr; words.Next(&word);) {
+  HashedLevels levels(topic, words_);
+  Assumed assumed;
+  std::string_view text;
+  for (uint64_t hash = 0; levels.Next(&text, &hash);) {
     next->Clear();
+    const Word* word = nullptr;  // of this level's children
+    const auto equal = [&](const TrieNode& child) {
+      // The nodes of one filter are made together and lie side by side: what the walk needs next comes along.
+      __builtin_prefetch(&child + 1);
+      __builtin_prefetch(&child + 2);
+      return child.hash == hash && (!kByText || child.word->text() == text);
+    };
     for (const TrieNode* node : *reached) {
       if (wildcards) append(node->tail);
-      const TrieNode* child = word == nullptr ? nullptr : FindChild(node, word);
-      if (child != nullptr) next->Push(child);
+      if (const TrieNode* child = node->children.Find(hash, equal); child != nullptr) {
+        next->Push(child);
+        if (!kByText && word != nullptr && word != child->word) return false;
+        word = child->word;
+      }
       const TrieNode* plus = wildcards ? node->plus.load(std::memory_order_acquire) : nullptr;
       if (plus != nullptr) next->Push(plus);
     }
-    if (next->empty()) return;
+    if (!kByText && word != nullptr && !assumed.Push(text, word)) return false;
+    if (next->empty()) return kByText || assumed.Hold();
     std::swap(reached, next);
     wildcards = true;
   }
@@ -211,6 +259,7 @@ void TopicTrie::Match(std::string_view topic, std::vector<Filter*>* out) const {
     append(node->tail);  // "a/#" matches "a": the parent level is included (§4.7.1.2)
     append(node->filter);
   }
+  return kByText || assumed.Hold();
 }
 
 }  // namespace causeway::router

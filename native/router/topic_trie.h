@@ -11,6 +11,7 @@
 #include "core/hash.h"
 #include "router/filter.h"
 #include "router/pointer_table.h"
+#include "router/slab_pool.h"
 #include "router/word_table.h"
 
 namespace causeway::router {
@@ -57,15 +58,25 @@ class TopicTrie {
 
   /// Reader. Appends the filters that match. Iterative, level by level: at most the nodes of one level are remembered, and
   /// it stops at the first level that no filter reaches, whatever follows in the topic.
+  ///
+  /// The walk goes by the 64-bit hashes of the levels and compares their bytes when it is over, because a word's bytes lie in
+  /// a cache line of their own and a walk through a big trie waits for nothing but memory. If the bytes differ (two words of
+  /// one hash), it starts again comparing as it goes.
   void Match(std::string_view topic, std::vector<Filter*>* out) const;
+  /// The slower way, which Match falls back to.
+  void MatchByText(std::string_view topic, std::vector<Filter*>* out) const;
 
   size_t memory_bytes() const { return nodes_ * sizeof(TrieNode) + arrays_bytes_ + words_.memory_bytes(); }
 
  private:
   TrieNode* Child(TrieNode* node, std::string_view level);
   void Prune(TrieNode* node);
+  /// False: two words of one hash were met, and `out` may hold anything.
+  template <bool kByText>
+  bool Walk(std::string_view topic, std::vector<Filter*>* out) const;
 
   TrieNode root_;
+  SlabPool<TrieNode> pool_;
   WordTable words_;
   EpochDomain* epochs_;
   size_t nodes_ = 0;

@@ -154,7 +154,7 @@ TEST_CASE("nothing is left of filters that are gone: words, nodes and tables shr
   }
 }
 
-TEST_CASE("tables stay right through growth and decay of a million slots") {
+TEST_CASE("big tables stay right while they grow and shrink, at every step") {
   World world;
   constexpr int kFilters = 60'000;
   for (int i = 0; i < kFilters; ++i) {
