@@ -4,6 +4,8 @@
 #include <thread>
 #include <vector>
 
+#include "meeting.h"
+
 #include <doctest/doctest.h>
 
 namespace causeway {
@@ -133,6 +135,62 @@ TEST_CASE("the domain frees what is left when it goes") {
     RetireTracked(&epochs, &freed);
   }
   CHECK(freed == 1);
+}
+
+struct Entry {
+  std::atomic<bool> linked{true};    // stands for the pointer that leads to the object
+  bool freed = false;                // writer's, by the destroy callback
+  bool reader_saw = false;           // reader's
+  bool freed_beside_reader = false;  // writer's
+};
+
+// Store → load on both sides: a reader marks its slot and then looks, the writer unlinks and then
+// looks at the slots. The reader stays inside until the writer has collected, so every violation
+// counts, not only one that lasts.
+TEST_CASE("a reader that still found an object is seen by the collection, 200,000 times") {
+  constexpr size_t kRounds = 200'000;
+  EpochDomain epochs;
+  std::vector<Entry> entries(kRounds);
+  Meeting meeting;
+  std::thread reader([&] {
+    const int slot = epochs.Register();
+    Aim aim(Aim::kLeft);
+    for (size_t i = 0; i < kRounds; ++i) {
+      meeting.Arrive();
+      aim.Wait(i);
+      epochs.Enter(slot);
+      // Relaxed: what orders this load behind the mark in the slot is the fence in Enter, and
+      // nothing else.
+      entries[i].reader_saw = entries[i].linked.load(std::memory_order_relaxed);
+      meeting.Arrive();
+      aim.Learn(entries[i].reader_saw);
+      epochs.Leave(slot);
+    }
+    epochs.Unregister(slot);
+  });
+  Aim aim(Aim::kRight);
+  for (Entry& entry : entries) {
+    meeting.Arrive();
+    aim.Wait(static_cast<size_t>(&entry - entries.data()));
+    entry.linked.store(false, std::memory_order_relaxed);  // ordered by the fence in Collect
+    epochs.Retire(&entry, [](void* object) { static_cast<Entry*>(object)->freed = true; }, 1);
+    epochs.Collect();
+    entry.freed_beside_reader = entry.freed;
+    meeting.Arrive();
+    aim.Learn(entry.reader_saw);
+  }
+  reader.join();
+  CHECK(epochs.Collect() == 0);
+  size_t saw = 0, freed_too_early = 0, freed = 0;
+  for (const Entry& entry : entries) {
+    saw += entry.reader_saw;
+    freed += entry.freed;
+    freed_too_early += entry.reader_saw && entry.freed_beside_reader;
+  }
+  CHECK(freed_too_early == 0);
+  CHECK(freed == kRounds);
+  CHECK(saw > 0);  // else they never met
+  CHECK(saw < kRounds);
 }
 
 // The object is overwritten before it is freed, so a reader that still sees it fails in every

@@ -3,12 +3,13 @@
 // live or replayed.
 #include "retained/index.h"
 
-#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "../core/meeting.h"
 
 #include <doctest/doctest.h>
 
@@ -17,26 +18,6 @@ namespace {
 
 constexpr HashSeed kSeed{5, 6};
 
-/// Two threads meet here at the start and at the end of every round.
-class Meeting {
- public:
-  void Arrive() {
-    const uint64_t mine = arrived_.fetch_add(1, std::memory_order_acq_rel) + 1;
-    const uint64_t everybody = (mine + 1) / 2 * 2;
-    for (int spins = 0; arrived_.load(std::memory_order_acquire) < everybody; ++spins) {
-      if (spins > 2'000) std::this_thread::yield();  // the other one has no core
-    }
-  }
-
- private:
-  std::atomic<uint64_t> arrived_{0};
-};
-
-/// Holds a thread for `steps` without touching memory.
-void Linger(int64_t steps) {
-  for (int64_t i = 0; i < steps; ++i) asm volatile("" ::: "memory");
-}
-
 struct Round {
   std::atomic<bool> subscribed{
       false};              // stands for the router: what the publisher's match looks at
@@ -44,28 +25,6 @@ struct Round {
   uint64_t version = 0;    // publisher's
   uint64_t horizon = 0;    // subscriber's
   int replayed = 0;        // subscriber's
-};
-
-/// Keeps the two sides close: whoever was first in a round starts a little later in the next. Each
-/// side has one, fed with the same rounds, so both agree without talking.
-class Aim {
- public:
-  explicit Aim(bool subscriber) : subscriber_(subscriber) {}
-
-  /// Waits this side's share of the distance, and a little that differs from round to round.
-  void Wait(size_t round) {
-    // Where both share one core the one that runs is always first, unless it steps aside.
-    if (round % 16 == (subscriber_ ? 3 : 11)) std::this_thread::yield();
-    Linger((subscriber_ ? lead_ : -lead_) + static_cast<int64_t>(round * 7919 % 61));
-  }
-  void Learn(const Round& round) {
-    const bool subscriber_was_first = round.version > round.horizon;
-    lead_ = std::clamp<int64_t>(lead_ + (subscriber_was_first ? 9 : -9), -20'000, 20'000);
-  }
-
- private:
-  bool subscriber_;
-  int64_t lead_ = 0;  // steps by which the subscriber would be early
 };
 
 struct Outcome {
@@ -79,7 +38,7 @@ Outcome Race(size_t rounds_count, bool exact) {
   std::vector<Round> rounds(rounds_count);
   Meeting meeting;
   std::thread publisher([&] {
-    Aim aim(false);
+    Aim aim(Aim::kRight);
     for (size_t i = 0; i < rounds.size(); ++i) {
       Round& round = rounds[i];
       const MessageRef message =
@@ -92,11 +51,11 @@ Outcome Race(size_t rounds_count, bool exact) {
       round.live_seen = round.subscribed.load(std::memory_order_relaxed);
       round.version = message->retain_version;
       meeting.Arrive();
-      aim.Learn(round);
+      aim.Learn(round.version > round.horizon);
       index.Put(MessageRef::Adopt(Message::Create(message->topic(), {}, {}, {})).get());
     }
   });
-  Aim aim(true);
+  Aim aim(Aim::kLeft);
   for (size_t i = 0; i < rounds.size(); ++i) {
     Round& round = rounds[i];
     const std::string filter = exact ? "sensor/" + std::to_string(i % 100) : "sensor/+";
@@ -109,7 +68,7 @@ Outcome Race(size_t rounds_count, bool exact) {
       index.Scan(filter, round.horizon, 0, 16, &cursor, [&](MessageRef) { ++round.replayed; });
     }
     meeting.Arrive();
-    aim.Learn(round);
+    aim.Learn(round.version > round.horizon);
   }
   publisher.join();
 
