@@ -9,13 +9,11 @@ const LAST_LINES = 60
 
 /** One step that passes or fails as a whole. */
 export function stepResult(outcome) {
-  const ok = outcome.status === 0 && !outcome.timedOut
-  return {
-    passed: ok ? 1 : 0,
-    failed: ok ? 0 : 1,
-    notRun: [],
-    details: ok ? '' : tail(outcome.output),
-  }
+  const result = { passed: 0, failed: 0, notRun: [], details: tail(outcome.output) }
+  return checked(
+    outcome,
+    outcome.status === 0 ? { ...result, passed: 1 } : { ...result, failed: 1 },
+  )
 }
 
 /** The summary of node:test's spec reporter. */
