@@ -16,12 +16,14 @@ uint64_t KeyHash(std::string_view filter, std::string_view route_id, HashSeed se
 
 DeltaBatch::DeltaBatch(Limits limits, HashSeed seed) : limits_(limits), seed_(seed) {}
 
-bool DeltaBatch::Push(RouteOperation::Kind kind, std::string_view filter, std::string_view route_id) {
+bool DeltaBatch::Push(RouteOperation::Kind kind, std::string_view filter,
+                      std::string_view route_id) {
   CHECK(!filter.empty() && !route_id.empty());
   if (overflowed_) return false;
   const uint64_t hash = KeyHash(filter, route_id, seed_);
   const uint32_t found = Find(hash, filter, route_id);
-  if (found != kNone && changes_[found].kind == kind) return true;  // waits already, or is on its way
+  if (found != kNone && changes_[found].kind == kind)
+    return true;  // waits already, or is on its way
   if (found != kNone && !changes_[found].in_flight) {
     Unlink(PendingOf(changes_[found].kind), found);
     changes_[found].kind = kind;
@@ -53,8 +55,8 @@ void DeltaBatch::Reset() {
   overflowed_ = false;
 }
 
-bool DeltaBatch::Take(size_t entries_max, size_t bytes_max, std::string_view actor, int64_t incarnation,
-                      Batch* out) {
+bool DeltaBatch::Take(size_t entries_max, size_t bytes_max, std::string_view actor,
+                      int64_t incarnation, Batch* out) {
   CHECK(entries_max > 0);
   if (pending() == 0) return false;
   RouteBatchWriter writer(actor, incarnation, entries_max, bytes_max);

@@ -1,4 +1,5 @@
-// Live route changes of one link on their way out: merged while they wait, sent in batches, taken back on failure.
+// Live route changes of one link on their way out: merged while they wait, sent in batches, taken
+// back on failure.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +15,17 @@
 
 namespace causeway::link {
 
-/// Changes keyed by (filter, route id); the last state of a key wins, nothing cancels out (batches stay idempotent).
+/// Changes keyed by (filter, route id); the last state of a key wins, nothing cancels out (batches
+/// stay idempotent).
 ///
 ///   Push ─▶ pending (adds │ deletes) ─Take─▶ in flight ─Acknowledge─▶ gone
 ///                 ▲                              │
 ///                 └───────────Restore────────────┘   unless a newer change of the key exists
 ///
-/// Several batches may be in flight on one ordered connection. Before the end of a bootstrap the owner simply does not
-/// Take: the queue accumulates. Thread: its owner's.
-/// Bound: `Limits`, pending and in flight together. Full: everything is dropped, overflowed() stays true and Push is
-/// ignored until Reset, because lost deletes can only be repaired by a bootstrap under a fresh incarnation.
+/// Several batches may be in flight on one ordered connection. Before the end of a bootstrap the
+/// owner simply does not Take: the queue accumulates. Thread: its owner's. Bound: `Limits`, pending
+/// and in flight together. Full: everything is dropped, overflowed() stays true and Push is ignored
+/// until Reset, because lost deletes can only be repaired by a bootstrap under a fresh incarnation.
 class DeltaBatch {
  public:
   struct Limits {
@@ -49,12 +51,14 @@ class DeltaBatch {
   /// Forgets everything, the overflow included.
   void Reset();
 
-  /// Moves up to `entries_max` changes (and about `bytes_max` of payload) in flight: adds first, oldest first.
-  /// False when nothing is pending.
-  bool Take(size_t entries_max, size_t bytes_max, std::string_view actor, int64_t incarnation, Batch* out);
+  /// Moves up to `entries_max` changes (and about `bytes_max` of payload) in flight: adds first,
+  /// oldest first. False when nothing is pending.
+  bool Take(size_t entries_max, size_t bytes_max, std::string_view actor, int64_t incarnation,
+            Batch* out);
   /// The batch was applied by the peer. Unknown tokens are ignored (a late answer after Reset).
   void Acknowledge(uint64_t token);
-  /// The batch was not applied: its changes wait again, ahead of later ones, except where a newer change of the key exists.
+  /// The batch was not applied: its changes wait again, ahead of later ones, except where a newer
+  /// change of the key exists.
   void Restore(uint64_t token);
   /// The connection is gone: every batch in flight is restored.
   void RestoreAll();
@@ -68,14 +72,14 @@ class DeltaBatch {
   static constexpr uint32_t kNone = 0xFFFFFFFF;
 
   struct Change {
-    std::string key;            // filter, then the route id unless it equals the filter
+    std::string key;  // filter, then the route id unless it equals the filter
     uint64_t hash = 0;
     uint32_t filter_bytes = 0;
     uint32_t previous = kNone;  // in its list
     uint32_t next = kNone;      // … also in the pool's free list
     RouteOperation::Kind kind = RouteOperation::Kind::kAdd;
     bool in_flight = false;
-    bool superseded = false;    // in flight, and a newer change of the key exists
+    bool superseded = false;  // in flight, and a newer change of the key exists
 
     std::string_view filter() const { return std::string_view(key).substr(0, filter_bytes); }
     std::string_view route_id() const {

@@ -7,7 +7,8 @@ namespace {
 
 constexpr size_t kTextBytesMax = 24;
 
-/// Which table entries have a text of each length, as a bit set: a lookup compares one to four texts.
+/// Which table entries have a text of each length, as a bit set: a lookup compares one to four
+/// texts.
 constexpr auto kOfLength = [] {
   std::array<uint32_t, kTextBytesMax + 1> sets{};
   for (size_t atom = 1; atom < kAtomCount; ++atom) sets[kAtomTexts[atom].size()] |= 1u << atom;

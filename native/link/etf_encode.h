@@ -1,5 +1,6 @@
-// Canonical Erlang terms written into memory the caller sized: small inline functions, because a forwarded message is
-// some forty of them and their atoms are known at compile time. Internal half of link/etf.h.
+// Canonical Erlang terms written into memory the caller sized: small inline functions, because a
+// forwarded message is some forty of them and their atoms are known at compile time. Internal half
+// of link/etf.h.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,8 @@
 
 namespace causeway::link {
 
-/// The atoms this broker understands, which are also the only ones it may send: a receiver that decodes "safely" loses
-/// the whole term when it meets an atom its VM never created.
+/// The atoms this broker understands, which are also the only ones it may send: a receiver that
+/// decodes "safely" loses the whole term when it meets an atom its VM never created.
 enum class AtomId : uint8_t {
   kOpaque,  // any other atom; its text is still available
   kMessage,
@@ -82,7 +83,9 @@ inline constexpr size_t kAtomCount = std::size(kAtomTexts);
 /// The entry for an atom's text, kOpaque when it has none.
 AtomId FindAtom(std::string_view text);
 /// The text of a table entry; empty for kOpaque.
-inline constexpr std::string_view AtomText(AtomId atom) { return kAtomTexts[static_cast<size_t>(atom)]; }
+inline constexpr std::string_view AtomText(AtomId atom) {
+  return kAtomTexts[static_cast<size_t>(atom)];
+}
 
 namespace etf {
 

@@ -1,4 +1,5 @@
-// Tag bytes of the Erlang External Term Format, and big-endian loads and stores for what follows them.
+// Tag bytes of the Erlang External Term Format, and big-endian loads and stores for what follows
+// them.
 #pragma once
 
 #include <cstdint>

@@ -9,7 +9,9 @@ constexpr uint32_t kFirstCapacity = 8;
 /// A shard emptier than this share of its capacity is halved.
 constexpr uint32_t kSparse = 8;
 
-bool IsFull(uint32_t count, uint32_t capacity) { return uint64_t{count} * 5 >= uint64_t{capacity} * 4; }
+bool IsFull(uint32_t count, uint32_t capacity) {
+  return uint64_t{count} * 5 >= uint64_t{capacity} * 4;
+}
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// A hash index from keys kept elsewhere to 32-bit positions: open addressing, cut into shards so that growing never
-// moves more than a small part of it at once.
+// A hash index from keys kept elsewhere to 32-bit positions: open addressing, cut into shards so
+// that growing never moves more than a small part of it at once.
 #pragma once
 
 #include <array>
@@ -9,8 +9,9 @@
 
 namespace causeway::link {
 
-/// Maps a 64-bit hash to candidate positions; the owner compares keys. Linear probing, backward-shift deletion.
-/// A slot is 8 bytes and a shard is at most 4/5 full: 10 to 20 bytes an entry. Thread: its owner's.
+/// Maps a 64-bit hash to candidate positions; the owner compares keys. Linear probing,
+/// backward-shift deletion. A slot is 8 bytes and a shard is at most 4/5 full: 10 to 20 bytes an
+/// entry. Thread: its owner's.
 class IndexTable {
  public:
   static constexpr uint32_t kNone = 0xFFFFFFFF;

@@ -15,7 +15,8 @@ constexpr int kLengthSymbols = 19;
 constexpr int kEndOfBlock = 256;
 constexpr int kBadSymbol = -1;
 
-/// Bits of the stream, least significant first. Beyond the end it yields zeros that Take refuses to hand out.
+/// Bits of the stream, least significant first. Beyond the end it yields zeros that Take refuses to
+/// hand out.
 class Bits {
  public:
   explicit Bits(std::string_view bytes)
@@ -178,13 +179,14 @@ bool StoredBlock(Bits* bits, Output* out) {
 }
 
 bool CodedBlock(const Code& literals, const Code& distances, Bits* bits, Output* out) {
-  static constexpr uint16_t kLengthBase[] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
-                                             31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
+  static constexpr uint16_t kLengthBase[] = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                             15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
+                                             67, 83, 99, 115, 131, 163, 195, 227, 258};
   static constexpr uint8_t kLengthExtra[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                              2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-  static constexpr uint16_t kDistanceBase[] = {1,   2,   3,   4,   5,   7,    9,    13,   17,   25,
-                                               33,  49,  65,  97,  129, 193,  257,  385,  513,  769,
-                                               1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+  static constexpr uint16_t kDistanceBase[] = {
+      1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
+      193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
   for (;;) {
     bits->Refill();  // enough for a length, a distance and their extra bits: 15 + 5 + 15 + 13
     const int symbol = literals.Decode(bits);
@@ -248,7 +250,8 @@ bool DynamicBlock(Bits* bits, Output* out) {
   uint32_t literal_count;
   uint32_t distance_count;
   uint32_t length_count;
-  if (!bits->Take(5, &literal_count) || !bits->Take(5, &distance_count) || !bits->Take(4, &length_count)) {
+  if (!bits->Take(5, &literal_count) || !bits->Take(5, &distance_count) ||
+      !bits->Take(4, &length_count)) {
     return false;
   }
   literal_count += 257;
@@ -319,7 +322,8 @@ bool Inflate(std::string_view stream, char* out, size_t size, size_t* consumed) 
   uint32_t announced = 0;
   for (const char byte : trailer) announced = announced << 8 | static_cast<uint8_t>(byte);
   if (announced != Adler32(out, size)) return false;
-  *consumed = static_cast<size_t>(bits.position() - reinterpret_cast<const uint8_t*>(stream.data()));
+  *consumed =
+      static_cast<size_t>(bits.position() - reinterpret_cast<const uint8_t*>(stream.data()));
   return true;
 }
 

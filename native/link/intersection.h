@@ -11,8 +11,8 @@ namespace causeway::link {
 /// The filter that matches exactly what both match, or false when that is nothing. Commutative.
 bool Intersect(std::string_view a, std::string_view b, std::string* out);
 
-/// Whether everything `narrow` matches, `wide` matches too: `narrow` ∩ `wide` = `narrow`. Allocates nothing.
-/// For a topic name this is "does the filter match it".
+/// Whether everything `narrow` matches, `wide` matches too: `narrow` ∩ `wide` = `narrow`. Allocates
+/// nothing. For a topic name this is "does the filter match it".
 bool IsSubset(std::string_view narrow, std::string_view wide);
 
 /// A link's `topics`, reduced: no element covers another; configuration order is kept.
@@ -22,8 +22,8 @@ class LinkTopics {
   explicit LinkTopics(const std::vector<std::string>& filters);
 
   const std::vector<std::string>& filters() const { return filters_; }
-  /// The parts of `filter` the link carries, in the order EMQX produces them; empties `*out` first and reuses it.
-  /// `filter` is the bare filter of a subscription (no `$share/…` prefix).
+  /// The parts of `filter` the link carries, in the order EMQX produces them; empties `*out` first
+  /// and reuses it. `filter` is the bare filter of a subscription (no `$share/…` prefix).
   void Cut(std::string_view filter, std::vector<std::string>* out) const;
   /// Whether a message with this topic may cross the link.
   bool Matches(std::string_view topic) const;

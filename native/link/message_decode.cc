@@ -31,7 +31,9 @@ bool ReadFlags(EtfReader* reader, ForwardedMessage* out) {
     AtomId key = AtomId::kOpaque;
     if (!reader->ReadAtom(&key) && !reader->Skip(LocalTerms::kSkip, 2)) return false;
     bool ignored = false;
-    bool* value = key == AtomId::kRetain ? &out->retain : key == AtomId::kSys ? &out->sys : &ignored;
+    bool* value = key == AtomId::kRetain ? &out->retain
+                  : key == AtomId::kSys  ? &out->sys
+                                         : &ignored;
     if (!ReadTruth(reader, value)) return false;
   }
   return true;
@@ -83,7 +85,8 @@ bool ReadProtocolVersion(EtfReader* reader, uint8_t* version) {
   return true;
 }
 
-/// Informative headers are taken when they look as expected and skipped otherwise; only `properties` must be right.
+/// Informative headers are taken when they look as expected and skipped otherwise; only
+/// `properties` must be right.
 MessageStatus ReadHeaders(std::string_view raw, std::string* scratch, ForwardedMessage* out) {
   EtfReader reader(raw);
   uint32_t pairs;
@@ -91,7 +94,8 @@ MessageStatus ReadHeaders(std::string_view raw, std::string* scratch, ForwardedM
   bool has_properties = false;
   for (uint32_t i = 0; i < pairs; ++i) {
     AtomId key = AtomId::kOpaque;
-    if (!reader.ReadAtom(&key) && !reader.Skip(LocalTerms::kSkip, 2)) return MessageStatus::kMalformed;
+    if (!reader.ReadAtom(&key) && !reader.Skip(LocalTerms::kSkip, 2))
+      return MessageStatus::kMalformed;
     bool taken = false;
     switch (key) {
       case AtomId::kProperties: {
@@ -183,8 +187,8 @@ bool ReadElements(EtfReader* reader, ForwardedMessage* out, std::string_view* he
 MessageStatus DecodeMessage(std::string_view payload, std::string* scratch, ForwardedMessage* out) {
   *out = ForwardedMessage{};
   std::string_view term;
-  // Twice the inflated size: wire-form properties and a flattened payload are never longer than their terms, so what
-  // is appended below moves no view.
+  // Twice the inflated size: wire-form properties and a flattened payload are never longer than
+  // their terms, so what is appended below moves no view.
   if (!OpenEtf(payload, scratch, &term, 2)) return MessageStatus::kMalformed;
   std::string_view headers;
   std::string_view iodata;

@@ -50,7 +50,8 @@ size_t HeadersSize(const ForwardedMessage& message, const WireProperties& proper
   }
   bytes += EtfAtomSize(AtomId::kProperties) + 5 + properties.TermBytes();
   if (message.message_expiry_seconds != kNoMessageExpiry) {
-    bytes += EtfAtomSize(AtomId::kMessageExpiryInterval) + EtfIntegerSize(message.message_expiry_seconds);
+    bytes += EtfAtomSize(AtomId::kMessageExpiryInterval) +
+             EtfIntegerSize(message.message_expiry_seconds);
   }
   bytes += EtfAtomSize(AtomId::kUsername);
   bytes += message.has_username ? EtfBinarySize(message.username.size())
@@ -97,7 +98,8 @@ char* PutFlags(char* at, const ForwardedMessage& message) {
 size_t MessageSize(const ForwardedMessage& message, const WireProperties& properties) {
   size_t bytes = 1 + 2 + EtfAtomSize(AtomId::kMessage);
   bytes += EtfBinarySize(message.id.size()) + EtfIntegerSize(message.qos);
-  bytes += EtfBinarySize(message.from.size()) + FlagsSize(message) + HeadersSize(message, properties);
+  bytes +=
+      EtfBinarySize(message.from.size()) + FlagsSize(message) + HeadersSize(message, properties);
   bytes += EtfBinarySize(message.topic.size()) + EtfBinarySize(message.payload.size());
   bytes += EtfIntegerSize(message.timestamp_ms) + 5;
   return bytes;

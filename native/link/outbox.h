@@ -1,5 +1,5 @@
-// The outbound queue of one pool slot: what waits for, or is in flight on, one message connection of a link.
-// Source: docs/protocol/cluster-link.md "Pool, ordering, buffering".
+// The outbound queue of one pool slot: what waits for, or is in flight on, one message connection
+// of a link. Source: docs/protocol/cluster-link.md "Pool, ordering, buffering".
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,8 @@ namespace causeway::link {
 inline constexpr int64_t kNeverExpires = std::numeric_limits<int64_t>::max();
 
 /// Every message that matched is in exactly one place:
-///   matched = acked + rejected + sent_qos0 + expired + overflowed + oversize + waiting() + unacknowledged()
+///   matched = acked + rejected + sent_qos0 + expired + overflowed + oversize + waiting() +
+///   unacknowledged()
 struct OutboxCounters {
   uint64_t matched = 0;     // pushed
   uint64_t sent = 0;        // PUBLISH packets handed out, repeats included
@@ -38,9 +39,10 @@ enum class AckClass : uint8_t { kSuccess, kRejected, kUnknownId };
 ///              ▲                  │
 ///              └───OnDisconnect───┘   original order, ahead of what waited, new packet ids
 ///
-/// Ref: default constructible, movable; holds the encoded payload (a counted reference), released as soon as possible.
-/// Thread: the slot's loop. Bound: `bytes_max`, waiting and unacknowledged together. Full: the oldest *waiting* message
-/// is dropped and counted; the newest is refused only when what is unacknowledged alone leaves no room.
+/// Ref: default constructible, movable; holds the encoded payload (a counted reference), released
+/// as soon as possible. Thread: the slot's loop. Bound: `bytes_max`, waiting and unacknowledged
+/// together. Full: the oldest *waiting* message is dropped and counted; the newest is refused only
+/// when what is unacknowledged alone leaves no room.
 template <typename Ref>
 class Outbox {
  public:
@@ -52,15 +54,15 @@ class Outbox {
   };
   struct Item {
     Ref ref{};
-    uint8_t qos = 0;               // of the carrier: 0 or 1
-    uint32_t bytes = 0;            // of the payload
+    uint8_t qos = 0;                        // of the carrier: 0 or 1
+    uint32_t bytes = 0;                     // of the payload
     int64_t expires_at_ms = kNeverExpires;  // the message's own expiry, on our clock
   };
   /// One PUBLISH to write now. `ref` stays valid until the next call that is not const.
   struct Send {
-    uint16_t packet_id = 0;        // 0 for QoS 0
+    uint16_t packet_id = 0;  // 0 for QoS 0
     uint8_t qos = 0;
-    bool retried = false;          // sent before on an earlier connection; DUP stays 0, the session is new
+    bool retried = false;  // sent before on an earlier connection; DUP stays 0, the session is new
     const Ref* ref = nullptr;
   };
 
@@ -71,16 +73,19 @@ class Outbox {
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  /// Takes the message. False when it was dropped itself; older ones dropped to make room are only counted.
+  /// Takes the message. False when it was dropped itself; older ones dropped to make room are only
+  /// counted.
   bool Push(Item item, int64_t now_ms);
   /// The next message to write, or nothing: not connected, window full, or nothing waits.
   std::optional<Send> Next(int64_t now_ms);
   AckClass OnAck(uint16_t packet_id, uint8_t reason);
 
-  /// A connection with a new session is up. `receive_maximum` ≥ 1; `packet_bytes_max` 0: the peer named none.
+  /// A connection with a new session is up. `receive_maximum` ≥ 1; `packet_bytes_max` 0: the peer
+  /// named none.
   void OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max);
   void OnDisconnect();
-  /// Drops what waits and is too old; for the owner's timer while nothing can be sent. Returns how many.
+  /// Drops what waits and is too old; for the owner's timer while nothing can be sent. Returns how
+  /// many.
   size_t ExpireWaiting(int64_t now_ms);
 
   bool connected() const { return connected_; }
@@ -95,7 +100,8 @@ class Outbox {
   const OutboxCounters& counters() const { return counters_; }
 
  private:
-  /// Identifiers run 1 … 65535 and are given in order of sending, so an identifier tells the place in the ring.
+  /// Identifiers run 1 … 65535 and are given in order of sending, so an identifier tells the place
+  /// in the ring.
   static constexpr uint32_t kPacketIds = 65535;
 
   struct Waiting {
@@ -131,12 +137,12 @@ class Outbox {
 
   const Config config_;
   Ring<Waiting> waiting_;
-  Ring<InFlight> in_flight_;       // sending order; acknowledged ones leave when they reach the front
-  Ref current_{};                  // the QoS 0 message handed out last
+  Ring<InFlight> in_flight_;  // sending order; acknowledged ones leave when they reach the front
+  Ref current_{};             // the QoS 0 message handed out last
   OutboxCounters counters_;
   size_t bytes_ = 0;
   size_t unacknowledged_ = 0;
-  uint32_t front_id_ = 1;          // packet id of in_flight_[0]
+  uint32_t front_id_ = 1;  // packet id of in_flight_[0]
   uint32_t window_ = 0;
   uint32_t packet_bytes_max_ = 0;
   bool connected_ = false;
@@ -211,7 +217,8 @@ AckClass Outbox<Ref>::OnAck(uint16_t packet_id, uint8_t reason) {
     in_flight_.PopFront();
     front_id_ = IdAt(1);
   }
-  // 0x10, no matching subscribers, is the far end's filter or nobody there: delivered as far as a link can tell.
+  // 0x10, no matching subscribers, is the far end's filter or nobody there: delivered as far as a
+  // link can tell.
   const bool success = reason == 0x00 || reason == 0x10;
   ++(success ? counters_.acked : counters_.rejected);
   return success ? AckClass::kSuccess : AckClass::kRejected;
@@ -221,7 +228,8 @@ template <typename Ref>
 void Outbox<Ref>::OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max) {
   CHECK(!connected_ && receive_maximum > 0);
   connected_ = true;
-  window_ = config_.inflight_max == 0 ? receive_maximum : std::min(config_.inflight_max, receive_maximum);
+  window_ =
+      config_.inflight_max == 0 ? receive_maximum : std::min(config_.inflight_max, receive_maximum);
   packet_bytes_max_ = packet_bytes_max;
 }
 
@@ -229,7 +237,8 @@ template <typename Ref>
 void Outbox<Ref>::OnDisconnect() {
   connected_ = false;
   current_ = Ref{};
-  front_id_ = IdAt(in_flight_.size());  // a late answer to an old identifier must not meet a new one
+  front_id_ =
+      IdAt(in_flight_.size());  // a late answer to an old identifier must not meet a new one
   unacknowledged_ = 0;
   while (!in_flight_.empty()) {
     InFlight sent = in_flight_.PopBack();

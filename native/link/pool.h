@@ -1,4 +1,5 @@
-// Objects addressed by 32-bit positions, in chunks that never move: growing copies nothing, freeing is O(1).
+// Objects addressed by 32-bit positions, in chunks that never move: growing copies nothing, freeing
+// is O(1).
 #pragma once
 
 #include <cstddef>
@@ -10,14 +11,16 @@
 
 namespace causeway::link {
 
-/// Hands out positions of default-constructed T. `kFree`: a member of T that chains free places while T is not in use.
-/// All chunks are given back when the last object is.
-template <typename T, uint32_t T::*kFree>
+/// Hands out positions of default-constructed T. `kFree`: a member of T that chains free places
+/// while T is not in use. All chunks are given back when the last object is.
+template <typename T, uint32_t T::* kFree>
 class Pool {
  public:
   static constexpr uint32_t kNone = 0xFFFFFFFF;
 
-  T& operator[](uint32_t position) { return chunks_[position >> kChunkBits][position & kChunkMask]; }
+  T& operator[](uint32_t position) {
+    return chunks_[position >> kChunkBits][position & kChunkMask];
+  }
   const T& operator[](uint32_t position) const {
     return chunks_[position >> kChunkBits][position & kChunkMask];
   }
@@ -31,7 +34,8 @@ class Pool {
       return position;
     }
     CHECK(used_ != kNone);
-    if ((used_ & kChunkMask) == 0) chunks_.push_back(std::make_unique<T[]>(size_t{1} << kChunkBits));
+    if ((used_ & kChunkMask) == 0)
+      chunks_.push_back(std::make_unique<T[]>(size_t{1} << kChunkBits));
     return used_++;
   }
 

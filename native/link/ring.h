@@ -9,8 +9,8 @@
 
 namespace causeway::link {
 
-/// FIFO with cheap access at both ends. Doubles when full; gives its memory back when it runs empty after having been
-/// large. T: default constructible, movable; a popped place is reset to T{}.
+/// FIFO with cheap access at both ends. Doubles when full; gives its memory back when it runs empty
+/// after having been large. T: default constructible, movable; a popped place is reset to T{}.
 template <typename T>
 class Ring {
  public:

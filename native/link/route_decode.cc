@@ -40,7 +40,8 @@ RouteOp OpNamed(std::string_view name) {
   return RouteOp::kUnknown;
 }
 
-/// `{Filter, RouteId}` or `{100, Filter, RouteId}`; the route id may be any term that means the same in both clusters.
+/// `{Filter, RouteId}` or `{100, Filter, RouteId}`; the route id may be any term that means the
+/// same in both clusters.
 bool ReadOperation(EtfReader* reader, RouteOperation* out) {
   uint32_t arity;
   if (!reader->EnterTuple(&arity)) return false;
@@ -53,7 +54,8 @@ bool ReadOperation(EtfReader* reader, RouteOperation* out) {
   } else {
     return false;
   }
-  return reader->ReadBinary(&out->filter) && reader->ReadRaw(LocalTerms::kRefuse, &out->route_id, 3);
+  return reader->ReadBinary(&out->filter) &&
+         reader->ReadRaw(LocalTerms::kRefuse, &out->route_id, 3);
 }
 
 bool ReadOperations(EtfReader* reader, RouteHeader* out) {
@@ -93,7 +95,8 @@ bool ReadNeedBootstrap(EtfReader* reader, RouteHeader* out) {
   return true;
 }
 
-/// Reads the value of a known key; false when it is of another type (the cursor may then stand anywhere inside it).
+/// Reads the value of a known key; false when it is of another type (the cursor may then stand
+/// anywhere inside it).
 bool ReadValue(int64_t key, EtfReader* reader, RouteHeader* out) {
   switch (key) {
     case kActorKey:
@@ -129,7 +132,8 @@ RouteStatus DecodeRouteMessage(std::string_view payload, std::string* scratch, R
   for (uint32_t i = 0; i < pairs; ++i) {
     AtomId atom = AtomId::kOpaque;
     int64_t key = -1;
-    if (!reader.ReadInteger(&key) && !reader.ReadAtom(&atom) && !reader.Skip(LocalTerms::kSkip, 1)) {
+    if (!reader.ReadInteger(&key) && !reader.ReadAtom(&atom) &&
+        !reader.Skip(LocalTerms::kSkip, 1)) {
       return RouteStatus::kMalformed;
     }
     if (atom == AtomId::kOp && reader.ReadBinary(&out->op_name)) continue;

@@ -55,8 +55,8 @@ void EncodeActorInit(std::string_view actor, int64_t incarnation, std::string_vi
   PutOp(&writer, "actor_init");
 }
 
-void EncodeActorInitAckOk(std::string_view actor, bool need_bootstrap, std::string_view capabilities,
-                          std::string* out) {
+void EncodeActorInitAckOk(std::string_view actor, bool need_bootstrap,
+                          std::string_view capabilities, std::string* out) {
   EtfWriter writer(out);
   writer.Version();
   writer.Map(capabilities.empty() ? 5 : 6);
@@ -126,9 +126,10 @@ bool RouteBatchWriter::Append(RouteOperation::Kind kind, std::string_view filter
                               std::string_view route_id) {
   const bool is_delete = kind == RouteOperation::Kind::kDelete;
   if (entries_ > 0) {
-    const size_t bytes = 2 + (is_delete ? 2 : 0) + EtfBinarySize(filter.size()) +
-                         EtfBinarySize(route_id.size());
-    if (entries_ >= entries_max_ || out_.size() + bytes + kBatchTailBytes > bytes_max_) return false;
+    const size_t bytes =
+        2 + (is_delete ? 2 : 0) + EtfBinarySize(filter.size()) + EtfBinarySize(route_id.size());
+    if (entries_ >= entries_max_ || out_.size() + bytes + kBatchTailBytes > bytes_max_)
+      return false;
   }
   EtfWriter writer(&out_);
   writer.Tuple(is_delete ? 3 : 2);

@@ -23,13 +23,15 @@ uint64_t Mix(uint64_t value) {
   return value ^ (value >> 31);
 }
 
-/// Whether a raw term is the binary that equals `text`: the route id of every plain subscription that was not cut.
+/// Whether a raw term is the binary that equals `text`: the route id of every plain subscription
+/// that was not cut.
 bool IsBinaryOf(std::string_view raw, std::string_view text) {
   return raw.size() == 5 + text.size() && static_cast<uint8_t>(raw[0]) == etf::kBinary &&
          raw.substr(5) == text;
 }
 
-/// A filter the router may take: well-formed, and no shared subscription, which a peer never announces as such.
+/// A filter the router may take: well-formed, and no shared subscription, which a peer never
+/// announces as such.
 bool IsRoutable(std::string_view filter) {
   return mqtt::ValidUtf8(filter) && mqtt::ValidTopicFilter(filter) &&
          !mqtt::IsShared(filter, nullptr, nullptr);
@@ -58,8 +60,8 @@ RouteTable::~RouteTable() {
   }
 }
 
-bool RouteTable::Apply(int link, int lane, uint32_t epoch, RouteOperations* operations, size_t budget,
-                       ApplyResult* result) {
+bool RouteTable::Apply(int link, int lane, uint32_t epoch, RouteOperations* operations,
+                       size_t budget, ApplyResult* result) {
   const uint32_t lane_at = LaneFor(link, lane);
   RouteOperation operation;
   for (; budget > 0 && operations->Next(&operation); --budget) {
@@ -75,9 +77,8 @@ bool RouteTable::Apply(int link, int lane, uint32_t epoch, RouteOperations* oper
 void RouteTable::Add(int link, uint32_t lane, uint32_t epoch, const RouteOperation& operation,
                      ApplyResult* result) {
   const auto link_number = static_cast<uint32_t>(link);
-  const std::string_view own = IsBinaryOf(operation.route_id, operation.filter)
-                                   ? std::string_view()
-                                   : operation.route_id;
+  const std::string_view own =
+      IsBinaryOf(operation.route_id, operation.filter) ? std::string_view() : operation.route_id;
   const uint64_t filter_hash = FilterHash(operation.filter, link_number);
   uint32_t filter = FindFilter(filter_hash, operation.filter, link_number);
   if (filter != kNone) {
@@ -117,11 +118,11 @@ void RouteTable::Add(int link, uint32_t lane, uint32_t epoch, const RouteOperati
   if (first) sink_->AddRoute(filter_pool_[filter].view(), link);
 }
 
-void RouteTable::Delete(int link, uint32_t lane, const RouteOperation& operation, ApplyResult* result) {
+void RouteTable::Delete(int link, uint32_t lane, const RouteOperation& operation,
+                        ApplyResult* result) {
   const auto link_number = static_cast<uint32_t>(link);
-  const std::string_view own = IsBinaryOf(operation.route_id, operation.filter)
-                                   ? std::string_view()
-                                   : operation.route_id;
+  const std::string_view own =
+      IsBinaryOf(operation.route_id, operation.filter) ? std::string_view() : operation.route_id;
   const uint64_t filter_hash = FilterHash(operation.filter, link_number);
   const uint32_t filter = FindFilter(filter_hash, operation.filter, link_number);
   const uint32_t held =
@@ -137,7 +138,8 @@ void RouteTable::Delete(int link, uint32_t lane, const RouteOperation& operation
 size_t RouteTable::Sweep(int link, int lane, uint32_t epoch, size_t budget) {
   const Lane* at = FindLane(link, lane);
   size_t removed = 0;
-  while (at != nullptr && removed < budget && at->head != kNone && holding_pool_[at->head].epoch != epoch) {
+  while (at != nullptr && removed < budget && at->head != kNone &&
+         holding_pool_[at->head].epoch != epoch) {
     Remove(at->head);
     ++removed;
   }
@@ -174,8 +176,8 @@ bool RouteTable::Wants(int link, std::string_view filter) const {
 }
 
 size_t RouteTable::bytes() const {
-  return filter_pool_.bytes() + holding_pool_.bytes() + filter_index_.bytes() + holding_index_.bytes() +
-         heap_bytes_;
+  return filter_pool_.bytes() + holding_pool_.bytes() + filter_index_.bytes() +
+         holding_index_.bytes() + heap_bytes_;
 }
 
 const RouteTable::Lane* RouteTable::FindLane(int link, int lane) const {
@@ -202,7 +204,8 @@ uint64_t RouteTable::FilterHash(std::string_view filter, uint32_t link) const {
   return Mix(Hash(filter, seed_) ^ link);
 }
 
-uint64_t RouteTable::HoldingHash(uint32_t filter, uint32_t lane, std::string_view own_route_id) const {
+uint64_t RouteTable::HoldingHash(uint32_t filter, uint32_t lane,
+                                 std::string_view own_route_id) const {
   const uint64_t place = Mix((uint64_t{filter} << 32 | lane) ^ seed_.a);
   return own_route_id.empty() ? place : Mix(place ^ Hash(own_route_id, seed_));
 }

@@ -14,8 +14,8 @@
 
 namespace causeway::link {
 
-/// Hears when a linked cluster's interest in a filter begins and ends. Called inside Apply, Sweep and Clear; must not
-/// call back into the table.
+/// Hears when a linked cluster's interest in a filter begins and ends. Called inside Apply, Sweep
+/// and Clear; must not call back into the table.
 class RouteSink {
  public:
   virtual void AddRoute(std::string_view filter, int link) = 0;
@@ -35,15 +35,15 @@ struct ApplyResult {
 
 /// Routes per (filter, link, route id), each held by the lanes (actors) that announced it.
 ///
-/// A holding is one (filter, link, route id, lane). Holdings of a lane form a list in order of last confirmation, so
-/// that mark-and-sweep needs neither a marking pass nor a scan: an add under epoch e moves the holding to the tail with
-/// e, and Sweep(e) removes from the head whatever carries another epoch. The old routes stay live until then, so a
-/// peer's new incarnation opens no gap.
+/// A holding is one (filter, link, route id, lane). Holdings of a lane form a list in order of last
+/// confirmation, so that mark-and-sweep needs neither a marking pass nor a scan: an add under epoch
+/// e moves the holding to the tail with e, and Sweep(e) removes from the head whatever carries
+/// another epoch. The old routes stay live until then, so a peer's new incarnation opens no gap.
 ///
 ///   lane list   head [e3][e3] … [e4][e4][e4] tail      Sweep(e4) removes the two e3
 ///
-/// Cost per route (one lane, 30-byte filter, route id equal to the filter): about 130 bytes. Thread: control.
-/// Bound: `holdings_max`; beyond it adds are refused and counted.
+/// Cost per route (one lane, 30-byte filter, route id equal to the filter): about 130 bytes.
+/// Thread: control. Bound: `holdings_max`; beyond it adds are refused and counted.
 class RouteTable {
  public:
   static constexpr int kLinksMax = 4096;
@@ -54,15 +54,17 @@ class RouteTable {
   RouteTable(const RouteTable&) = delete;
   RouteTable& operator=(const RouteTable&) = delete;
 
-  /// Applies up to `budget` operations of a decoded batch and counts them into `*result`; true when none is left.
-  /// `epoch`: number of the bootstrap this lane is in or was in last, never decreasing for a lane; what the batch adds
-  /// is confirmed for it.
-  bool Apply(int link, int lane, uint32_t epoch, RouteOperations* operations, size_t budget, ApplyResult* result);
+  /// Applies up to `budget` operations of a decoded batch and counts them into `*result`; true when
+  /// none is left. `epoch`: number of the bootstrap this lane is in or was in last, never
+  /// decreasing for a lane; what the batch adds is confirmed for it.
+  bool Apply(int link, int lane, uint32_t epoch, RouteOperations* operations, size_t budget,
+             ApplyResult* result);
 
-  /// Removes up to `budget` holdings of the lane not confirmed since `epoch` began; returns how many. Fewer than
-  /// `budget`: done. Also right after an empty bootstrap.
+  /// Removes up to `budget` holdings of the lane not confirmed since `epoch` began; returns how
+  /// many. Fewer than `budget`: done. Also right after an empty bootstrap.
   size_t Sweep(int link, int lane, uint32_t epoch, size_t budget);
-  /// Removes up to `budget` holdings of the lane (its actor expired, its link is gone); fewer than `budget`: done.
+  /// Removes up to `budget` holdings of the lane (its actor expired, its link is gone); fewer than
+  /// `budget`: done.
   size_t Clear(int link, int lane, size_t budget);
 
   size_t holdings() const { return holding_pool_.live(); }
@@ -78,7 +80,7 @@ class RouteTable {
 
   /// One (filter, link).
   struct Filter {
-    char* text = nullptr;     // owned
+    char* text = nullptr;  // owned
     uint32_t bytes = 0;
     uint32_t link = 0;
     uint32_t holdings = 0;
@@ -87,12 +89,13 @@ class RouteTable {
     std::string_view view() const { return {text, bytes}; }
   };
   struct Holding {
-    char* route_id = nullptr;  // owned: u32 length, then the raw term; null: the binary that equals the filter
+    char* route_id =
+        nullptr;  // owned: u32 length, then the raw term; null: the binary that equals the filter
     uint32_t filter = kNone;
-    uint32_t lane = 0;         // position in lanes_
+    uint32_t lane = 0;  // position in lanes_
     uint32_t epoch = 0;
-    uint32_t previous = kNone; // in the lane's list
-    uint32_t next = kNone;     // … also in the pool's free list
+    uint32_t previous = kNone;  // in the lane's list
+    uint32_t next = kNone;      // … also in the pool's free list
 
     std::string_view own_route_id() const;
   };
@@ -107,8 +110,10 @@ class RouteTable {
   uint64_t FilterHash(std::string_view filter, uint32_t link) const;
   uint64_t HoldingHash(uint32_t filter, uint32_t lane, std::string_view own_route_id) const;
   uint32_t FindFilter(uint64_t hash, std::string_view filter, uint32_t link) const;
-  uint32_t FindHolding(uint64_t hash, uint32_t filter, uint32_t lane, std::string_view own_route_id) const;
-  void Add(int link, uint32_t lane, uint32_t epoch, const RouteOperation& operation, ApplyResult* result);
+  uint32_t FindHolding(uint64_t hash, uint32_t filter, uint32_t lane,
+                       std::string_view own_route_id) const;
+  void Add(int link, uint32_t lane, uint32_t epoch, const RouteOperation& operation,
+           ApplyResult* result);
   void Delete(int link, uint32_t lane, const RouteOperation& operation, ApplyResult* result);
   uint32_t CreateFilter(uint64_t hash, std::string_view filter, uint32_t link);
   void Append(Lane* lane, uint32_t position);

@@ -149,7 +149,8 @@ size_t WireProperties::TermBytes() const {
   }
   if (user_properties > 0) {
     const size_t pair = 2 + 2 * EtfBinarySize(0);
-    bytes += EtfAtomSize(AtomId::kUserProperty) + 5 + user_properties * pair + user_property_bytes + 1;
+    bytes +=
+        EtfAtomSize(AtomId::kUserProperty) + 5 + user_properties * pair + user_property_bytes + 1;
   }
   return bytes;
 }

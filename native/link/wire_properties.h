@@ -1,5 +1,5 @@
-// Forwardable MQTT 5 properties between their wire form and the `properties` map of a forwarded message.
-// Internal to native/link.
+// Forwardable MQTT 5 properties between their wire form and the `properties` map of a forwarded
+// message. Internal to native/link.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,8 @@
 
 namespace causeway::link {
 
-/// The forwardable properties of one message, found in one walk over their wire form. Views are borrowed.
+/// The forwardable properties of one message, found in one walk over their wire form. Views are
+/// borrowed.
 struct WireProperties {
   bool has_payload_format = false;
   uint8_t payload_format = 0;
@@ -31,12 +32,14 @@ struct WireProperties {
   uint32_t pairs() const;
   /// Bytes of those pairs.
   size_t TermBytes() const;
-  /// Writes `#{…}` with the expiry (kNoMessageExpiry: none) at its canonical place; returns the end.
+  /// Writes `#{…}` with the expiry (kNoMessageExpiry: none) at its canonical place; returns the
+  /// end.
   char* Put(char* at, uint32_t message_expiry_seconds) const;
 };
 
-/// Reads a `properties` map, appending wire form to `*wire` and setting `*message_expiry_seconds` when it is there.
-/// False when the map is broken or holds what no MQTT packet can carry. Keys that mean nothing here are skipped.
+/// Reads a `properties` map, appending wire form to `*wire` and setting `*message_expiry_seconds`
+/// when it is there. False when the map is broken or holds what no MQTT packet can carry. Keys that
+/// mean nothing here are skipped.
 bool ReadPropertiesMap(EtfReader* reader, std::string* wire, uint32_t* message_expiry_seconds);
 
 }  // namespace causeway::link

@@ -1,6 +1,7 @@
-// One payload, read as everything it could claim to be: a bare term, a forwarded message, a route-channel term.
-// Nothing may crash, read past the end, or allocate out of proportion; and what was accepted must survive our own
-// encoder: message → bytes → message, operations → batch → operations.
+// One payload, read as everything it could claim to be: a bare term, a forwarded message, a
+// route-channel term. Nothing may crash, read past the end, or allocate out of proportion; and what
+// was accepted must survive our own encoder: message → bytes → message, operations → batch →
+// operations.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,7 +16,8 @@ namespace {
 
 /// Enough for the largest legal unfolding of an input this small, twice over.
 void CheckBounded(const std::string& scratch, std::string_view payload) {
-  CHECK(scratch.capacity() <= 2 * (kEtfInflateRatioMax * payload.size() + kEtfInflateSlackBytes) + 64);
+  CHECK(scratch.capacity() <=
+        2 * (kEtfInflateRatioMax * payload.size() + kEtfInflateSlackBytes) + 64);
 }
 
 void ReadAsTerm(std::string_view payload) {
@@ -41,9 +43,11 @@ void ReadAsMessage(std::string_view payload) {
   std::string again_scratch;
   ForwardedMessage again;
   CHECK(DecodeMessage(encoded, &again_scratch, &again) == MessageStatus::kOk);
-  CHECK(again.topic == message.topic && again.payload == message.payload && again.qos == message.qos);
+  CHECK(again.topic == message.topic && again.payload == message.payload &&
+        again.qos == message.qos);
   CHECK(again.id == message.id && again.from == message.from && again.retain == message.retain);
-  CHECK(again.timestamp_ms == message.timestamp_ms && again.properties.size() == message.properties.size());
+  CHECK(again.timestamp_ms == message.timestamp_ms &&
+        again.properties.size() == message.properties.size());
   CHECK(again.message_expiry_seconds == message.message_expiry_seconds);
 }
 

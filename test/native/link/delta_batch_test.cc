@@ -49,11 +49,13 @@ TEST_SUITE("link/delta_batch") {
     queue.Push(Kind::kDelete, "t/2", "$s/g/t/2");
     queue.Push(Kind::kAdd, "t/2", "$s/g/t/2");
     CHECK(queue.pending() == 2);
-    CHECK(Take(&queue, 10) == Changes{{{"t/2", "$s/g/t/2"}, Kind::kAdd}, {{"t/1", "t/1"}, Kind::kDelete}});
+    CHECK(Take(&queue, 10) ==
+          Changes{{{"t/2", "$s/g/t/2"}, Kind::kAdd}, {{"t/1", "t/1"}, Kind::kDelete}});
     CHECK(Take(&queue, 10).empty());
   }
 
-  TEST_CASE("the same filter under two route ids is two keys, also where their bytes run together") {
+  TEST_CASE(
+      "the same filter under two route ids is two keys, also where their bytes run together") {
     DeltaBatch queue(kRoomy, {1, 2});
     queue.Push(Kind::kAdd, "a", "bc");
     queue.Push(Kind::kAdd, "ab", "c");
@@ -73,7 +75,8 @@ TEST_SUITE("link/delta_batch") {
 
   TEST_CASE("a batch is bounded by bytes too") {
     DeltaBatch queue(kRoomy, {1, 2});
-    for (int i = 0; i < 100; ++i) queue.Push(Kind::kAdd, "filter/" + std::to_string(i), "filter/" + std::to_string(i));
+    for (int i = 0; i < 100; ++i)
+      queue.Push(Kind::kAdd, "filter/" + std::to_string(i), "filter/" + std::to_string(i));
     DeltaBatch::Batch batch;
     size_t taken = 0;
     while (queue.Take(4000, 1000, "node1", 42, &batch)) {
@@ -122,8 +125,10 @@ TEST_SUITE("link/delta_batch") {
     CHECK(Take(&queue, 10) == Changes{{{"t", "t"}, Kind::kAdd}});
   }
 
-  TEST_CASE("beyond its bound in entries or bytes the queue drops everything and says so until reset") {
-    for (const DeltaBatch::Limits limits : {DeltaBatch::Limits{3, 1 << 20}, DeltaBatch::Limits{100, 300}}) {
+  TEST_CASE(
+      "beyond its bound in entries or bytes the queue drops everything and says so until reset") {
+    for (const DeltaBatch::Limits limits :
+         {DeltaBatch::Limits{3, 1 << 20}, DeltaBatch::Limits{100, 300}}) {
       DeltaBatch queue(limits, {1, 2});
       uint64_t token = 0;
       CHECK(queue.Push(Kind::kAdd, "a", "a"));
@@ -178,7 +183,8 @@ TEST_SUITE("link/delta_batch") {
           send(1 + random() % 8);
         } else if (dice < 97) {
           if (!sent.empty()) deliver();
-        } else if (dice < 99) {  // the connection breaks; some of what is in flight may have been applied unseen
+        } else if (dice < 99) {  // the connection breaks; some of what is in flight may have been
+                                 // applied unseen
           for (size_t applied = random() % (sent.size() + 1), i = 0; i < applied; ++i) {
             for (const auto& [key, kind] : sent[i].changes) theirs[key] = kind;
           }

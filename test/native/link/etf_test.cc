@@ -62,7 +62,8 @@ std::map<std::string, Term> Expressions() {
     item = Collection(Term::Kind::kList, 1, 40, [](int i, Term* list) {
       Term pair;
       pair.kind = Term::Kind::kTuple;
-      pair.items = {Binary("dev/" + std::to_string(i) + "/up"), Binary("dev/" + std::to_string(i) + "/up")};
+      pair.items = {Binary("dev/" + std::to_string(i) + "/up"),
+                    Binary("dev/" + std::to_string(i) + "/up")};
       list->items.push_back(pair);
     });
   }
@@ -84,7 +85,9 @@ std::map<std::string, Term> Expressions() {
       {"tuple_300", Collection(Term::Kind::kTuple, 1, 300,
                                [](int, Term* tuple) { tuple->items.push_back(Integer(0)); })},
       {"map_40", Collection(Term::Kind::kMap, 1, 40,
-                            [](int i, Term* map) { map->items.insert(map->items.end(), {Integer(i), Integer(i)}); })},
+                            [](int i, Term* map) {
+                              map->items.insert(map->items.end(), {Integer(i), Integer(i)});
+                            })},
       {"pid", pid},
       {"fun_export", fun},
       {"compressed_binary", Binary(std::string(1000, '\0'))},
@@ -93,7 +96,8 @@ std::map<std::string, Term> Expressions() {
 
 /// Forms we only decode: other encodings, and tags the table marks "never".
 bool IsCanonical(const Row& row) {
-  static const char* kDecodeOnly[] = {"list_string", "list_string_300", "tuple_300", "map_40", "atom_long_utf8"};
+  static const char* kDecodeOnly[] = {"list_string", "list_string_300", "tuple_300", "map_40",
+                                      "atom_long_utf8"};
   for (const char* name : kDecodeOnly) {
     if (row.name == name) return false;
   }
@@ -171,8 +175,9 @@ TEST_SUITE("link/etf") {
   }
 
   TEST_CASE("an announced length beyond the remaining bytes is refused for every sized tag") {
-    for (const char* hex : {"69ffffffff", "6cffffffff6a", "74ffffffff", "6dffffffff61", "6fffffffff00",
-                            "6bffff01", "4dffffffff0801", "76ffff61", "64ffff61", "77ff61", "73ff61", "6eff0001"}) {
+    for (const char* hex :
+         {"69ffffffff", "6cffffffff6a", "74ffffffff", "6dffffffff61", "6fffffffff00", "6bffff01",
+          "4dffffffff0801", "76ffff61", "64ffff61", "77ff61", "73ff61", "6eff0001"}) {
       CAPTURE(hex);
       const std::string bytes = FromHex(hex);
       EtfReader reader(bytes);
@@ -197,16 +202,26 @@ TEST_SUITE("link/etf") {
 
   TEST_CASE("process-local terms of every tag are skipped where allowed and refused elsewhere") {
     for (const char* hex : {
-             "5877016100000001000000000000000a",      // NEW_PID
-             "67640001610000000100000000" "01",       // PID
-             "597701610000000100000001",              // NEW_PORT
-             "6677016100000001" "01",                 // PORT
-             "787701610000000000000001" "00000001",   // V4_PORT
-             "5a0002770161" "00000001" "0000000200000003",  // NEWER_REFERENCE
-             "720001770161" "01" "00000002",          // NEW_REFERENCE
-             "6577016100000001" "01",                 // REFERENCE
-             "71770161770162" "6102",                 // EXPORT
-             "7000000006" "0102",                     // NEW_FUN
+             "5877016100000001000000000000000a",  // NEW_PID
+             "67640001610000000100000000"
+             "01",                        // PID
+             "597701610000000100000001",  // NEW_PORT
+             "6677016100000001"
+             "01",  // PORT
+             "787701610000000000000001"
+             "00000001",  // V4_PORT
+             "5a0002770161"
+             "00000001"
+             "0000000200000003",  // NEWER_REFERENCE
+             "720001770161"
+             "01"
+             "00000002",  // NEW_REFERENCE
+             "6577016100000001"
+             "01",  // REFERENCE
+             "71770161770162"
+             "6102",  // EXPORT
+             "7000000006"
+             "0102",  // NEW_FUN
          }) {
       CAPTURE(hex);
       const std::string bytes = FromHex(hex);
@@ -227,12 +242,15 @@ TEST_SUITE("link/etf") {
       const auto atom = static_cast<AtomId>(i);
       CHECK(FindAtom(AtomText(atom)) == atom);
     }
-    for (const char* text : {"", "Message", "mess", "ok ", "link_origin", "a-text-longer-than-every-entry-there-is"}) {
+    for (const char* text :
+         {"", "Message", "mess", "ok ", "link_origin", "a-text-longer-than-every-entry-there-is"}) {
       CHECK(FindAtom(text) == AtomId::kOpaque);
     }
   }
 
-  TEST_CASE("a compressed payload that announces more than its size could justify is refused before unfolding") {
+  TEST_CASE(
+      "a compressed payload that announces more than its size could justify is refused before "
+      "unfolding") {
     std::string scratch;
     std::string_view term;
     const std::string tiny = FromHex("835002000001789c0300");

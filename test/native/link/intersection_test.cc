@@ -31,8 +31,10 @@ std::optional<Strings> NaiveRest(const Strings& a, size_t i, const Strings& b, s
   if (i == a.size() && j == b.size()) return Strings{};
   if (i == a.size() || j == b.size()) return std::nullopt;
   std::string level = a[i];
-  if (a[i] == "+") level = b[j];
-  else if (b[j] != "+" && b[j] != a[i]) return std::nullopt;
+  if (a[i] == "+")
+    level = b[j];
+  else if (b[j] != "+" && b[j] != a[i])
+    return std::nullopt;
   std::optional<Strings> tail = NaiveRest(a, i + 1, b, j + 1);
   if (tail) tail->insert(tail->begin(), level);
   return tail;
@@ -66,7 +68,8 @@ Strings Enumerate(const Strings& alphabet, size_t depth) {
     Strings next;
     for (const std::string& prefix : longest) {
       if (prefix == "#" || prefix.ends_with("/#")) continue;
-      for (const std::string& level : alphabet) next.push_back(length == 1 ? level : prefix + "/" + level);
+      for (const std::string& level : alphabet)
+        next.push_back(length == 1 ? level : prefix + "/" + level);
     }
     all.insert(all.end(), next.begin(), next.end());
     longest = next;
@@ -77,17 +80,28 @@ Strings Enumerate(const Strings& alphabet, size_t depth) {
 TEST_SUITE("link/intersection") {
   TEST_CASE("the table of intersections holds, both ways round") {
     const char* rows[][3] = {
-        {"t/1", "t/+", "t/1"},          {"#", "$SYS/x", "none"},
-        {"t/+", "t/+/1/#", "none"},     {"$SYS/#", "#", "none"},
-        {"t/+/+", "t/+/1/#", "t/+/1"},  {"$SYS/#", "$SYS/brokers", "$SYS/brokers"},
-        {"t/+/+", "t/1/+", "t/1/+"},    {"+/x", "$SYS/x", "none"},
-        {"t/global/#", "t/+/1/+", "t/global/1/+"}, {"+/a", "b/+", "b/a"},
-        {"a", "a/#", "a"},              {"a//b", "a/+/b", "a//b"},
-        {"a/+", "a/#", "a/+"},          {"a/", "a/+", "a/"},
-        {"+", "#", "+"},                {"/a", "+/a", "/a"},
-        {"t/+/#", "t/1", "t/1"},        {"t/+/#", "t", "none"},
-        {"a/+/+", "a/#", "a/+/+"},      {"t/1/#", "t/1/2/+", "t/1/2/+"},
-        {"a/b/#", "a/+/c", "a/b/c"},    {"a/+/c", "a/b/+", "a/b/c"},
+        {"t/1", "t/+", "t/1"},
+        {"#", "$SYS/x", "none"},
+        {"t/+", "t/+/1/#", "none"},
+        {"$SYS/#", "#", "none"},
+        {"t/+/+", "t/+/1/#", "t/+/1"},
+        {"$SYS/#", "$SYS/brokers", "$SYS/brokers"},
+        {"t/+/+", "t/1/+", "t/1/+"},
+        {"+/x", "$SYS/x", "none"},
+        {"t/global/#", "t/+/1/+", "t/global/1/+"},
+        {"+/a", "b/+", "b/a"},
+        {"a", "a/#", "a"},
+        {"a//b", "a/+/b", "a//b"},
+        {"a/+", "a/#", "a/+"},
+        {"a/", "a/+", "a/"},
+        {"+", "#", "+"},
+        {"/a", "+/a", "/a"},
+        {"t/+/#", "t/1", "t/1"},
+        {"t/+/#", "t", "none"},
+        {"a/+/+", "a/#", "a/+/+"},
+        {"t/1/#", "t/1/2/+", "t/1/2/+"},
+        {"a/b/#", "a/+/c", "a/b/c"},
+        {"a/+/c", "a/b/+", "a/b/c"},
     };
     for (const auto& [a, b, expected] : rows) {
       CAPTURE(a);
@@ -123,19 +137,23 @@ TEST_SUITE("link/intersection") {
     CHECK(LinkTopics({"b", "a/1", "c", "a/+"}).filters() == Strings{"b", "c", "a/+"});
   }
 
-  TEST_CASE("intersections of all small filters agree with the rules taken literally and with matching") {
+  TEST_CASE(
+      "intersections of all small filters agree with the rules taken literally and with matching") {
     const Strings filters = Enumerate({"", "a", "b", "$x", "+", "#"}, 3);
     const Strings topics = Enumerate({"", "a", "b", "$x"}, 4);
     std::string out;
     for (size_t i = 0; i < filters.size(); ++i) {
-      for (size_t j = i % 3; j < filters.size(); j += 3) {  // a third of all pairs, every filter on both sides
+      for (size_t j = i % 3; j < filters.size();
+           j += 3) {  // a third of all pairs, every filter on both sides
         const std::string crossed = Cross(filters[i], filters[j]);
-        if (crossed != NaiveIntersect(filters[i], filters[j])) FAIL(filters[i], " ∩ ", filters[j], " = ", crossed);
+        if (crossed != NaiveIntersect(filters[i], filters[j]))
+          FAIL(filters[i], " ∩ ", filters[j], " = ", crossed);
         const bool subset = crossed == filters[i];
         if (IsSubset(filters[i], filters[j]) != subset) FAIL(filters[i], " ⊆ ", filters[j]);
       }
     }
-    // `t/#` matches `t`, which the protocol's rules cut away from `t/+/…`: elsewhere they agree with matching exactly.
+    // `t/#` matches `t`, which the protocol's rules cut away from `t/+/…`: elsewhere they agree
+    // with matching exactly.
     const Strings few = Enumerate({"a", "b", "$x", "+", "#"}, 2);
     for (const std::string& a : few) {
       for (const std::string& b : few) {

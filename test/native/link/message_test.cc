@@ -17,7 +17,8 @@ constexpr int64_t kTimestampMs = 1754550000123;
 
 const Term* Get(const Term& map, std::string_view key) {
   for (size_t i = 0; i + 1 < map.items.size(); i += 2) {
-    if (map.items[i].kind == Term::Kind::kAtom && map.items[i].bytes == key) return &map.items[i + 1];
+    if (map.items[i].kind == Term::Kind::kAtom && map.items[i].bytes == key)
+      return &map.items[i + 1];
   }
   return nullptr;
 }
@@ -58,12 +59,12 @@ std::string UserProperty(std::string_view name, std::string_view value) {
 }
 
 bool SameMessage(const ForwardedMessage& a, const ForwardedMessage& b) {
-  return a.id == b.id && a.qos == b.qos && a.from == b.from && a.retain == b.retain && a.sys == b.sys &&
-         a.topic == b.topic && a.payload == b.payload && a.timestamp_ms == b.timestamp_ms &&
-         a.message_expiry_seconds == b.message_expiry_seconds && a.username == b.username &&
-         a.has_username == b.has_username && a.protocol_version == b.protocol_version &&
-         a.peer.family == b.peer.family && a.peer.port == b.peer.port &&
-         std::equal(a.peer.bytes, a.peer.bytes + 16, b.peer.bytes);
+  return a.id == b.id && a.qos == b.qos && a.from == b.from && a.retain == b.retain &&
+         a.sys == b.sys && a.topic == b.topic && a.payload == b.payload &&
+         a.timestamp_ms == b.timestamp_ms && a.message_expiry_seconds == b.message_expiry_seconds &&
+         a.username == b.username && a.has_username == b.has_username &&
+         a.protocol_version == b.protocol_version && a.peer.family == b.peer.family &&
+         a.peer.port == b.peer.port && std::equal(a.peer.bytes, a.peer.bytes + 16, b.peer.bytes);
 }
 
 TEST_SUITE("link/message") {
@@ -154,8 +155,10 @@ TEST_SUITE("link/message") {
       const Term* username = Get(headers, "username");
       CHECK(message.has_username == (username != nullptr && username->kind == Term::Kind::kBinary));
       const Term* properties = Get(headers, "properties");
-      const Term* expiry = properties == nullptr ? nullptr : Get(*properties, "Message-Expiry-Interval");
-      CHECK(message.message_expiry_seconds == (expiry == nullptr ? kNoMessageExpiry : expiry->integer));
+      const Term* expiry =
+          properties == nullptr ? nullptr : Get(*properties, "Message-Expiry-Interval");
+      CHECK(message.message_expiry_seconds ==
+            (expiry == nullptr ? kNoMessageExpiry : expiry->integer));
       ++checked;
     }
     CHECK(checked >= 60);
@@ -178,14 +181,16 @@ TEST_SUITE("link/message") {
     const Term* user = Get(*Get(term->items[5], "properties"), "User-Property");
     REQUIRE(user != nullptr);
     std::string wire;
-    for (const Term& pair : user->items) wire += UserProperty(pair.items[0].bytes, pair.items[1].bytes);
+    for (const Term& pair : user->items)
+      wire += UserProperty(pair.items[0].bytes, pair.items[1].bytes);
     CHECK(message.properties.find(wire) != std::string_view::npos);
     CHECK(again.properties.find(wire) != std::string_view::npos);
     CHECK(message.properties.size() == again.properties.size());
   }
 
   TEST_CASE("the decoded views of a compressed message with properties and iodata stay valid") {
-    // Not compressible here; the plain form of the same shape exercises both appends to one scratch.
+    // Not compressible here; the plain form of the same shape exercises both appends to one
+    // scratch.
     Term term = *DecodeTerm(VectorBytes("msg_properties"));
     Term iodata = *ParseErlang("[<<\"ab\">>, 99, [<<\"d\">>, [], [101 | <<\"f\">>]]]");
     term.items[7] = iodata;
@@ -208,7 +213,8 @@ TEST_SUITE("link/message") {
     };
     for (int round = 0; round < 3000; ++round) {
       CAPTURE(round);
-      const std::string id = text(20), from = text(30), topic = "t/" + text(40), payload = text(600), user = text(9);
+      const std::string id = text(20), from = text(30), topic = "t/" + text(40),
+                        payload = text(600), user = text(9);
       std::string properties;
       if (random() % 2) properties += std::string{1, static_cast<char>(random() % 2)};
       if (random() % 2) properties += Property(0x03, text(9));
@@ -264,8 +270,10 @@ TEST_SUITE("link/message") {
       const std::string bytes = EncodeTerm(*term);
       return DecodeMessage(bytes, &scratch, &message);
     };
-    CHECK(decode("{message, <<>>, 0, <<\"c\">>, #{}, #{}, <<\"t\">>, <<>>, 5, #{}}") == MessageStatus::kOk);
-    CHECK(decode("{message, undefined, 0, <<\"c\">>, #{}, #{}, <<\"t\">>, [], 5, #{}}") == MessageStatus::kOk);
+    CHECK(decode("{message, <<>>, 0, <<\"c\">>, #{}, #{}, <<\"t\">>, <<>>, 5, #{}}") ==
+          MessageStatus::kOk);
+    CHECK(decode("{message, undefined, 0, <<\"c\">>, #{}, #{}, <<\"t\">>, [], 5, #{}}") ==
+          MessageStatus::kOk);
     for (const char* erlang : {
              "{message, <<>>, 3, <<\"c\">>, #{}, #{}, <<\"t\">>, <<>>, 5, #{}}",
              "{message, <<>>, 0, <<\"c\">>, #{}, #{}, t, <<>>, 5, #{}}",
@@ -282,7 +290,8 @@ TEST_SUITE("link/message") {
     CHECK(DecodeMessage("garbage", &scratch, &message) == MessageStatus::kMalformed);
     const std::string whole = VectorBytes("msg_qos1");
     for (size_t length = 0; length < whole.size(); ++length) {
-      CHECK(DecodeMessage(std::string(whole, 0, length), &scratch, &message) == MessageStatus::kMalformed);
+      CHECK(DecodeMessage(std::string(whole, 0, length), &scratch, &message) ==
+            MessageStatus::kMalformed);
     }
   }
 
@@ -290,8 +299,9 @@ TEST_SUITE("link/message") {
     std::string scratch;
     ForwardedMessage message;
     const auto decode = [&](const std::string& topic, const std::string& properties) {
-      const std::string bytes = EncodeTerm(*ParseErlang("{message, <<>>, 0, <<\"c\">>, #{}, #{properties => " +
-                                                        properties + "}, " + topic + ", <<>>, 5, #{}}"));
+      const std::string bytes =
+          EncodeTerm(*ParseErlang("{message, <<>>, 0, <<\"c\">>, #{}, #{properties => " +
+                                  properties + "}, " + topic + ", <<>>, 5, #{}}"));
       return DecodeMessage(bytes, &scratch, &message);
     };
     for (const char* topic : {"<<>>", "<<\"a/#\">>", "<<\"a/+/b\">>", "<<0>>", "<<255>>"}) {

@@ -40,7 +40,8 @@ std::vector<int> SendAll(Box* box, int64_t now, std::vector<uint16_t>* ids = nul
 
 uint64_t Accounted(const Box& box) {
   const OutboxCounters& c = box.counters();
-  return c.acked + c.rejected + c.sent_qos0 + c.expired + c.overflowed + c.oversize + box.waiting() + box.unacknowledged();
+  return c.acked + c.rejected + c.sent_qos0 + c.expired + c.overflowed + c.oversize +
+         box.waiting() + box.unacknowledged();
 }
 
 TEST_SUITE("link/outbox") {
@@ -55,7 +56,8 @@ TEST_SUITE("link/outbox") {
     CHECK(SendAll(&box, 0) == std::vector<int>{3});
   }
 
-  TEST_CASE("the peer's Receive Maximum lowers the window; QoS 0 needs none but does not overtake") {
+  TEST_CASE(
+      "the peer's Receive Maximum lowers the window; QoS 0 needs none but does not overtake") {
     Box box(kRoomy);
     box.OnConnect(1, 0);
     box.Push(Message(0, 0), 0);
@@ -87,7 +89,9 @@ TEST_SUITE("link/outbox") {
     CHECK(box.bytes() == 0);
   }
 
-  TEST_CASE("after a reconnect what was unacknowledged goes first, in original order, with new packet ids") {
+  TEST_CASE(
+      "after a reconnect what was unacknowledged goes first, in original order, with new packet "
+      "ids") {
     Box box(kRoomy);
     box.OnConnect(100, 0);
     for (int i = 0; i < 4; ++i) box.Push(Message(i), 0);
@@ -127,7 +131,8 @@ TEST_SUITE("link/outbox") {
     CHECK(Accounted(box) == box.counters().matched);
   }
 
-  TEST_CASE("messages older than the request TTL, or past their own expiry, are dropped and counted") {
+  TEST_CASE(
+      "messages older than the request TTL, or past their own expiry, are dropped and counted") {
     Box box({1 << 20, 100, 32, 60});
     box.Push(Message(0), 0);
     box.Push(Message(1), 50);
@@ -198,9 +203,9 @@ TEST_SUITE("link/outbox") {
       Box box({60 * kCost, 400, 8, 60});
       int64_t now = 0;
       int pushed = 0;
-      std::map<uint16_t, int> in_flight;   // of this connection
+      std::map<uint16_t, int> in_flight;  // of this connection
       std::vector<int> confirmed;
-      int last_sent = -1;                  // of this connection
+      int last_sent = -1;  // of this connection
       for (int step = 0; step < 4000; ++step) {
         now += random() % 4;
         const uint32_t dice = random() % 100;
@@ -244,7 +249,8 @@ TEST_SUITE("link/outbox") {
         REQUIRE(box.bytes() <= 60 * kCost);
       }
       std::sort(confirmed.begin(), confirmed.end());
-      CHECK(std::unique(confirmed.begin(), confirmed.end()) == confirmed.end());  // confirmed once, never repeated after
+      CHECK(std::unique(confirmed.begin(), confirmed.end()) ==
+            confirmed.end());  // confirmed once, never repeated after
       CHECK(confirmed.size() == box.counters().acked + box.counters().sent_qos0);
     }
   }

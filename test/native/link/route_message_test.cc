@@ -17,7 +17,8 @@ std::string VectorHex(std::string_view name) { return ToHex(VectorBytes(name)); 
 
 const Term* Get(const Term& map, int64_t key) {
   for (size_t i = 0; i + 1 < map.items.size(); i += 2) {
-    if (map.items[i].kind == Term::Kind::kInteger && map.items[i].integer == key) return &map.items[i + 1];
+    if (map.items[i].kind == Term::Kind::kInteger && map.items[i].integer == key)
+      return &map.items[i + 1];
   }
   return nullptr;
 }
@@ -61,10 +62,12 @@ void CheckAgainstTerm(const std::string& bytes, const Term& term) {
   CHECK_FALSE(header.missing_keys);
 }
 
-std::string Batch(std::initializer_list<std::pair<Kind, std::pair<const char*, const char*>>> operations,
-                  std::string_view actor = kActor, int64_t incarnation = kIncarnation) {
+std::string Batch(
+    std::initializer_list<std::pair<Kind, std::pair<const char*, const char*>>> operations,
+    std::string_view actor = kActor, int64_t incarnation = kIncarnation) {
   RouteBatchWriter writer(actor, incarnation, 4000, 512 << 10);
-  for (const auto& [kind, texts] : operations) REQUIRE(writer.Append(kind, texts.first, texts.second));
+  for (const auto& [kind, texts] : operations)
+    REQUIRE(writer.Append(kind, texts.first, texts.second));
   return writer.Finish();
 }
 
@@ -148,7 +151,8 @@ TEST_SUITE("link/route_message") {
                        {Kind::kDelete, {"b", "b"}},
                        {Kind::kAdd, {"c/+", "$s/g1/c/+"}},
                        {Kind::kDelete, {"c/+", "$s/g2/c/+"}}})) == VectorHex("link_routes_mixed"));
-    CHECK(ToHex(Batch({{Kind::kAdd, {"caf\xc3\xa9/#", "caf\xc3\xa9/#"}}})) == VectorHex("link_routes_utf8_topic"));
+    CHECK(ToHex(Batch({{Kind::kAdd, {"caf\xc3\xa9/#", "caf\xc3\xa9/#"}}})) ==
+          VectorHex("link_routes_utf8_topic"));
   }
 
   TEST_CASE("a batch stays within its entries and bytes, except that the first entry always fits") {
@@ -209,7 +213,8 @@ TEST_SUITE("link/route_message") {
              "#{'$op' => <<\"heartbeat\">>, 10 => n, 11 => 1}",
              "#{'$op' => <<\"actor_init\">>, 10 => <<\"n\">>, 11 => 1, 14 => 1}",
              "#{'$op' => <<\"actor_init_ack\">>, 10 => <<\"n\">>, 14 => 1, 15 => ok}",
-             "#{'$op' => <<\"actor_init_ack\">>, 10 => <<\"n\">>, 14 => 1, 15 => maybe, 16 => true}",
+             "#{'$op' => <<\"actor_init_ack\">>, 10 => <<\"n\">>, 14 => 1, 15 => maybe, 16 => "
+             "true}",
              "#{10 => <<\"n\">>, 11 => 1}",
              "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1}",
              "#{}",
@@ -221,22 +226,25 @@ TEST_SUITE("link/route_message") {
     for (const char* erlang : {
              "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => x}",
              "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => [{<<\"t\">>}]}",
-             "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => [{101, <<\"t\">>, <<\"t\">>}]}",
+             "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => [{101, <<\"t\">>, "
+             "<<\"t\">>}]}",
              "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => [{t, <<\"t\">>}]}",
-             "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => [{<<\"t\">>, <<\"t\">>} | x]}",
+             "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => [{<<\"t\">>, <<\"t\">>} | "
+             "x]}",
              "[]",
          }) {
       CAPTURE(erlang);
       CHECK(decode(erlang) == RouteStatus::kMalformed);
     }
-    CHECK(decode("#{'$op' => <<\"heartbeat\">>, 10 => <<\"n\">>, 11 => 1, 12 => x, {a} => [b], c => 2.5}") ==
-          RouteStatus::kOk);
+    CHECK(decode("#{'$op' => <<\"heartbeat\">>, 10 => <<\"n\">>, 11 => 1, 12 => x, {a} => [b], c "
+                 "=> 2.5}") == RouteStatus::kOk);
     CHECK_FALSE(header.missing_keys);
   }
 
   TEST_CASE("route ids of any shape are kept as raw terms") {
-    const std::string bytes = EncodeTerm(*ParseErlang(
-        "#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => [{<<\"t\">>, id}, {100, <<\"t\">>, {a, 1}}]}"));
+    const std::string bytes =
+        EncodeTerm(*ParseErlang("#{'$op' => <<\"route\">>, 10 => <<\"n\">>, 11 => 1, 12 => "
+                                "[{<<\"t\">>, id}, {100, <<\"t\">>, {a, 1}}]}"));
     std::string scratch;
     RouteHeader header;
     REQUIRE(DecodeRouteMessage(bytes, &scratch, &header) == RouteStatus::kOk);
@@ -246,7 +254,10 @@ TEST_SUITE("link/route_message") {
     CHECK(ToHex(operation.route_id) == "77026964");
     REQUIRE(walk.Next(&operation));
     CHECK(operation.kind == Kind::kDelete);
-    CHECK(ToHex(operation.route_id) == "6802" "770161" "6101");
+    CHECK(ToHex(operation.route_id) ==
+          "6802"
+          "770161"
+          "6101");
   }
 }
 

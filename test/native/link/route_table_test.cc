@@ -30,10 +30,11 @@ struct Operation {
   std::string route_id;
 };
 
-ApplyResult Apply(RouteTable* table, int link, int lane, uint32_t epoch, const std::vector<Operation>& operations,
-                  size_t budget = SIZE_MAX) {
+ApplyResult Apply(RouteTable* table, int link, int lane, uint32_t epoch,
+                  const std::vector<Operation>& operations, size_t budget = SIZE_MAX) {
   RouteBatchWriter writer("n", 1, 4000, 512 << 10);
-  for (const Operation& each : operations) REQUIRE(writer.Append(each.kind, each.filter, each.route_id));
+  for (const Operation& each : operations)
+    REQUIRE(writer.Append(each.kind, each.filter, each.route_id));
   const std::string payload = writer.Finish();
   std::string scratch;
   RouteHeader header;
@@ -69,7 +70,8 @@ TEST_SUITE("link/route_table") {
   TEST_CASE("adding what is held and deleting what is not are no-ops") {
     Router router;
     RouteTable table({1, 2}, &router, 1000);
-    const ApplyResult result = Apply(&table, 0, 0, 1, {Delete("t"), Add("t"), Add("t"), Delete("t"), Delete("t")});
+    const ApplyResult result =
+        Apply(&table, 0, 0, 1, {Delete("t"), Add("t"), Add("t"), Delete("t"), Delete("t")});
     CHECK(result.adds == 1);
     CHECK(result.deletes == 1);
     CHECK(result.repeats == 3);
@@ -87,7 +89,8 @@ TEST_SUITE("link/route_table") {
     CHECK(table.Sweep(0, 0, 2, 100) == 2);
     CHECK(table.holdings(0, 0) == 2);
     CHECK(table.holdings(0, 1) == 2);
-    CHECK(router.routes == std::set<std::pair<std::string, int>>{{"a", 0}, {"a", 1}, {"b", 0}, {"d", 0}, {"e", 0}});
+    CHECK(router.routes ==
+          std::set<std::pair<std::string, int>>{{"a", 0}, {"a", 1}, {"b", 0}, {"d", 0}, {"e", 0}});
     CHECK(table.Sweep(0, 0, 2, 100) == 0);
   }
 
@@ -124,13 +127,16 @@ TEST_SUITE("link/route_table") {
     Router router;
     RouteTable table({1, 2}, &router, 1000);
     const ApplyResult result =
-        Apply(&table, 0, 0, 1, {Add("a/#/b"), Add("a+"), Add("\xff"), Add("$share/g/t"), Add("ok"), Delete("a+")});
+        Apply(&table, 0, 0, 1,
+              {Add("a/#/b"), Add("a+"), Add("\xff"), Add("$share/g/t"), Add("ok"), Delete("a+")});
     CHECK(result.invalid == 4);
     CHECK(result.adds == 1);
     CHECK(router.routes.size() == 1);
   }
 
-  TEST_CASE("beyond its bound the table refuses and counts adds, and takes them again when there is room") {
+  TEST_CASE(
+      "beyond its bound the table refuses and counts adds, and takes them again when there is "
+      "room") {
     Router router;
     RouteTable table({1, 2}, &router, 2);
     CHECK(Apply(&table, 0, 0, 1, {Add("a"), Add("b"), Add("c")}).refused == 1);
@@ -192,7 +198,9 @@ TEST_SUITE("link/route_table") {
             return held_link == link && held_lane == lane && (all || item.second != epoch);
           });
           size_t removed = 0;
-          for (size_t n; (n = all ? table.Clear(link, lane, 3) : table.Sweep(link, lane, epoch, 3)) > 0;) removed += n;
+          for (size_t n;
+               (n = all ? table.Clear(link, lane, 3) : table.Sweep(link, lane, epoch, 3)) > 0;)
+            removed += n;
           CHECK(removed == before - model.size());
         }
         REQUIRE(table.holdings() == model.size());

@@ -45,7 +45,9 @@ inline std::vector<Row> ReadRows(const char* file, std::string_view term, std::s
 }
 
 inline std::vector<Row> EtfRows() { return ReadRows("etf.json", "term", "hex"); }
-inline std::vector<Row> CaptureRows() { return ReadRows("emqx-capture.json", "payloadTerm", "payloadHex"); }
+inline std::vector<Row> CaptureRows() {
+  return ReadRows("emqx-capture.json", "payloadTerm", "payloadHex");
+}
 
 /// The bytes of one etf.json row.
 inline std::string VectorBytes(std::string_view name) {

@@ -4,7 +4,6 @@
 #include <cctype>
 #include <cstdlib>
 
-
 namespace causeway::link {
 namespace {
 
@@ -206,7 +205,8 @@ class ErlangParser {
     if (end < text_.size() && text_[end] == '-') ++end;
     const size_t digits = end;
     bool real = false;
-    while (end < text_.size() && (std::isdigit(text_[end]) || (text_[end] == '.' && std::isdigit(text_[end + 1])))) {
+    while (end < text_.size() &&
+           (std::isdigit(text_[end]) || (text_[end] == '.' && std::isdigit(text_[end + 1])))) {
       real |= text_[end++] == '.';
     }
     if (end == digits) return false;
@@ -306,7 +306,8 @@ class ErlangParser {
     }
     if (text_[at_] >= 'a' && text_[at_] <= 'z') {
       out->kind = Term::Kind::kAtom;
-      while (at_ < text_.size() && (std::isalnum(text_[at_]) || text_[at_] == '_' || text_[at_] == '@')) {
+      while (at_ < text_.size() &&
+             (std::isalnum(text_[at_]) || text_[at_] == '_' || text_[at_] == '@')) {
         out->bytes.push_back(text_[at_++]);
       }
       return at_ >= text_.size() || (text_[at_] != '(' && text_[at_] != ':');
@@ -341,7 +342,8 @@ void Write(const Term& term, EtfWriter* writer) {
       writer->Binary(term.bytes);
       return;
     case Term::Kind::kBits: {
-      std::string raw{77, 0, 0, 0, static_cast<char>(term.bytes.size()), static_cast<char>(term.last_bits)};
+      std::string raw{
+          77, 0, 0, 0, static_cast<char>(term.bytes.size()), static_cast<char>(term.last_bits)};
       writer->Raw(raw + term.bytes);
       return;
     }
