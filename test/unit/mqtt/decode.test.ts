@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import mqttPacket, { type IConnectPacket } from 'mqtt-packet'
+import {
+  decodeConnect,
+  decodeDisconnect,
+  decodeSubscribe,
+  decodeUnsubscribe,
+  encodeConnack,
+  encodeDisconnect,
+  encodeRefusal,
+  encodeSuback,
+  encodeUnsuback,
+  UndecodablePacket,
+} from '../../../src/mqtt/index.js'
+
+function connect(version: 3 | 4 | 5, more: Partial<IConnectPacket> = {}): Buffer {
+  return mqttPacket.generate({
+    cmd: 'connect',
+    protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
+    protocolVersion: version,
+    clientId: 'dev-1',
+    clean: true,
+    keepalive: 60,
+    ...more,
+  })
+}
+
+test('a CONNECT of each version decodes, with the defaults that version 5 states for absent properties', () => {
+  for (const version of [3, 4, 5] as const) {
+    const packet = decodeConnect(connect(version))
+    assert.equal(packet.version, version)
+    assert.equal(packet.clientId, 'dev-1')
+    assert.equal(packet.keepAliveSeconds, 60)
+    assert.equal(packet.cleanStart, true)
+    assert.equal(packet.sessionExpirySeconds, 0)
+    assert.equal(packet.receiveMaximum, 65_535)
+    assert.equal(packet.requestProblemInformation, true)
+    assert.equal(packet.will, null)
+  }
+})
+
+test('decoding a CONNECT of one version leaves no trace for the next one of another', () => {
+  assert.equal(decodeConnect(connect(5, { properties: { sessionExpiryInterval: 9 } })).sessionExpirySeconds, 9)
+  assert.equal(decodeConnect(connect(4)).sessionExpirySeconds, 0)
+  assert.equal(decodeConnect(connect(5, { properties: { receiveMaximum: 7 } })).receiveMaximum, 7)
+})
+
+/** A version 5 CONNECT whose will has User Properties b, a, b in this order, and a delay between them. */
+function connectWithWillProperties(): Buffer {
+  const pair = (name: string, value: string) => [0x26, 0, 1, name.charCodeAt(0), 0, 1, value.charCodeAt(0)]
+  const properties = [...pair('b', '1'), 0x18, 0, 0, 0, 5, ...pair('a', '2'), 0x03, 0, 1, 0x74, ...pair('b', '3')]
+  const body = [0, 4, 0x4d, 0x51, 0x54, 0x54, 5, 0x2e, 0, 60, 0, 0, 1, 0x63]
+  const will = [properties.length, ...properties, 0, 3, 0x77, 0x2f, 0x31, 0, 2, 0x68, 0x69]
+  return Buffer.from([0x10, body.length + will.length, ...body, ...will])
+}
+
+test('a will becomes a PUBLISH with its properties in their order and without its delay [MQTT-3.1.3-10]', () => {
+  const { will } = decodeConnect(connectWithWillProperties())
+  assert.ok(will !== null)
+  assert.equal(will.delaySeconds, 5)
+  assert.equal(will.qos, 1)
+  assert.equal(will.retain, true)
+  const properties = '26000162000131' + '26000161000132' + '03000174' + '26000162000133'
+  const expected = `33${(2 + 3 + 2 + 1 + 25 + 2).toString(16)}0003772f310001${'19'}${properties}6869`
+  assert.equal(Buffer.from(will.packet).toString('hex'), expected)
+})
+
+test('a will of version 3.1.1 becomes a PUBLISH of version 5 with no properties', () => {
+  const { will } = decodeConnect(connect(4, { will: { topic: 'w', payload: Buffer.from('x'), qos: 0, retain: false } }))
+  assert.equal(Buffer.from(will?.packet ?? []).toString('hex'), '300500017700' + '78')
+})
+
+test('SUBSCRIBE and UNSUBSCRIBE decode with their options', () => {
+  const bytes = mqttPacket.generate(
+    {
+      cmd: 'subscribe',
+      messageId: 9,
+      subscriptions: [
+        { topic: 'a/+', qos: 2, nl: true, rap: true, rh: 1 },
+        { topic: '$share/g/#', qos: 0, nl: false, rap: false, rh: 2 },
+      ],
+      properties: { subscriptionIdentifier: 268_435_455 },
+    },
+    { protocolVersion: 5 },
+  )
+  const option = { qos: 2, noLocal: true, retainAsPublished: true, retainHandling: 1 }
+  const shared = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 2 }
+  assert.deepEqual(decodeSubscribe(bytes, 5), {
+    packetId: 9,
+    subscriptionId: 268_435_455,
+    requests: [
+      { filter: 'a/+', ...option },
+      { filter: '$share/g/#', ...shared },
+    ],
+  })
+  const old = mqttPacket.generate({ cmd: 'unsubscribe', messageId: 8, unsubscriptions: ['a', 'b'] }, { protocolVersion: 4 })
+  assert.deepEqual(decodeUnsubscribe(old, 4), { packetId: 8, filters: ['a', 'b'] })
+})
+
+test('DISCONNECT decodes in every length that version 5 allows', () => {
+  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 0]), 5), { reasonCode: 0, sessionExpirySeconds: null })
+  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 0]), 4), { reasonCode: 0, sessionExpirySeconds: null })
+  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 1, 4]), 5), { reasonCode: 4, sessionExpirySeconds: null })
+  const long = Buffer.from([0xe0, 7, 0, 5, 0x11, 0, 0, 0, 30])
+  assert.deepEqual(decodeDisconnect(long, 5), { reasonCode: 0, sessionExpirySeconds: 30 })
+})
+
+test('a packet that does not decode throws, and the one after it decodes', () => {
+  assert.throws(() => decodeSubscribe(Buffer.from([0x82, 9, 0, 1, 0]), 4), UndecodablePacket)
+  assert.throws(() => decodeSubscribe(Buffer.from([0x82, 5, 0, 1, 0, 9, 0x61]), 4), UndecodablePacket)
+  assert.deepEqual(decodeSubscribe(Buffer.from([0x82, 6, 0, 1, 0, 1, 0x61, 1]), 4).requests.length, 1)
+})
+
+test('hand-written answers are what mqtt-packet writes', () => {
+  for (const version of [4, 5] as const) {
+    const options = { protocolVersion: version }
+    for (const count of [1, 3, 200]) {
+      const granted = Array.from({ length: count }, (_, at) => (at % 4 === 3 ? 0x80 : at % 4))
+      const suback = mqttPacket.generate({ cmd: 'suback', messageId: 513, granted }, options)
+      assert.deepEqual(Buffer.from(encodeSuback(version, 513, granted)), suback)
+      const unsubacked = granted.map((code) => (code === 0 ? 0 : 0x11))
+      const unsuback = mqttPacket.generate({ cmd: 'unsuback', messageId: 513, granted: unsubacked }, options)
+      assert.deepEqual(Buffer.from(encodeUnsuback(version, 513, unsubacked)), unsuback)
+    }
+  }
+  assert.equal(Buffer.from(encodeConnack(4, true, {})).toString('hex'), '20020100')
+  assert.equal(Buffer.from(encodeConnack(3, true, {})).toString('hex'), '20020000')
+  assert.equal(Buffer.from(encodeRefusal(4, 2)).toString('hex'), '20020002')
+  assert.equal(Buffer.from(encodeRefusal(5, 0x85)).toString('hex'), '2003008500')
+  assert.equal(Buffer.from(encodeRefusal(5, 0x85, 'no')).toString('hex'), '20080085051f00026e6f')
+  assert.equal(Buffer.from(encodeDisconnect(5, 0x8e)).toString('hex'), 'e0018e')
+  assert.equal(encodeDisconnect(4, 0x8e).length, 0)
+})
