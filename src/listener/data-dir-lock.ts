@@ -8,6 +8,9 @@ import { CausewayError } from '../errors.js'
 
 const lockName = 'causeway.lock'
 
+/** Each finds a lock that its owner left behind, and another process that takes it first. */
+const attempts = 3
+
 export class DataDirLock {
   readonly #path: string
   readonly #content: string
@@ -21,22 +24,13 @@ export class DataDirLock {
   static take(dataDir: string, pid = process.pid): DataDirLock {
     const path = join(dataDir, lockName)
     const content = `${pid} ${startOf(pid)}\n`
-    const draft = `${path}.${pid}`
     try {
       mkdirSync(dataDir, { recursive: true })
-      // Written aside and linked into place, so that nobody ever reads a lock without its owner.
-      writeFileSync(draft, content)
-      for (let attempt = 0; attempt < 3; attempt++) {
-        if (linked(draft, path)) return new DataDirLock(path, content)
-        refuseIfOwned(path, dataDir)
-        rmSync(path, { force: true })
-      }
+      if (claimed(path, content, dataDir)) return new DataDirLock(path, content)
     } catch (error) {
       if (error instanceof CausewayError) throw error
       const why = error instanceof Error ? error.message : String(error)
       throw new CausewayError('DATA_DIR_UNUSABLE', `node.data_dir: ${dataDir} cannot be used: ${why}`, { cause: error })
-    } finally {
-      rmSync(draft, { force: true })
     }
     throw new CausewayError('DATA_DIR_LOCKED', `node.data_dir: ${dataDir} is being taken by another Causeway`)
   }
@@ -48,6 +42,22 @@ export class DataDirLock {
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
     }
+  }
+}
+
+/** Written aside and linked into place, so that nobody ever reads a lock without its owner. False: others were quicker. */
+function claimed(path: string, content: string, dataDir: string): boolean {
+  const draft = `${path}.${process.pid}`
+  writeFileSync(draft, content)
+  try {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      if (linked(draft, path)) return true
+      refuseIfOwned(path, dataDir)
+      rmSync(path, { force: true })
+    }
+    return false
+  } finally {
+    rmSync(draft, { force: true })
   }
 }
 

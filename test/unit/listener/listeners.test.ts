@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type LoadedConfig, loadConfig } from '../../../src/config/index.js'
+import { CausewayError } from '../../../src/errors.js'
+import { Listeners } from '../../../src/listener/index.js'
+import type { ListenerOptions } from '../../../src/native/engine.js'
+
+function loaded(text: string): LoadedConfig {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-listeners-'))
+  try {
+    const file = join(directory, 'quick.conf')
+    writeFileSync(file, text)
+    return loadConfig({ file, env: {} })
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+function started({ config, where }: LoadedConfig, listen: (options: ListenerOptions) => void = () => {}) {
+  const heard: ListenerOptions[] = []
+  const closed: number[] = []
+  const said: string[] = []
+  const silent = () => {}
+  const listeners = new Listeners({
+    config,
+    where,
+    engine: {
+      listen: (options) => {
+        listen(options)
+        heard.push(options)
+      },
+      unlisten: (id) => closed.push(id),
+    },
+    log: { debug: silent, info: silent, warn: (fields) => said.push(JSON.stringify(fields)), error: silent, fatal: silent },
+  })
+  return { listeners, heard, closed, said }
+}
+
+test('default and configured tcp listeners open, and close together', () => {
+  const { listeners, heard, closed } = started(loaded('listeners.tcp.clink.bind = "127.0.0.1:11883"'))
+  listeners.start()
+  assert.deepEqual(
+    heard.map(({ host, port }) => `${host}:${port}`).sort(),
+    ['0.0.0.0:1883', '127.0.0.1:11883'],
+  )
+  listeners.stop()
+  assert.deepEqual(closed.sort(), heard.map(({ id }) => id).sort())
+})
+
+test('a disabled listener stays closed', () => {
+  const { listeners, heard } = started(loaded('listeners.tcp.default.enable = false'))
+  listeners.start()
+  assert.deepEqual(heard, [])
+})
+
+test('a listener of a kind that is yet to come is announced as asleep when it was asked for', () => {
+  const { listeners, said } = started(loaded('listeners.ws.mine.bind = 9083'))
+  listeners.start()
+  assert.equal(said.length, 1)
+  assert.match(said[0] ?? '', /ws:mine/)
+})
+
+test('a port in use is refused by a message with the key, the place and the port', () => {
+  const inUse = () => {
+    throw new CausewayError('LISTENER_PORT_IN_USE', 'EADDRINUSE')
+  }
+  const { listeners } = started(loaded('listeners {\n  tcp.default.bind = 1884\n}\n'), inUse)
+  assert.throws(
+    () => listeners.start(),
+    (error) =>
+      error instanceof CausewayError &&
+      error.code === 'LISTENER_PORT_IN_USE' &&
+      /^listeners\.tcp\.default\.bind \(.*quick\.conf:2:22\): port 1884 is in use by another process$/.test(error.message),
+  )
+})
