@@ -35,18 +35,16 @@ export type AgentPhase =
   | { readonly kind: 'disconnected'; readonly retryAtMs: number }
   | { readonly kind: 'connecting' }
   | { readonly kind: 'subscribing'; readonly packetId: number; readonly deadlineMs: number }
-  | {
-      readonly kind: 'handshaking'
-      readonly packetId: number
-      readonly correlation: string
-      readonly deadlineMs: number
-    }
+  | { readonly kind: 'handshaking'; readonly correlation: string; readonly deadlineMs: number }
   /** `cursor`: where the next batch begins, null once the walk is over. `making`: a task is at it. */
   | { readonly kind: 'bootstrapping'; readonly cursor: number | null; readonly making: boolean }
   | { readonly kind: 'online'; readonly sinceMs: number }
 
-/** A route batch that waits for its PUBACK. `token` is the live batch's, null for one of the bootstrap. */
-export interface UnackedBatch {
+/**
+ * A PUBLISH that waits for its PUBACK: a route batch, or actor_init with no entries, which counts against the peer's Receive
+ * Maximum too (its answer may overtake its PUBACK). `token` is the live batch's, null for the others.
+ */
+export interface Unacked {
   readonly packetId: number
   readonly token: number | null
   readonly entries: number
@@ -62,7 +60,7 @@ export interface AgentState {
   readonly incarnation: bigint | null
   /** The next attempt must take a new incarnation and open capture anew. */
   readonly fresh: boolean
-  readonly unacked: readonly UnackedBatch[]
+  readonly unacked: readonly Unacked[]
   readonly windowBatches: number
   /** Largest payload of a batch for this peer. */
   readonly batchBytes: number
@@ -306,7 +304,8 @@ function onIdentified(state: AgentState, event: AgentEvent & { kind: 'identified
   return {
     state: {
       ...state,
-      phase: { kind: 'handshaking', packetId, correlation, deadlineMs: now + linkLimits.initTimeoutMs },
+      phase: { kind: 'handshaking', correlation, deadlineMs: now + linkLimits.initTimeoutMs },
+      unacked: [{ packetId, token: null, entries: 0, deadlineMs: now + linkLimits.responseTimeoutMs }],
       incarnation,
       fresh: false,
       nextPacketId: packetId + 1,
@@ -449,14 +448,11 @@ function send(state: AgentState, payload: Uint8Array, token: number | null, entr
 }
 
 function onPuback(state: AgentState, packetId: number, reasonCode: number, now: number): AgentStep {
-  if (state.phase.kind === 'handshaking' && state.phase.packetId === packetId) {
-    if (reasonCode < 0x80) return still(state) // the answer itself is what counts
-    return fail(state, failure('publish_refused', `the far end refused actor_init: ${reasonText(reasonCode)}`), now, linkLimits.routeRetryMs)
-  }
   const batch = state.unacked.find((one) => one.packetId === packetId)
   if (batch === undefined) return still(state)
   if (reasonCode >= 0x80) {
-    const failing = fail(state, failure('publish_refused', `the far end refused a route batch: ${reasonText(reasonCode)}`), now, linkLimits.routeRetryMs)
+    const what = state.phase.kind === 'handshaking' ? 'actor_init' : 'a route batch'
+    const failing = fail(state, failure('publish_refused', `the far end refused ${what}: ${reasonText(reasonCode)}`), now, linkLimits.routeRetryMs)
     return after([{ kind: 'count', counter: 'route_batches_failed', by: 1 }], failing)
   }
   const next: AgentState = {

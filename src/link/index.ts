@@ -12,6 +12,7 @@ export type {
   LinkSettings,
   LinkSlices,
 } from './environment.js'
+export type { IncarnationStore } from './incarnation.js'
 export { LinkRoom, type LinkRoomOptions } from './room.js'
 export type { LinkStatus, PoolStatus, RemoteActorStatus, RouteStatus } from './status.js'
 export { systemLookup } from './dialer.js'

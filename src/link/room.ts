@@ -19,6 +19,8 @@ export interface LinkRoomOptions {
   readonly settings: LinkSettings
   /** Where incarnations are kept; a file in the data directory when not given. */
   readonly incarnations?: IncarnationStore
+  /** How often to look for local interest unasked; `linkLimits.interestPollMs` when not given. */
+  readonly pollMs?: number
 }
 
 export class LinkRoom {
@@ -27,9 +29,11 @@ export class LinkRoom {
   readonly #dialer: Dialer
   readonly #inbound: Inbound
   readonly #outbound: readonly Outbound[]
+  readonly #pollMs: number
   #poll: Timer | null = null
 
-  constructor({ environment, settings, incarnations }: LinkRoomOptions) {
+  constructor({ environment, settings, incarnations, pollMs = linkLimits.interestPollMs }: LinkRoomOptions) {
+    this.#pollMs = pollMs
     this.#environment = environment
     this.#settings = settings
     const instance = environment.randomHex(8)
@@ -117,7 +121,7 @@ export class LinkRoom {
   }
 
   #schedulePoll(): void {
-    this.#poll = this.#environment.timers.after(linkLimits.interestPollMs, () => {
+    this.#poll = this.#environment.timers.after(this.#pollMs, () => {
       this.onInterestChanged()
       this.#schedulePoll()
     })

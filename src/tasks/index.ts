@@ -4,4 +4,4 @@
  * May import: errors, limits, native. Imported by: broker; link through its own interface.
  * Read next: task-pool.ts (queue and end), bootstrap-worker.ts (a job).
  */
-export { TaskPool, type TaskPoolOptions, type TaskStatus } from './task-pool.js'
+export { type JobName, TaskPool, type TaskPoolOptions, type TaskStatus } from './task-pool.js'

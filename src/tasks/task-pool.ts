@@ -11,6 +11,8 @@ import type { BootstrapBatch, BootstrapRequest } from '../native/engine.js'
 export interface TaskPoolOptions {
   /** `workers.tasks`: threads at most; they start with the first jobs and stay. */
   readonly threads: number
+  /** Where the code of each job is; a test brings its own. */
+  readonly jobs?: Readonly<Record<JobName, URL>>
 }
 
 /** What runs and waits now, and what has run since start. */
@@ -21,22 +23,24 @@ export interface TaskStatus {
   readonly refused: number
 }
 
-/** Where the code of each job is, by the name that appears in errors and logs. */
-const jobs = {
-  'link-bootstrap': './bootstrap-worker.js',
-} as const
+/** Jobs by the name that appears in errors and logs. */
+export type JobName = 'link-bootstrap'
 
-type JobName = keyof typeof jobs
+const ownJobs: Readonly<Record<JobName, URL>> = {
+  'link-bootstrap': new URL('./bootstrap-worker.js', import.meta.url),
+}
 
 /** Jobs of one pool are independent: they start in order and end in any. */
 export class TaskPool {
   readonly #piscina: Piscina
+  readonly #jobs: Readonly<Record<JobName, URL>>
   #unfinished = 0
   #completed = 0
   #refused = 0
   #stopped = false
 
-  constructor({ threads }: TaskPoolOptions) {
+  constructor({ threads, jobs = ownJobs }: TaskPoolOptions) {
+    this.#jobs = jobs
     this.#piscina = new Piscina({
       minThreads: 0,
       maxThreads: threads,
@@ -83,7 +87,7 @@ export class TaskPool {
     }
     this.#unfinished++
     try {
-      return await this.#piscina.run(request, { filename: fileURLToPath(new URL(jobs[name], import.meta.url)) })
+      return await this.#piscina.run(request, { filename: fileURLToPath(this.#jobs[name]) })
     } catch (error) {
       if (this.#stopped) throw new CausewayError('TASKS_STOPPED', `job ${name} ended with the task threads`, { cause: error })
       throw error

@@ -1,0 +1,235 @@
+/**
+ * A model of the native link engine: the same promises, in the most obvious code. Payloads are JSON instead of ETF; filters
+ * have no wildcards, so cutting is a prefix test. Batches are tiny, so that small worlds need many.
+ */
+import type {
+  BootstrapBatch,
+  BootstrapRequest,
+  InterestBatch,
+  LinkDataPlane,
+  LinkEngine,
+  RouteMessage,
+  RoutesApplied,
+} from '../../src/native/engine.js'
+
+const entriesPerBatch = 3
+const captureEntriesMax = 12
+
+interface Change {
+  readonly filter: string
+  readonly add: boolean
+}
+
+interface Capture {
+  readonly topics: readonly string[]
+  readonly pending: Map<string, Change>
+  readonly out: Map<number, readonly Change[]>
+  overflowed: boolean
+}
+
+interface Lane {
+  epoch: number
+  /** filter → epoch in which it was last confirmed */
+  readonly routes: Map<string, number>
+}
+
+type Term = { op: string; actor?: string; incarnation?: string; [key: string]: unknown }
+
+export function matches(topics: readonly string[], filter: string): boolean {
+  return topics.some((topic) => topic === '#' || topic === filter || (topic.endsWith('/#') && filter.startsWith(topic.slice(0, -1))))
+}
+
+/** The parts without a network; the world adds dial, send, answer, close, publish. */
+export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slotOnline'> {
+  /** Local interest: filter → order of arrival, which is what a cursor walks. */
+  readonly interest = new Map<string, number>()
+  readonly #captures = new Map<number, Capture>()
+  readonly #lanes = new Map<string, Lane>()
+  links: readonly LinkDataPlane[] = []
+  #arrivals = 0
+  #tokens = 0
+
+  configureLinks(_self: string, links: readonly LinkDataPlane[]): void {
+    this.links = links
+  }
+
+  subscribe(filter: string): void {
+    if (this.interest.has(filter)) return
+    this.interest.set(filter, ++this.#arrivals)
+    this.#edge({ filter, add: true })
+  }
+
+  unsubscribe(filter: string): void {
+    if (this.interest.delete(filter)) this.#edge({ filter, add: false })
+  }
+
+  bootstrapBatch({ topics, actor, incarnation, cursor, entriesMax }: BootstrapRequest): BootstrapBatch {
+    const left = [...this.interest].filter(([, order]) => order > cursor).sort((a, b) => a[1] - b[1])
+    const stretch = left.slice(0, Math.min(entriesMax, entriesPerBatch))
+    const changes = stretch.filter(([filter]) => matches(topics, filter)).map(([filter]) => ({ filter, add: true }))
+    return {
+      payload: changes.length === 0 ? null : encode({ op: 'route', actor, incarnation: String(incarnation), changes }),
+      entries: changes.length,
+      cursor: stretch.at(-1)?.[1] ?? cursor,
+      done: stretch.length === left.length,
+    }
+  }
+
+  openInterest(link: number, topics: readonly string[]): void {
+    this.#captures.set(link, { topics, pending: new Map(), out: new Map(), overflowed: false })
+  }
+
+  closeInterest(link: number): void {
+    this.#captures.delete(link)
+  }
+
+  takeInterest(link: number, actor: string, incarnation: bigint, entriesMax: number): InterestBatch | null {
+    const capture = this.#captures.get(link)
+    if (capture === undefined || capture.pending.size === 0) return null
+    const changes = [...capture.pending.values()].slice(0, Math.min(entriesMax, entriesPerBatch))
+    for (const { filter } of changes) capture.pending.delete(filter)
+    const token = ++this.#tokens
+    capture.out.set(token, changes)
+    return { payload: encode({ op: 'route', actor, incarnation: String(incarnation), changes }), token, entries: changes.length }
+  }
+
+  settleInterest(link: number, token: number, delivered: boolean): void {
+    const capture = this.#captures.get(link)
+    const changes = capture?.out.get(token)
+    if (capture === undefined || changes === undefined) return
+    capture.out.delete(token)
+    if (delivered) return
+    const newer = new Set([...capture.pending.keys()])
+    for (const [other, batch] of capture.out) if (other > token) for (const { filter } of batch) newer.add(filter)
+    for (const change of changes) if (!newer.has(change.filter)) capture.pending.set(change.filter, change)
+  }
+
+  interestWaiting(link: number): boolean {
+    return (this.#captures.get(link)?.pending.size ?? 0) > 0
+  }
+
+  interestOverflowed(link: number): boolean {
+    return this.#captures.get(link)?.overflowed ?? false
+  }
+
+  decodeRoute(payload: Uint8Array): RouteMessage {
+    let term: Term
+    try {
+      term = JSON.parse(Buffer.from(payload).toString()) as Term
+    } catch {
+      return { op: 'invalid', reason: 'not a term' }
+    }
+    const actor = term.actor ?? ''
+    const incarnation = BigInt(term.incarnation ?? 0)
+    switch (term.op) {
+      case 'actor_init':
+        return { op: 'actor_init', actor, incarnation, target: String(term.target), protocolVersion: 1, capabilities: bytes(term.capabilities) }
+      case 'actor_init_ack':
+        return {
+          op: 'actor_init_ack',
+          actor,
+          protocolVersion: 1,
+          error: term.error === null ? null : String(term.error),
+          needBootstrap: term.needBootstrap === true,
+          capabilities: bytes(term.capabilities),
+        }
+      case 'route':
+        return { op: 'route', actor, incarnation, count: (term.changes as Change[]).length }
+      case 'heartbeat':
+        return { op: 'heartbeat', actor, incarnation }
+      default:
+        return { op: 'unknown', name: term.op }
+    }
+  }
+
+  encodeActorInit(actor: string, incarnation: bigint, target: string, capabilities: Uint8Array | null): Buffer {
+    return encode({ op: 'actor_init', actor, incarnation: String(incarnation), target, capabilities: hex(capabilities) })
+  }
+
+  encodeActorInitAck(actor: string, error: string | null, needBootstrap: boolean | null, capabilities: Uint8Array | null): Buffer {
+    return encode({ op: 'actor_init_ack', actor, error, needBootstrap, capabilities: hex(capabilities) })
+  }
+
+  encodeHeartbeat(actor: string, incarnation: bigint): Buffer {
+    return encode({ op: 'heartbeat', actor, incarnation: String(incarnation) })
+  }
+
+  applyRoutes(link: number, lane: number, payload: Uint8Array): RoutesApplied {
+    const { changes } = JSON.parse(Buffer.from(payload).toString()) as { changes: Change[] }
+    const { routes, epoch } = this.#lane(link, lane)
+    let adds = 0
+    let deletes = 0
+    for (const { filter, add } of changes) {
+      if (add) {
+        if (!routes.has(filter)) adds++
+        routes.set(filter, epoch)
+      } else if (routes.delete(filter)) deletes++
+    }
+    return { adds, deletes, invalid: 0 }
+  }
+
+  markRoutes(link: number, lane: number): void {
+    this.#lane(link, lane).epoch++
+  }
+
+  sweepRoutes(link: number, lane: number): { removed: number; done: boolean } {
+    const { routes, epoch } = this.#lane(link, lane)
+    const old = [...routes].filter(([, confirmed]) => confirmed < epoch).map(([filter]) => filter)
+    for (const filter of old.slice(0, 2)) routes.delete(filter)
+    return { removed: Math.min(2, old.length), done: old.length <= 2 }
+  }
+
+  clearRoutes(link: number, lane: number): { removed: number; done: boolean } {
+    const { routes } = this.#lane(link, lane)
+    const all = [...routes.keys()]
+    for (const filter of all.slice(0, 2)) routes.delete(filter)
+    return { removed: Math.min(2, all.length), done: all.length <= 2 }
+  }
+
+  /** The filters held for a link by any lane, sorted. */
+  routesOf(link: number): string[] {
+    const filters = new Set<string>()
+    for (const [key, { routes }] of this.#lanes) if (key.startsWith(`${link}/`)) for (const filter of routes.keys()) filters.add(filter)
+    return [...filters].sort()
+  }
+
+  routeCount(link: number): number {
+    return this.routesOf(link).length
+  }
+
+  linkCounters(): Readonly<Record<string, number>> {
+    return {}
+  }
+
+  #edge(change: Change): void {
+    for (const capture of this.#captures.values()) {
+      if (capture.overflowed || !matches(capture.topics, change.filter)) continue
+      capture.pending.set(change.filter, change)
+      if (capture.pending.size <= captureEntriesMax) continue
+      capture.pending.clear()
+      capture.overflowed = true
+    }
+  }
+
+  #lane(link: number, lane: number): Lane {
+    const key = `${link}/${lane}`
+    let found = this.#lanes.get(key)
+    if (found === undefined) {
+      found = { epoch: 0, routes: new Map() }
+      this.#lanes.set(key, found)
+    }
+    return found
+  }
+}
+
+function encode(term: Term): Buffer {
+  return Buffer.from(JSON.stringify(term))
+}
+
+function hex(raw: Uint8Array | null): string | null {
+  return raw === null ? null : Buffer.from(raw).toString('hex')
+}
+
+function bytes(text: unknown): Buffer | null {
+  return typeof text === 'string' ? Buffer.from(text, 'hex') : null
+}

@@ -1,0 +1,477 @@
+/**
+ * A seeded world of linked brokers: one virtual clock, a network with delay, cuts, half-open connections, refusals and
+ * silence, brokers that are killed and come back, wall clocks that step. Each broker runs the real link room over the model
+ * engine; the MQTT server around it is the least that a link needs.
+ */
+import mqttPacket, { type Packet } from 'mqtt-packet'
+import type { Timers } from '../../src/clock.js'
+import type { LinkConfig } from '../../src/config/index.js'
+import { type IncarnationStore, type LinkLog, type LinkPorts, LinkRoom } from '../../src/link/index.js'
+import { decodeConnect, decodePacket } from '../../src/mqtt/index.js'
+import type { AnswerCommand, ConnectionAddress, DialCommand, PublishCommand, SlotOnlineCommand } from '../../src/native/engine.js'
+import { ModelLinkEngine } from './link-engine.js'
+
+export class Random {
+  #state: number
+  constructor(seed: number) {
+    this.#state = (seed * 2_654_435_761) >>> 0 || 1
+  }
+  /** 0 ≤ x < n */
+  below(n: number): number {
+    // mulberry32
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0
+    let t = this.#state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) % n
+  }
+  chance(percent: number): boolean {
+    return this.below(100) < percent
+  }
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)] as T // callers pass at least one
+  }
+}
+
+interface Scheduled {
+  readonly at: number
+  readonly order: number
+  readonly run: () => void
+}
+
+/** One TCP connection. Each direction keeps order; what is under way when it is cut is lost. */
+interface Wire {
+  readonly client: SimBroker
+  readonly clientEpoch: number
+  readonly server: SimBroker
+  readonly serverEpoch: number
+  readonly loop: number
+  readonly connection: number
+  readonly serverConnection: number
+  clientOpen: boolean
+  serverOpen: boolean
+  /** Bytes vanish in both directions and nobody is told. */
+  silent: boolean
+  arrivesAtServer: number
+  arrivesAtClient: number
+  /** QoS 1 PUBLISHes of the client without PUBACK, against what the server allowed. */
+  unacked: number
+  receiveMaximum: number
+}
+
+interface ServerSide {
+  readonly wire: Wire
+  clientId: string
+  responseTopic: string
+  barrier: boolean
+  readonly behindBarrier: Buffer[]
+}
+
+export class World {
+  readonly random: Random
+  readonly brokers: SimBroker[] = []
+  readonly wires = new Set<Wire>()
+  readonly trace: string[] = []
+  now = 0
+  /** A promise that the room waits for was settled in this event. Others need no await, which the test runner makes dear. */
+  unsettled = false
+  violations: string[] = []
+  #heap: Scheduled[] = []
+  #order = 0
+
+  constructor(seed: number) {
+    this.random = new Random(seed)
+  }
+
+  at(delay: number, run: () => void): void {
+    push(this.#heap, { at: this.now + delay, order: this.#order++, run })
+  }
+
+  /** Advances until `until`, letting promises settle between events. */
+  async run(until: number): Promise<void> {
+    for (;;) {
+      const next = this.#heap[0]
+      if (next === undefined || next.at > until) break
+      pop(this.#heap)
+      this.now = next.at
+      next.run()
+      if (!this.unsettled) continue
+      this.unsettled = false
+      // The room awaits at most a few promises in a row before it acts.
+      for (let hop = 0; hop < 8; hop++) await null
+    }
+    this.now = until
+  }
+
+  violated(what: string): void {
+    this.violations.push(`${this.now} ms: ${what}`)
+  }
+
+  delay(): number {
+    return this.random.chance(90) ? 1 + this.random.below(20) : 1 + this.random.below(400)
+  }
+
+  cut(wire: Wire): void {
+    this.wires.delete(wire)
+    if (!wire.silent) {
+      this.at(this.delay(), () => wire.client.wireClosed(wire, 'socket-closed'))
+      this.at(this.delay(), () => wire.server.servedClosed(wire))
+    }
+    wire.silent = true
+  }
+}
+
+export class SimBroker {
+  readonly world: World
+  readonly name: string
+  readonly address: string
+  readonly links: readonly LinkConfig[]
+  readonly store: IncarnationStore
+  engine = new ModelLinkEngine()
+  room: LinkRoom | null = null
+  /** Counts lives: timers and replies of an earlier one are not for this one. */
+  epoch = 0
+  wallOffset = 1_800_000_000_000
+  attempts = 0
+  readonly #served = new Map<number, ServerSide>()
+  readonly #dialled = new Map<number, Wire>()
+  #nextServed = 1
+
+  constructor(world: World, name: string, address: string, links: readonly LinkConfig[]) {
+    this.world = world
+    this.name = name
+    this.address = address
+    this.links = links
+    let last = 0n
+    this.store = {
+      load: () => last,
+      save: (value) => {
+        last = value
+      },
+    }
+  }
+
+  start(): void {
+    const epoch = ++this.epoch
+    this.engine = new ModelLinkEngine()
+    this.#served.clear()
+    this.#dialled.clear()
+    const { world } = this
+    const alive = () => this.epoch === epoch && this.room !== null
+    const timers: Timers = {
+      after: (delayMs, run) => {
+        let cancelled = false
+        world.at(delayMs, () => {
+          if (!cancelled && alive()) run()
+        })
+        return {
+          cancel: () => {
+            cancelled = true
+          },
+        }
+      },
+    }
+    this.room = new LinkRoom({
+      environment: {
+        engine: this.#ports(),
+        tasks: {
+          bootstrapBatch: (request) =>
+            new Promise((resolve) => {
+              world.at(world.delay(), () => {
+                if (!alive()) return
+                world.unsettled = true
+                resolve(this.engine.bootstrapBatch(request))
+              })
+            }),
+        },
+        slices: {
+          run: (_name, job) =>
+            new Promise((resolve) => {
+              const step = () => {
+                if (!alive()) return
+                if (job.next().done !== true) return world.at(1, step)
+                world.unsettled = true
+                resolve()
+              }
+              world.at(0, step)
+            }),
+        },
+        clock: { monotonicMs: () => world.now, wallMs: () => this.wallOffset + world.now },
+        timers,
+        log: this.#log(),
+        randomHex: (bytes) => Array.from({ length: bytes }, () => world.random.below(256).toString(16).padStart(2, '0')).join(''),
+        lookup: (host) => {
+          world.unsettled = true
+          return Promise.resolve([host.replace('.example', '')])
+        },
+        readSecret: async () => '',
+      },
+      settings: { clusterName: this.name, nodeName: `${this.name}@node`, links: this.links, dataDir: '/nowhere', packetBytesMax: 1_048_576 },
+      incarnations: this.store,
+      pollMs: 2_000,
+    })
+    this.room.start()
+  }
+
+  /** kill -9: nothing is said; the kernel resets connections, or the machine is gone and nobody does. */
+  kill(machineGone: boolean): void {
+    this.room = null
+    this.epoch++
+    for (const wire of [...this.world.wires]) {
+      if (wire.client !== this && wire.server !== this) continue
+      if (machineGone) wire.silent = true
+      this.world.cut(wire)
+    }
+  }
+
+  subscribe(filter: string): void {
+    this.engine.subscribe(filter)
+    if (this.world.random.chance(70)) this.world.at(0, () => this.room?.onInterestChanged())
+  }
+
+  unsubscribe(filter: string): void {
+    this.engine.unsubscribe(filter)
+  }
+
+  // --------------------------------------------------------------------------------- as the client's engine
+
+  wireClosed(wire: Wire, cause: 'socket-closed' | 'dial-failed' | 'closed-by-control'): void {
+    if (this.epoch !== wire.clientEpoch || !wire.clientOpen) return
+    wire.clientOpen = false
+    this.#dialled.delete(wire.connection)
+    const { loop, connection } = wire
+    this.room?.onDialClosed({ kind: 'closed', loop, session: -1, generation: 0, connection, cause, reasonCode: 0, detail: '' })
+  }
+
+  #ports(): LinkPorts {
+    const model = this.engine
+    const own = {
+      loops: 2,
+      dial: (command: DialCommand) => this.#dial(command),
+      send: ({ connection }: ConnectionAddress, bytes: Uint8Array) => this.#clientSends(connection, Buffer.from(bytes)),
+      slotOnline: (_command: SlotOnlineCommand) => {},
+      answer: (command: AnswerCommand) => this.#answer(command),
+      close: ({ connection }: ConnectionAddress, bytes: Uint8Array) => this.#close(connection, Buffer.from(bytes)),
+      publish: (command: PublishCommand) => this.#publish(command),
+    }
+    return new Proxy(model, {
+      get: (target, key) => {
+        if (key in own) return own[key as keyof typeof own]
+        const value: unknown = target[key as keyof ModelLinkEngine]
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    }) as unknown as LinkPorts // `own` and the model together have every member
+  }
+
+  #dial({ host, loop, connection, firstBytes, timeoutMs }: DialCommand): void {
+    const { world } = this
+    this.attempts++
+    const server = world.brokers.find((broker) => broker.address === host)
+    if (this.#dialled.has(connection)) world.violated(`${this.name} dials with a number in use`)
+    const wire: Wire = {
+      client: this,
+      clientEpoch: this.epoch,
+      server: server ?? this,
+      serverEpoch: server?.epoch ?? 0,
+      loop,
+      connection,
+      serverConnection: 0,
+      clientOpen: true,
+      serverOpen: false,
+      silent: false,
+      arrivesAtServer: world.now,
+      arrivesAtClient: world.now,
+      unacked: 0,
+      receiveMaximum: 65_535,
+    }
+    this.#dialled.set(connection, wire)
+    const silent = faults.silentDialPercent > 0 && world.random.chance(faults.silentDialPercent)
+    if (silent || server === undefined) {
+      world.at(timeoutMs, () => this.wireClosed(wire, 'dial-failed'))
+      return
+    }
+    world.at(world.delay(), () => {
+      if (server.room === null) return this.wireClosed(wire, 'dial-failed')
+      if (this.epoch !== wire.clientEpoch || !wire.clientOpen) return
+      const served = server.#accept(wire)
+      world.wires.add(served)
+      this.#dialled.set(connection, served)
+      this.room?.onDialed({ kind: 'dialed', loop, connection })
+      this.#toServer(served, Buffer.from(firstBytes))
+    })
+  }
+
+  #clientSends(connection: number, bytes: Buffer): void {
+    const wire = this.#dialled.get(connection)
+    if (wire !== undefined) this.#toServer(wire, bytes)
+  }
+
+  #toServer(wire: Wire, bytes: Buffer): void {
+    const { world } = this
+    if ((bytes[0] ?? 0) >> 1 === 0x19) {
+      wire.unacked++
+      if (wire.unacked > wire.receiveMaximum) world.violated(`${this.name} exceeds the peer's Receive Maximum of ${wire.receiveMaximum}`)
+    }
+    wire.arrivesAtServer = Math.max(wire.arrivesAtServer, world.now + world.delay())
+    world.at(wire.arrivesAtServer - world.now, () => {
+      if (!wire.silent && wire.serverOpen && wire.server.epoch === wire.serverEpoch) wire.server.#onServed(wire, bytes)
+    })
+  }
+
+  #toClient(wire: Wire, bytes: Buffer): void {
+    const { world } = this
+    wire.arrivesAtClient = Math.max(wire.arrivesAtClient, world.now + world.delay())
+    world.at(wire.arrivesAtClient - world.now, () => {
+      const { client, loop, connection } = wire
+      if (wire.silent || !wire.clientOpen || client.epoch !== wire.clientEpoch) return
+      if ((bytes[0] ?? 0) === 0x40) wire.unacked--
+      client.room?.onClientPacket({ kind: 'client-packet', loop, connection, packet: bytes })
+    })
+  }
+
+  // --------------------------------------------------------------------------------- as the server's engine
+
+  #accept(wire: Wire): Wire {
+    const served: Wire = {
+      ...wire,
+      serverEpoch: this.epoch,
+      serverConnection: this.#nextServed++,
+      serverOpen: true,
+      receiveMaximum: 1 + this.world.random.below(4),
+    }
+    this.#served.set(served.serverConnection, { wire: served, clientId: '', responseTopic: '', barrier: false, behindBarrier: [] })
+    return served
+  }
+
+  servedClosed(wire: Wire): void {
+    if (this.epoch !== wire.serverEpoch || !wire.serverOpen) return
+    wire.serverOpen = false
+    this.#served.delete(wire.serverConnection)
+    // The broker need not tell the room, so sometimes it does not.
+    if (this.world.random.chance(50)) this.room?.onConnectionClosed(wire.serverConnection)
+  }
+
+  #onServed(wire: Wire, bytes: Buffer): void {
+    const side = this.#served.get(wire.serverConnection)
+    if (side === undefined) return
+    if (side.barrier) side.behindBarrier.push(bytes)
+    else this.#serve(side, bytes)
+  }
+
+  #serve(side: ServerSide, bytes: Buffer): void {
+    const { wire } = side
+    if (bytes[0] === 0x10) return this.#connect(side, decodeConnect(bytes).clientId)
+    const packet = decodePacket(bytes, 5)
+    switch (packet.cmd) {
+      case 'subscribe':
+        side.responseTopic = packet.subscriptions[0]?.topic ?? ''
+        return this.#toClient(wire, encode({ cmd: 'suback', messageId: packet.messageId ?? 0, granted: [1] }))
+      case 'pingreq':
+        return this.#toClient(wire, encode({ cmd: 'pingresp' }))
+      case 'disconnect':
+        return this.servedClosed(wire)
+      case 'publish': {
+        side.barrier = true
+        const { loop, serverConnection: connection } = wire
+        this.room?.onLinkPublish({ kind: 'link-publish', loop, session: connection, generation: 1, connection, version: 5, packet: bytes })
+        return
+      }
+      default:
+    }
+  }
+
+  #connect(side: ServerSide, clientId: string): void {
+    for (const other of this.#served.values()) {
+      if (other !== side && other.clientId === clientId) {
+        this.#close(other.wire.serverConnection, encode({ cmd: 'disconnect', reasonCode: 0x8e }))
+      }
+    }
+    side.clientId = clientId
+    const { receiveMaximum } = side.wire
+    this.#toClient(side.wire, encode({ cmd: 'connack', sessionPresent: false, reasonCode: 0, properties: { receiveMaximum } }))
+  }
+
+  #answer({ connection, reply }: AnswerCommand): void {
+    const side = this.#served.get(connection)
+    if (side === undefined) return
+    if (!side.barrier) this.world.violated(`${this.name} answers a connection that does not wait`)
+    side.barrier = false
+    if (reply.byteLength > 0) this.#toClient(side.wire, Buffer.from(reply))
+    while (!side.barrier && side.behindBarrier.length > 0 && side.wire.serverOpen) {
+      this.#serve(side, side.behindBarrier.shift() as Buffer) // length > 0
+    }
+  }
+
+  /** Either a connection that was accepted, or one that was dialled. */
+  #close(connection: number, bytes: Buffer): void {
+    const side = this.#served.get(connection)
+    if (side !== undefined) {
+      const { wire } = side
+      this.#toClient(wire, bytes)
+      const last = wire.arrivesAtClient - this.world.now
+      this.world.at(last, () => !wire.silent && wire.client.wireClosed(wire, 'socket-closed'))
+      this.servedClosed(wire)
+      return
+    }
+    const wire = this.#dialled.get(connection)
+    if (wire === undefined) return
+    this.#toServer(wire, bytes)
+    this.world.at(0, () => this.wireClosed(wire, 'closed-by-control'))
+    this.world.at(wire.arrivesAtServer - this.world.now, () => !wire.silent && wire.server.servedClosed(wire))
+  }
+
+  #publish({ packet }: PublishCommand): void {
+    const decoded = decodePacket(Buffer.from(packet), 5)
+    if (decoded.cmd !== 'publish') return this.world.violated(`${this.name} publishes ${decoded.cmd}`)
+    for (const side of this.#served.values()) {
+      if (side.responseTopic === decoded.topic) this.#toClient(side.wire, Buffer.from(packet))
+    }
+  }
+
+  #log(): LinkLog {
+    const write = (level: string) => (_fields: object, message: string) => {
+      this.world.trace.push(`${String(this.world.now).padStart(7)} ${this.name} ${level} ${message}`)
+    }
+    return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+  }
+}
+
+/** Percentages; the story turns them off at its end. */
+export const faults = { silentDialPercent: 0 }
+
+function encode(packet: Packet): Buffer {
+  return mqttPacket.generate(packet, { protocolVersion: 5 })
+}
+
+function before(a: Scheduled, b: Scheduled): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order)
+}
+
+function push(heap: Scheduled[], item: Scheduled): void {
+  let at = heap.push(item) - 1
+  while (at > 0) {
+    const up = (at - 1) >> 1
+    const parent = heap[up] as Scheduled // up < at
+    if (!before(item, parent)) break
+    heap[at] = parent
+    at = up
+  }
+  heap[at] = item
+}
+
+function pop(heap: Scheduled[]): void {
+  const item = heap.pop()
+  if (item === undefined || heap.length === 0) return
+  let at = 0
+  for (;;) {
+    let down = 2 * at + 1
+    if (down >= heap.length) break
+    const right = heap[down + 1]
+    if (right !== undefined && before(right, heap[down] as Scheduled)) down++
+    const child = heap[down] as Scheduled // down < length
+    if (!before(child, item)) break
+    heap[at] = child
+    at = down
+  }
+  heap[at] = item
+}

@@ -1,0 +1,268 @@
+/** Scripts of the route agent; what it does to each event is in transcripts/agent-*.txt. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type AgentEvent, agentDeadline, newAgent, stepAgent } from '../../../src/link/agent.js'
+import type { ServerPacket } from '../../../src/link/wire.js'
+import type { RouteMessage } from '../../../src/native/engine.js'
+import { assertTranscript, describe } from './golden.js'
+
+/** Plays events against the agent, writing down what it does. Time passes only through `wait` and `untilDeadline`. */
+class Script {
+  readonly lines: string[] = []
+  state = newAgent('$LINK/cluster/route/us', 1)
+  now = 0
+
+  play(...events: AgentEvent[]): this {
+    for (const event of events) {
+      this.lines.push(`${String(this.now).padStart(6)} > ${describe(event)}`)
+      const { state, effects } = stepAgent(this.state, event, this.now)
+      for (const effect of effects) this.lines.push(`       < ${describe(effect)}`)
+      if (state.phase !== this.state.phase) this.lines.push(`       = ${describe(state.phase)}`)
+      this.state = state
+    }
+    return this
+  }
+
+  wait(ms: number): this {
+    this.now += ms
+    return this
+  }
+
+  untilDeadline(): this {
+    const deadline = agentDeadline(this.state)
+    assert.ok(Number.isFinite(deadline), 'the agent waits for no time')
+    this.now = Math.max(this.now, deadline)
+    return this.play({ kind: 'timer' })
+  }
+
+  connect(): this {
+    return this.play({ kind: 'prepared', host: '10.0.0.1', port: 1883 }, { kind: 'dialed' }, packet(connack))
+  }
+
+  handshake(incarnation: bigint, fresh: boolean): this {
+    return this.play(
+      packet({ type: 'suback', packetId: 1, reasonCodes: [1] }),
+      { kind: 'identified', incarnation, correlation: 'c0ffee', fresh },
+      packet({ type: 'puback', packetId: 2, reasonCode: 0x10 }),
+      { kind: 'answer', correlation: 'c0ffee', message: accepted },
+    )
+  }
+
+  /** Online after an empty bootstrap. */
+  online(incarnation = 100n): this {
+    return this.play({ kind: 'start' })
+      .connect()
+      .handshake(incarnation, true)
+      .play({ kind: 'batch', attempt: this.state.connection.attempt, payload: null, entries: 0, cursor: 0, done: true })
+  }
+}
+
+const connack: ServerPacket & { type: 'connack' } = {
+  type: 'connack',
+  reasonCode: 0,
+  sessionPresent: false,
+  receiveMaximum: 2,
+  packetBytesMax: 1_048_576,
+  maximumQos: 2,
+  serverKeepAliveSeconds: null,
+  reasonString: '',
+}
+
+const accepted: RouteMessage = { op: 'actor_init_ack', actor: 'n', protocolVersion: 1, error: null, needBootstrap: false, capabilities: null }
+
+function packet(from: ServerPacket): AgentEvent {
+  return { kind: 'packet', packet: from }
+}
+
+function rejected(error: string): AgentEvent {
+  return { kind: 'answer', correlation: 'c0ffee', message: { ...accepted, error, needBootstrap: null } as RouteMessage }
+}
+
+function batch(attempt: number, cursor: number, done: boolean, entries = 2): AgentEvent {
+  return { kind: 'batch', attempt, payload: Buffer.alloc(40), entries, cursor, done }
+}
+
+function live(token: number): AgentEvent {
+  return { kind: 'live', payload: Buffer.alloc(30), token, entries: 1 }
+}
+
+test('a link comes up: one request, a bootstrap within the window, then live changes', () => {
+  const script = new Script()
+  script.play({ kind: 'start' }).connect().handshake(100n, true)
+  script.play(batch(1, 7, false), batch(1, 9, false)) // two in flight: the peer's Receive Maximum
+  script.play(packet({ type: 'puback', packetId: 3, reasonCode: 0x10 }))
+  script.play({ kind: 'interest-waits' }) // not before the bootstrap is acknowledged
+  script.play(batch(1, 9, true), packet({ type: 'puback', packetId: 4, reasonCode: 0x10 }))
+  script.play(packet({ type: 'puback', packetId: 5, reasonCode: 0x10 }))
+  script.play(live(71), live(72), { kind: 'interest-waits' }, packet({ type: 'puback', packetId: 6, reasonCode: 0x00 }))
+  script.untilDeadline()
+  assert.equal(script.state.phase.kind, 'online')
+  assert.equal(script.state.routesOut, 7)
+  assertTranscript('agent-comes-up', script.lines)
+})
+
+test('need_bootstrap false changes nothing: every connection bootstraps', () => {
+  const script = new Script().play({ kind: 'start' }).connect().handshake(100n, true)
+  assert.equal(script.state.phase.kind, 'bootstrapping')
+  assert.match(script.lines.join('\n'), /make-batch/)
+})
+
+test('an unacknowledged actor_init counts against the peer’s Receive Maximum', () => {
+  const script = new Script().play({ kind: 'start' }).connect()
+  script.play(
+    packet({ type: 'suback', packetId: 1, reasonCodes: [1] }),
+    { kind: 'identified', incarnation: 1n, correlation: 'c0ffee', fresh: true },
+    { kind: 'answer', correlation: 'c0ffee', message: accepted },
+    batch(1, 5, false),
+  )
+  assert.equal(script.state.unacked.length, 2)
+  assert.doesNotMatch(script.lines.at(-1) ?? '', /make-batch/)
+  assertTranscript('agent-answer-before-puback', script.lines)
+})
+
+test('a lost connection is dialled again at once, with the same incarnation and what was not acknowledged', () => {
+  const script = new Script().online()
+  script.wait(20_000).play(live(71), { kind: 'closed', cause: 'socket-closed', detail: '' })
+  script.connect().handshake(100n, false).play(batch(2, 0, true))
+  assert.equal(script.state.fresh, false)
+  assertTranscript('agent-reconnects', script.lines)
+})
+
+test('a connection that is lost again and again is not dialled in a tight loop', () => {
+  const script = new Script().online()
+  const starts: number[] = []
+  for (let round = 0; round < 12; round++) {
+    script.play({ kind: 'closed', cause: 'socket-closed', detail: '' })
+    if (script.state.phase.kind === 'disconnected') script.untilDeadline()
+    starts.push(script.now)
+    script.connect().handshake(100n, false).play({ kind: 'batch', attempt: script.state.connection.attempt, payload: null, entries: 0, cursor: 0, done: true })
+  }
+  const gaps = starts.slice(1).map((start, index) => start - (starts[index] ?? 0))
+  assert.ok(gaps.slice(0, 4).every((gap) => gap >= 1_000 && gap <= 1_200), `the first gaps: ${gaps}`)
+  assert.ok(gaps.slice(5).every((gap) => gap >= 5_000 && gap <= 6_000), `later gaps: ${gaps}`)
+})
+
+for (const reason of ['unknown_cluster', 'bad_remote_cluster_link_name', 'cluster_link_disabled']) {
+  test(`${reason} ends the connection; the next attempt comes after 5 s and the reason is logged once`, () => {
+    const script = new Script()
+    script.play({ kind: 'start' })
+    for (let round = 0; round < 2; round++) {
+      script.connect()
+      script.play(
+        packet({ type: 'suback', packetId: 1, reasonCodes: [1] }),
+        { kind: 'identified', incarnation: 1n, correlation: 'c0ffee', fresh: round === 0 },
+        rejected(reason),
+      )
+      script.untilDeadline()
+    }
+    assert.ok(script.now >= 10_000 && script.now <= 12_000, `two attempts took ${script.now} ms`)
+    assert.equal(script.lines.filter((line) => line.includes('handshake_rejected')).length, 1)
+    assertTranscript(`agent-${reason.replaceAll('_', '-')}`, script.lines)
+  })
+}
+
+test('an answer without our correlation data is somebody else’s; without any the attempt ends after 5 s', () => {
+  const script = new Script().play({ kind: 'start' }).connect()
+  script.play(
+    packet({ type: 'suback', packetId: 1, reasonCodes: [1] }),
+    { kind: 'identified', incarnation: 1n, correlation: 'c0ffee', fresh: true },
+    { kind: 'answer', correlation: 'other', message: accepted },
+    { kind: 'answer', correlation: null, message: accepted },
+  )
+  script.untilDeadline()
+  assert.equal(script.now, 5_000)
+  assertTranscript('agent-answer-lost', script.lines)
+})
+
+test('a far end that ends the connection instead of answering actor_init gets a new incarnation', () => {
+  const script = new Script().play({ kind: 'start' }).connect()
+  script.play(
+    packet({ type: 'suback', packetId: 1, reasonCodes: [1] }),
+    { kind: 'identified', incarnation: 1n, correlation: 'c0ffee', fresh: true },
+    packet({ type: 'disconnect', reasonCode: 0x83, reasonString: '' }),
+  )
+  assert.equal(script.state.fresh, true)
+  script.untilDeadline().connect().play(packet({ type: 'suback', packetId: 1, reasonCodes: [1] }))
+  assertTranscript('agent-stale-incarnation', script.lines)
+})
+
+test('capture that overflowed starts the link over under a new incarnation', () => {
+  const script = new Script().online().wait(30_000).play({ kind: 'interest-lost' })
+  script.connect().play(packet({ type: 'suback', packetId: 1, reasonCodes: [1] }))
+  assertTranscript('agent-overflow', script.lines)
+})
+
+test('a refused route batch ends the connection; the batch is kept', () => {
+  const script = new Script().online().play(live(71), live(72), packet({ type: 'puback', packetId: 4, reasonCode: 0x97 }))
+  assertTranscript('agent-batch-refused', script.lines)
+})
+
+test('a route batch without PUBACK for 30 s means a half-open connection', () => {
+  const script = new Script().online().play(live(71))
+  while (script.state.phase.kind === 'online') script.untilDeadline()
+  assert.equal(script.now, 30_000)
+  assert.equal(script.state.lastFailure?.code, 'ack_timeout')
+  assertTranscript('agent-half-open', script.lines)
+})
+
+test('a PINGREQ without an answer for 30 s means a half-open connection', () => {
+  const script = new Script().online()
+  while (script.state.phase.kind === 'online') script.untilDeadline()
+  assert.equal(script.now, 60_000)
+  assert.equal(script.state.lastFailure?.code, 'ping_timeout')
+})
+
+test('a link to ourselves is an error, and tried again once a minute', () => {
+  const script = new Script().play({ kind: 'start' }).connect()
+  script.play(
+    packet({ type: 'suback', packetId: 1, reasonCodes: [1] }),
+    { kind: 'identified', incarnation: 1n, correlation: 'c0ffee', fresh: true },
+    { kind: 'self-connected', text: 'server 127.0.0.1:1883 is this broker itself' },
+  )
+  script.untilDeadline()
+  assert.ok(script.now >= 60_000, `${script.now} ms`)
+  assertTranscript('agent-self-connected', script.lines)
+})
+
+test('stopping says goodbye, keeps nothing and hears nothing', () => {
+  const script = new Script().online().play(live(71), { kind: 'stop' })
+  script.play({ kind: 'closed', cause: 'closed-by-control', detail: '' }, batch(1, 0, true), { kind: 'timer' })
+  assert.equal(agentDeadline(script.state), Number.POSITIVE_INFINITY)
+  assertTranscript('agent-stops', script.lines)
+})
+
+test('a route larger than the peer’s Maximum Packet Size is given up and counted, not sent in a loop', () => {
+  const script = new Script()
+  script.play({ kind: 'start' }, { kind: 'prepared', host: '10.0.0.1', port: 1883 }, { kind: 'dialed' })
+  script.play(packet({ ...connack, packetBytesMax: 8_192 })).handshake(1n, true)
+  script.play({ kind: 'batch', attempt: 1, payload: Buffer.alloc(9_000), entries: 1, cursor: 3, done: true })
+  script.play({ kind: 'live', payload: Buffer.alloc(9_000), token: 5, entries: 1 })
+  assert.equal(script.state.phase.kind, 'online')
+  assertTranscript('agent-oversize', script.lines)
+})
+
+const hostile: readonly { readonly title: string; readonly packets: readonly ServerPacket[] }[] = [
+  { title: 'a refused CONNECT', packets: [{ ...connack, reasonCode: 0x87, reasonString: 'who are you' }] },
+  { title: 'a session that we did not ask for', packets: [{ ...connack, sessionPresent: true }] },
+  { title: 'QoS 0 only', packets: [{ ...connack, maximumQos: 0 }] },
+  { title: 'tiny packets only', packets: [{ ...connack, packetBytesMax: 100 }] },
+  { title: 'a SUBACK before CONNACK', packets: [{ type: 'suback', packetId: 1, reasonCodes: [1] }] },
+  { title: 'two CONNACKs', packets: [connack, connack] },
+  { title: 'a SUBACK without codes', packets: [connack, { type: 'suback', packetId: 1, reasonCodes: [] }] },
+  { title: 'a refused SUBSCRIBE', packets: [connack, { type: 'suback', packetId: 1, reasonCodes: [0x87] }] },
+  { title: 'a PUBLISH of QoS 2', packets: [connack, { type: 'publish', topic: 'x', qos: 2, packetId: 9, correlation: null, payload: Buffer.alloc(0) }] },
+  { title: 'bytes that do not decode', packets: [{ type: 'malformed', what: 'a malformed packet' }] },
+]
+
+test('a far end that misbehaves is left with a reason', () => {
+  const lines: string[] = []
+  for (const { title, packets } of hostile) {
+    const script = new Script()
+    script.play({ kind: 'start' }, { kind: 'prepared', host: '10.0.0.1', port: 1883 }, { kind: 'dialed' })
+    const before = script.lines.length
+    script.play(...packets.map(packet))
+    assert.equal(script.state.phase.kind, 'disconnected', title)
+    lines.push(`# ${title}`, ...script.lines.slice(before), '')
+  }
+  assertTranscript('agent-hostile', lines)
+})
