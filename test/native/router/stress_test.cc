@@ -312,6 +312,40 @@ TEST_CASE("readers always find what is always there, never what never was, and n
                           << shared->hidden.load() << ", retired at most " << writer.retired_max() << " B");
 }
 
+TEST_CASE("what a reader finds right after entering is not freed under it") {
+  // The writer unlinks and collects without a pause, the reader enters, matches, dawdles and only then reads: a collector that
+  // overlooks a reader frees the filter in between. A sanitizer says so.
+  EpochDomain epochs;
+  Index index({1, 2}, &epochs);
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> found_any{0};
+  std::thread reader([&] {
+    const int slot = epochs.Register();
+    std::vector<Filter*> found;
+    while (!stop.load(std::memory_order_relaxed)) {
+      found.clear();
+      const EpochGuard guard(&epochs, slot);
+      index.Match("x", &found);
+      if (found.empty()) continue;
+      for (int i = 0; i < 100; ++i) (void)stop.load(std::memory_order_relaxed);
+      if (found[0]->text != "x" || found[0]->ref.id != 0) Fail("a filter was freed under a reader");
+      found_any.fetch_add(1, std::memory_order_relaxed);
+    }
+    epochs.Unregister(slot);
+  });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  for (uint64_t n = 0; n % 64 != 0 || std::chrono::steady_clock::now() < end; ++n) {
+    Filter* filter = index.Acquire("x");
+    for (uint64_t i = 0; i < n % 97; ++i) (void)found_any.load(std::memory_order_relaxed);
+    index.Release(filter);
+    epochs.Collect();
+  }
+  stop.store(true);
+  reader.join();
+  CHECK(epochs.Collect() == 0);
+  CHECK(found_any > 0);
+}
+
 TEST_CASE("a change that has been announced is seen through the cache by another thread") {
   // In each round the writer adds link after link to one filter and announces (round, links added). Who has read the
   // announcement must find at least that many. This is the order mask → generation of Index: the other way round the reader
