@@ -31,15 +31,11 @@ struct Json {
   double number = 0;
   std::string text;
   std::vector<Json> items;
-  std::vector<std::pair<std::string, Json>> members;
+  struct Member;
+  std::vector<Member> members;
 
   /// The member of that name, null when there is none.
-  const Json* Find(std::string_view name) const {
-    for (const auto& [key, value] : members) {
-      if (key == name) return &value;
-    }
-    return nullptr;
-  }
+  const Json* Find(std::string_view name) const;
   /// The member of that name, which must exist.
   const Json& operator[](std::string_view name) const {
     const Json* found = Find(name);
@@ -59,6 +55,19 @@ struct Json {
     return boolean;
   }
 };
+
+// Outside, where Json is complete: a std::pair of an incomplete type is refused by clang.
+struct Json::Member {
+  std::string name;
+  Json value;
+};
+
+inline const Json* Json::Find(std::string_view name) const {
+  for (const auto& [key, value] : members) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
 
 /// Reads one document; stops the process at the first byte that is not JSON.
 class JsonParser {
@@ -134,7 +143,7 @@ class JsonParser {
       SkipSpace();
       std::string name = ParseString();
       Must(Accept(':'), "a colon");
-      object->members.emplace_back(std::move(name), ParseValue());
+      object->members.push_back({std::move(name), ParseValue()});
     } while (Accept(','));
     Must(Accept('}'), "a closing brace");
   }
