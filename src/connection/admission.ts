@@ -56,7 +56,10 @@ export function admit(
   return {
     kind: 'admitted',
     admitted: {
-      ...origin,
+      connection: origin.connection,
+      acceptLoop: origin.acceptLoop,
+      peer: origin.peer,
+      linkAllowed: origin.linkAllowed,
       clientId: named.clientId,
       username: packet.username,
       version: packet.version,

@@ -45,7 +45,8 @@ export class Endings {
       if (session === undefined) continue
       while (session.subscriptions.size > 0) {
         const ops = takeSubscriptions(session, controlLimits.removalOps)
-        this.#engine.answer({ ...session.address, connection: 0, ops, reply: nothing, then: 'resume' })
+        const { loop, session: index, generation } = session.address
+        this.#engine.answer({ loop, session: index, generation, connection: 0, ops, reply: nothing, then: 'resume' })
         sinceYield += Math.max(ops.length, controlLimits.removalOps / controlLimits.endingsPerStep)
         if (sinceYield >= controlLimits.removalOps) {
           sinceYield = 0

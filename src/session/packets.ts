@@ -128,7 +128,8 @@ export class Packets {
     reply: Uint8Array,
     then: AnswerCommand['then'],
   ): void {
-    this.#options.engine.answer({ ...address, connection, ops, reply, then })
+    const { loop, session, generation } = address
+    this.#options.engine.answer({ loop, session, generation, connection, ops, reply, then })
   }
 }
 
