@@ -39,6 +39,8 @@ export const errorCodes = {
   TASK_QUEUE_FULL:
     'More background jobs are waiting than the task threads may queue. Try again later, or raise `workers.tasks`.',
   TASKS_STOPPED: 'A background job was asked for after the task threads had been stopped.',
+  QUICKSTART_FAILED:
+    'The quick start could not show a message crossing between its two brokers. The message says which step failed and why.',
 } as const satisfies Record<string, string>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -1,7 +1,7 @@
 /**
  * One broker in one process, from a loaded configuration to the exit code. Leaving has one door (design.md §12):
  *
- *     SIGTERM, SIGINT ─▶ broker.stop() ─▶ loops joined ─▶ process.exitCode, and the event loop runs dry
+ *     SIGTERM, SIGINT, a lost parent ─▶ broker.stop() ─▶ loops joined ─▶ process.exitCode, and the event loop runs dry
  *     a second signal, a failed start after listening, uncaught error ─▶ engine.halt() ─▶ process.exit (the only one)
  */
 import { randomBytes } from 'node:crypto'
@@ -33,7 +33,10 @@ interface Running {
 export async function runBroker({ config, warnings, where }: LoadedConfig): Promise<void> {
   const log = openLog(config.log)
   for (const { kind, message, position } of warnings) {
-    log.warn({ event: 'config_warning', kind, at: position === null ? null : formatPosition(position) }, message)
+    log.warn(
+      { event: 'config_warning', kind, at: position === null ? null : formatPosition(position) },
+      message,
+    )
   }
   const running = opened({ config, warnings, where }, log, DataDirLock.take(config.node.dataDir))
   const ended = exitDoor(running)
@@ -57,7 +60,8 @@ function opened(loaded: LoadedConfig, log: Log, lock: DataDirLock): Running {
     let hear: (events: readonly EngineEvent[]) => void = () => {}
     const opening = openEngine({ config, onEvents: (events) => hear(events) })
     engine = opening
-    const link = ({ slicer }: { readonly slicer: Slicer }) => linkRoom(config, opening, tasks, slicer, log)
+    const link = ({ slicer }: { readonly slicer: Slicer }) =>
+      linkRoom(config, opening, tasks, slicer, log)
     const broker = new Broker({
       config,
       engine,
@@ -83,7 +87,13 @@ function rethrow(error: unknown): never {
   throw error
 }
 
-function linkRoom(config: Config, engine: Engine, tasks: TaskPool, slices: Slicer, log: Log): LinkRoom {
+function linkRoom(
+  config: Config,
+  engine: Engine,
+  tasks: TaskPool,
+  slices: Slicer,
+  log: Log,
+): LinkRoom {
   return new LinkRoom({
     environment: {
       engine,
@@ -135,6 +145,7 @@ function exitDoor({ engine, broker, tasks, lock, log }: Running): ExitDoor {
     clearInterval(keepAlive)
     process.removeListener('SIGTERM', onSignal)
     process.removeListener('SIGINT', onSignal)
+    process.removeListener('disconnect', onOrphaned)
     process.removeListener('uncaughtException', onFatal)
     process.removeListener('unhandledRejection', onFatal)
     log.info({ event: 'stopped' }, 'stopped')
@@ -144,6 +155,11 @@ function exitDoor({ engine, broker, tasks, lock, log }: Running): ExitDoor {
   function onSignal(signal: NodeJS.Signals): void {
     if (leaving === null) leave(signal).catch(onFatal)
     else exitNow(1, { event: 'stop_cut_short', signal }, 'a second signal: not waiting for clients')
+  }
+
+  /** Started with a channel to its parent (quickstart), a broker does not outlive that one. */
+  function onOrphaned(): void {
+    leave('the parent process is gone').catch(onFatal)
   }
 
   function onFatal(error: unknown): void {
@@ -163,6 +179,7 @@ function exitDoor({ engine, broker, tasks, lock, log }: Running): ExitDoor {
 
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  if (process.connected) process.on('disconnect', onOrphaned)
   process.on('uncaughtException', onFatal)
   process.on('unhandledRejection', onFatal)
   return { done, leave }
@@ -170,8 +187,22 @@ function exitDoor({ engine, broker, tasks, lock, log }: Running): ExitDoor {
 
 /** One line on standard output for whoever started us, and the same as an event. */
 function sayReady({ engine, broker, log }: Running, clusterName: string): void {
-  const listeners = broker.listeners.map(({ config }) => `${config.kind}:${config.name} ${bindText(config)}`)
+  const listeners = broker.listeners.map(
+    ({ config }) => `${config.kind}:${config.name} ${bindText(config)}`,
+  )
   const loops = `${engine.loops} io loop${engine.loops === 1 ? '' : 's'}`
-  process.stdout.write(`Causeway ${version} ready: ${[`cluster ${clusterName}`, ...listeners, loops].join(', ')}\n`)
-  log.info({ event: 'ready', version, cluster: clusterName, listeners, loops: engine.loops, pid: process.pid }, 'ready')
+  process.stdout.write(
+    `Causeway ${version} ready: ${[`cluster ${clusterName}`, ...listeners, loops].join(', ')}\n`,
+  )
+  log.info(
+    {
+      event: 'ready',
+      version,
+      cluster: clusterName,
+      listeners,
+      loops: engine.loops,
+      pid: process.pid,
+    },
+    'ready',
+  )
 }

@@ -20,7 +20,10 @@ const program = new Command('causeway')
 program
   .command('start')
   .description('run a broker until SIGTERM or Ctrl-C')
-  .option('-c, --config <file>', 'configuration file (HOCON); without it the defaults and EMQX_… variables')
+  .option(
+    '-c, --config <file>',
+    'configuration file (HOCON); without it the defaults and EMQX_… variables',
+  )
   .option('--strict', 'refuse configuration keys that have no effect')
   .action(async ({ config, strict }: FileOptions) => {
     const { startCommand } = await import('./start-command.js')
@@ -44,9 +47,13 @@ program
   .command('quickstart')
   .description('two linked brokers on this machine, and a message each way')
   .option('--once', 'stop after the proof; the exit code tells')
-  .action(async ({ once }: { readonly once?: boolean }) => {
+  .option(
+    '--dir <folder>',
+    'where configurations, logs and data stay; otherwise a temporary folder',
+  )
+  .action(async ({ once, dir }: { readonly once?: boolean; readonly dir?: string }) => {
     const { quickstartCommand } = await import('./quickstart-command.js')
-    await quickstartCommand({ once: once ?? false })
+    await quickstartCommand({ once: once ?? false, dir: dir ?? null, env: process.env })
   })
 
 try {
