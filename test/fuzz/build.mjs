@@ -16,7 +16,13 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { link, nativeLibraries, nativeSources } from '../native/build.mjs'
 import { CompileError, compileObjects, filesUnder } from '../native/objects.mjs'
-import { commonFlags, findCompiler, jobCount, variants } from '../native/toolchain.mjs'
+import {
+  commonFlags,
+  compilerQuirks,
+  findCompiler,
+  jobCount,
+  variants,
+} from '../native/toolchain.mjs'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const directory = join('build-native', 'fuzz')
@@ -43,7 +49,7 @@ export async function buildFuzzTargets(only = [], say = () => {}) {
   const compile = (files) =>
     compileObjects({
       compiler,
-      flags: [...commonFlags, ...variant.flags],
+      flags: [...commonFlags, ...variant.flags, ...compilerQuirks(compiler, 'fuzz')],
       sources: files,
       directory: join(directory, 'objects'),
       jobs: jobCount(),
