@@ -1,7 +1,9 @@
-// Question: what do matching, subscribing and group choice cost in the router alone (design.md §11, the two "router" rows)?
-// Load: one thread, topics drawn at random from the whole set, so that with a million filters the caches of the machine miss.
-// Saturated: the core it runs on; nothing else is in the way. Single thread: readers do not slow each other (no shared writes).
-// Build: g++ -std=gnu++20 -fno-exceptions -fno-rtti -O3 -march=native -Inative bench/micro/router_bench.cc native/router/*.cc
+// Question: what do matching, subscribing and group choice cost in the router alone (design.md §11,
+// the two "router" rows)? Load: one thread, topics drawn at random from the whole set, so that with
+// a million filters the caches of the machine miss. Saturated: the core it runs on; nothing else is
+// in the way. Single thread: readers do not slow each other (no shared writes). Build: g++
+// -std=gnu++20 -fno-exceptions -fno-rtti -O3 -march=native -Inative bench/micro/router_bench.cc
+// native/router/*.cc
 //        native/core/epoch.cc native/core/hash.cc
 #include <algorithm>
 #include <chrono>
@@ -54,7 +56,9 @@ std::string FleetTopic(size_t i) {
 /// One flat level with every device in it.
 std::string FlatFilter(size_t i) { return "device/" + std::to_string(i) + "/#"; }
 std::string FlatTopic(size_t i) { return "device/" + std::to_string(i) + "/temp"; }
-std::string ExactFilter(size_t i) { return "plant/line" + std::to_string(i / 1000) + "/cell" + std::to_string(i % 1000); }
+std::string ExactFilter(size_t i) {
+  return "plant/line" + std::to_string(i / 1000) + "/cell" + std::to_string(i % 1000);
+}
 
 double MatchCost(size_t filters, std::string (*filter)(size_t), std::string (*topic)(size_t)) {
   EpochDomain epochs;
@@ -83,13 +87,13 @@ void Match() {
     std::string (*filter)(size_t);
     std::string (*topic)(size_t);
   };
-  for (const Shape& shape : {Shape{"site/device/+/state", FleetFilter, FleetTopic},
-                             Shape{"device/N/#", FlatFilter, FlatTopic},
-                             Shape{"exact", ExactFilter, ExactFilter}}) {
+  for (const Shape& shape :
+       {Shape{"site/device/+/state", FleetFilter, FleetTopic},
+        Shape{"device/N/#", FlatFilter, FlatTopic}, Shape{"exact", ExactFilter, ExactFilter}}) {
     const double small = MatchCost(1000, shape.filter, shape.topic);
     const double large = MatchCost(1'000'000, shape.filter, shape.topic);
-    std::printf("match %-22s 1,000: %6.0f ns   1,000,000: %6.0f ns   ratio %.2f\n", shape.name, small, large,
-                large / small);
+    std::printf("match %-22s 1,000: %6.0f ns   1,000,000: %6.0f ns   ratio %.2f\n", shape.name,
+                small, large, large / small);
   }
 }
 
@@ -126,8 +130,10 @@ void Subscribe(const char* name, std::string (*text)(size_t)) {
     if (i % 1024 == 0) epochs.Collect();
   }
   epochs.Collect();
-  std::printf("%-26s subscribe %5.0f ns  unsubscribe %5.0f ns  (1,000,000 filters, %zu B each, worst pause %.2f ms)\n", name,
-              subscribe, (NowNs() - begin) / kFilters, bytes / kFilters, worst / 1e6);
+  std::printf(
+      "%-26s subscribe %5.0f ns  unsubscribe %5.0f ns  (1,000,000 filters, %zu B each, worst pause "
+      "%.2f ms)\n",
+      name, subscribe, (NowNs() - begin) / kFilters, bytes / kFilters, worst / 1e6);
 }
 
 /// Repeated subscriptions to filters that exist, the common case of many sessions on few filters.
@@ -149,7 +155,8 @@ void Churn() {
     index.Release(filter);
     if (i % 1024 == 0) epochs.Collect();
   }
-  std::printf("churn of one filter        %.0f ns for subscribe + unsubscribe\n", (NowNs() - begin) / kRounds);
+  std::printf("churn of one filter        %.0f ns for subscribe + unsubscribe\n",
+              (NowNs() - begin) / kRounds);
 
   Filter* filter = index.Acquire("news/#");
   begin = NowNs();
@@ -166,7 +173,8 @@ void Churn() {
   const double walk = Measure(100'000, [&] {
     for (size_t i = 0; i < list->end(); ++i) sum += list->at(i).session;
   });
-  std::printf("walking its members        %.2f ns a member (%llu)\n", walk, static_cast<unsigned long long>(sum % 7));
+  std::printf("walking its members        %.2f ns a member (%llu)\n", walk,
+              static_cast<unsigned long long>(sum % 7));
 
   begin = NowNs();
   bool first = false;
@@ -176,7 +184,8 @@ void Churn() {
   }
   std::printf("100,000 into one group     %.1f ms\n", (NowNs() - begin) / 1e6);
   static SessionFlags flags;
-  for (uint32_t i = 0; i < 100'000; ++i) flags.Set(i, SessionFlags::kConnected | SessionFlags::kHasRoom);
+  for (uint32_t i = 0; i < 100'000; ++i)
+    flags.Set(i, SessionFlags::kConnected | SessionFlags::kHasRoom);
   const SessionFlags* by_loop[] = {&flags};
   GroupMember member;
   const double pick = Measure(1'000'000, [&] {
@@ -201,7 +210,8 @@ void Cache() {
     for (size_t i = 0; i < topics; ++i) names.push_back(FleetTopic(i * 7 % 100'000));
     uint64_t hash = 0, sum = 0;
     const auto round = [&] {
-      for (int i = 0; i < 100'000; ++i) sum += cache.Lookup(names[static_cast<size_t>(i) % topics], &hash)->local.size();
+      for (int i = 0; i < 100'000; ++i)
+        sum += cache.Lookup(names[static_cast<size_t>(i) % topics], &hash)->local.size();
     };
     round();
     std::printf("cached lookup, %6zu topics %.1f ns\n", topics, Measure(100'000, round));

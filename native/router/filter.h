@@ -24,15 +24,16 @@ struct FilterRef {
 struct Filter {
   FilterRef ref;
   std::string text;  // without $share prefix; immutable
-  /// Bit j: loop j has at least one plain member in its MemberTable. Written by loop j only (fetch_or / fetch_and) through
-  /// Index::ShowOnLoop / HideOnLoop.
+  /// Bit j: loop j has at least one plain member in its MemberTable. Written by loop j only
+  /// (fetch_or / fetch_and) through Index::ShowOnLoop / HideOnLoop.
   std::atomic<uint64_t> loops{0};
   /// Bit i: linked cluster i has a route for it. Writer.
   std::atomic<uint64_t> links{0};
   /// Number of plain local subscribers. Writer; walks read it.
   std::atomic<uint32_t> local{0};
   uint32_t references = 0;  // writer only
-  /// Singly linked list of shared groups on this filter; nodes are retired by epoch. Writer; readers acquire.
+  /// Singly linked list of shared groups on this filter; nodes are retired by epoch. Writer;
+  /// readers acquire.
   std::atomic<Group*> groups{nullptr};
   /// Trie node of a wildcard filter, null for an exact one. Immutable; the index's.
   void* node = nullptr;

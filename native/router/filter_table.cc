@@ -23,7 +23,8 @@ void FilterTable::Add(Filter* filter) {
     id = end_.load(std::memory_order_relaxed);
     CHECK(id < kChunk * kChunks);
     if (id % kChunk == 0) {
-      chunks_[id / kChunk].store(new Slot[kChunk], std::memory_order_release);  // publishes null slots
+      chunks_[id / kChunk].store(new Slot[kChunk],
+                                 std::memory_order_release);  // publishes null slots
     }
   }
   Slot& slot = At(id);

@@ -9,9 +9,9 @@
 
 namespace causeway::router {
 
-/// id → Filter*. Ids are dense and reused oldest first, each time with a new generation: a slot's 2^32 generations are used
-/// up only after 2^32 rounds through all free slots.
-/// Writer: one thread. Readers: any, inside an epoch.
+/// id → Filter*. Ids are dense and reused oldest first, each time with a new generation: a slot's
+/// 2^32 generations are used up only after 2^32 rounds through all free slots. Writer: one thread.
+/// Readers: any, inside an epoch.
 class FilterTable {
  public:
   static constexpr uint32_t kChunk = 8192;   // slots
@@ -43,7 +43,9 @@ class FilterTable {
     uint32_t generation = 0;          // writer; the next filter's
     FilterId next_free = 0xFFFFFFFF;  // writer
   };
-  Slot& At(FilterId id) { return chunks_[id / kChunk].load(std::memory_order_relaxed)[id % kChunk]; }
+  Slot& At(FilterId id) {
+    return chunks_[id / kChunk].load(std::memory_order_relaxed)[id % kChunk];
+  }
 
   std::atomic<Slot*> chunks_[kChunks] = {};
   std::atomic<FilterId> end_{0};

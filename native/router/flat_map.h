@@ -12,8 +12,9 @@
 
 namespace causeway::router {
 
-/// Keys: anything below kKeyEnd. V: small and trivially copyable. Allocates nothing while empty. Growing and shrinking carry a
-/// few entries with every change, so a loop with a million subscriptions never stops for a rehash.
+/// Keys: anything below kKeyEnd. V: small and trivially copyable. Allocates nothing while empty.
+/// Growing and shrinking carry a few entries with every change, so a loop with a million
+/// subscriptions never stops for a rehash.
 template <typename V>
 class FlatMap {
   static_assert(std::is_trivially_copyable_v<V>);
@@ -67,7 +68,8 @@ class FlatMap {
     for (const Table* table : {&now_, &before_}) {
       for (size_t i = 0; i < table->capacity(); ++i) {
         const Entry& entry = table->entries[i];
-        if (entry.stored != kEmpty && entry.stored != kTombstone) visit(entry.stored - 1, entry.value);
+        if (entry.stored != kEmpty && entry.stored != kTombstone)
+          visit(entry.stored - 1, entry.value);
       }
     }
   }
@@ -75,7 +77,7 @@ class FlatMap {
  private:
   static constexpr size_t kSmallest = 16;
   static constexpr size_t kCarryStep = 4;
-  static constexpr uint64_t kEmpty = 0;  // calloc's zeros
+  static constexpr uint64_t kEmpty = 0;                 // calloc's zeros
   static constexpr uint64_t kTombstone = ~uint64_t{0};  // in `before_` only
 
   struct Entry {
@@ -94,7 +96,9 @@ class FlatMap {
 
   uint64_t Mix(uint64_t key) const {
     const unsigned __int128 product = static_cast<unsigned __int128>(key ^ seed_.a) * (seed_.b | 1);
-    return (static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64)) * 0x9E3779B97F4A7C15 >> 16;
+    return (static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64)) *
+               0x9E3779B97F4A7C15 >>
+           16;
   }
   static Entry* Probe(Table& table, uint64_t key, uint64_t hash) {
     if (table.entries == nullptr) return nullptr;
@@ -136,7 +140,8 @@ class FlatMap {
     }
     if (carried_ == before_.capacity()) before_ = Table{};
   }
-  /// The new table starts at most 5/16 full and is filled to 9/16 when all is carried over (pointer_table.h has the sum).
+  /// The new table starts at most 5/16 full and is filled to 9/16 when all is carried over
+  /// (pointer_table.h has the sum).
   void Resize() {
     if (before_.entries != nullptr) CarryEntries(before_.capacity());
     size_t capacity = kSmallest;

@@ -48,8 +48,8 @@ std::unique_ptr<std::atomic<uint32_t>[]> PerLoop(bool wanted, uint32_t value) {
 
 }  // namespace
 
-Group::Group(std::string_view group_name, Strategy group_strategy, uint32_t group_id, const Filter* filter,
-             HashSeed seed)
+Group::Group(std::string_view group_name, Strategy group_strategy, uint32_t group_id,
+             const Filter* filter, HashSeed seed)
     : name(group_name),
       strategy(group_strategy),
       id(group_id),
@@ -100,11 +100,12 @@ bool Group::Join(GroupMember member) {
   if (positions_.size() > 0) {
     positions_.Insert(packed, position);
   } else if (position == kSearched) {
-    for (uint32_t i = 0; i < position; ++i) positions_.Insert(Slot(i)->load(std::memory_order_relaxed), i);
+    for (uint32_t i = 0; i < position; ++i)
+      positions_.Insert(Slot(i)->load(std::memory_order_relaxed), i);
     positions_.Insert(packed, position);
   }
   if (by_loop_ != nullptr) by_loop_[member.loop].fetch_add(1, std::memory_order_relaxed);
-  slot->store(packed, std::memory_order_relaxed);         // the word is the member: nothing behind it
+  slot->store(packed, std::memory_order_relaxed);  // the word is the member: nothing behind it
   count_.store(position + 1, std::memory_order_release);  // who sees the count sees the slot
   return true;
 }
@@ -120,9 +121,11 @@ bool Group::Leave(GroupMember member) {
     positions_.Erase(packed);
   }
   if (by_loop_ != nullptr) by_loop_[member.loop].fetch_sub(1, std::memory_order_relaxed);
-  // The last member stands in both places for a moment, so that a scan may see it twice rather than not at all.
+  // The last member stands in both places for a moment, so that a scan may see it twice rather than
+  // not at all.
   Slot(position)->store(moved, std::memory_order_relaxed);
-  count_.store(last, std::memory_order_release);  // the copy is visible before its source disappears
+  count_.store(last,
+               std::memory_order_release);  // the copy is visible before its source disappears
   Slot(last)->store(kVacant, std::memory_order_relaxed);
   if (sticky_ != nullptr) {
     MoveSticky(position, kNone);
@@ -131,7 +134,8 @@ bool Group::Leave(GroupMember member) {
   return true;
 }
 
-/// Loops that stick to the member in slot `from` follow it to `to`. A loop may choose anew meanwhile: its choice stands.
+/// Loops that stick to the member in slot `from` follow it to `to`. A loop may choose anew
+/// meanwhile: its choice stands.
 void Group::MoveSticky(uint32_t from, uint32_t to) {
   for (int loop = 0; loop < kLoops; ++loop) {
     uint32_t expected = from;
@@ -168,7 +172,8 @@ bool Group::Pick(const Choice& choice, const GroupMember* skip, GroupMember* out
   Rank best = kNobody;
   uint32_t best_position = 0, best_distance = 0;
   for (uint32_t distance = 0; distance < count && best < best_possible; ++distance) {
-    const uint32_t position = start + distance < count ? start + distance : start + distance - count;
+    const uint32_t position =
+        start + distance < count ? start + distance : start + distance - count;
     const uint64_t packed = Slot(position)->load(std::memory_order_relaxed);
     if (packed == kVacant) continue;  // in change: take the next
     const GroupMember member = Unpack(packed);
@@ -183,7 +188,8 @@ bool Group::Pick(const Choice& choice, const GroupMember* skip, GroupMember* out
   if (strategy == Strategy::kSticky) {
     sticky_[choice.loop].store(best_position, std::memory_order_relaxed);
   } else if (strategy == Strategy::kRoundRobin && best_distance > 0) {
-    // Whom we passed over had their turn: otherwise the member behind a run of absent ones would get theirs as well.
+    // Whom we passed over had their turn: otherwise the member behind a run of absent ones would
+    // get theirs as well.
     turn_.fetch_add(best_distance, std::memory_order_relaxed);
   }
   return true;

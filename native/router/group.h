@@ -19,7 +19,8 @@ struct Filter;
 /// EMQX's names. Source: mqtt.shared_subscription_strategy.
 enum class Strategy : uint8_t { kRandom, kRoundRobin, kSticky, kHashClientId, kHashTopic, kLocal };
 
-/// A member, named so that a stale choice is recognised on its loop. `options`: see router/members.h.
+/// A member, named so that a stale choice is recognised on its loop. `options`: see
+/// router/members.h.
 struct GroupMember {
   uint8_t loop = 0;         // 0…63
   uint32_t session = 0;     // 24 bits used
@@ -29,15 +30,16 @@ struct GroupMember {
 
 /// What the choice depends on, apart from the group itself.
 struct Choice {
-  int loop;                     // the publisher's
+  int loop;  // the publisher's
   uint64_t client_hash, topic_hash;
   uint64_t random;
   const SessionFlags* const* flags;  // by loop
 };
 
-/// One (group name, filter). Writer: control, through the Index. Readers: any loop, inside an epoch, without locks: member slots
-/// live in segments that never move, a slot is one atomic word holding a whole member, a reader that meets a slot in change
-/// takes the next. Members fill slots [0, size); a leaver's slot is taken by the last member. Join and leave are O(1).
+/// One (group name, filter). Writer: control, through the Index. Readers: any loop, inside an
+/// epoch, without locks: member slots live in segments that never move, a slot is one atomic word
+/// holding a whole member, a reader that meets a slot in change takes the next. Members fill slots
+/// [0, size); a leaver's slot is taken by the last member. Join and leave are O(1).
 class Group {
  public:
   static constexpr int kLoops = 64;
@@ -52,10 +54,11 @@ class Group {
   const Strategy strategy;
   const uint32_t id;  // process-wide, names the group in lane entries
 
-  /// A member that is connected and has room, by strategy; else a connected one; else any (to queue). False: no member.
-  /// `skip` is not chosen if another exists (redispatch). Cost: O(1) while members are ready, else one look at each until a
-  /// ready one is found; kLocal looks for one on the publisher's loop first. A member that stays may be overlooked while
-  /// another leaves, never at other times.
+  /// A member that is connected and has room, by strategy; else a connected one; else any (to
+  /// queue). False: no member. `skip` is not chosen if another exists (redispatch). Cost: O(1)
+  /// while members are ready, else one look at each until a ready one is found; kLocal looks for
+  /// one on the publisher's loop first. A member that stays may be overlooked while another leaves,
+  /// never at other times.
   bool Pick(const Choice& choice, const GroupMember* skip, GroupMember* out) const;
   /// Members; any thread.
   size_t size() const { return count_.load(std::memory_order_acquire); }
@@ -83,7 +86,8 @@ class Group {
   Group* same_key_ = nullptr;   // writer: in Index::groups_
   FlatMap<uint32_t> positions_;  // writer: packed member → slot, once there are more than kSearched
   std::atomic<std::atomic<uint64_t>*> segments_[kSegments] = {};
-  /// kSticky: by publisher's loop, the slot chosen last; kNone before. Written by that loop, corrected by the writer.
+  /// kSticky: by publisher's loop, the slot chosen last; kNone before. Written by that loop,
+  /// corrected by the writer.
   const std::unique_ptr<std::atomic<uint32_t>[]> sticky_;
   /// kLocal: members by loop. Writer; readers relaxed, a hint.
   const std::unique_ptr<std::atomic<uint32_t>[]> by_loop_;

@@ -117,7 +117,8 @@ bool Index::RemoveLink(Filter* filter, int link) {
 }
 
 void Index::ShowOnLoop(Filter* filter, int loop) {
-  // Relaxed: other loops write other bits at the same time, hence a read-modify-write; the generation orders it.
+  // Relaxed: other loops write other bits at the same time, hence a read-modify-write; the
+  // generation orders it.
   const uint64_t before = filter->loops.fetch_or(Bit(loop), std::memory_order_relaxed);
   if ((before & Bit(loop)) == 0) MoveGeneration();
 }
@@ -132,12 +133,13 @@ uint64_t Index::GroupKey(const Filter* filter, std::string_view name) const {
   return key < FlatMap<Group*>::kKeyEnd ? key : 0;
 }
 
-Group* Index::JoinGroup(Filter* filter, std::string_view name, Strategy strategy, GroupMember member,
-                        bool* first) {
+Group* Index::JoinGroup(Filter* filter, std::string_view name, Strategy strategy,
+                        GroupMember member, bool* first) {
   *first = false;
   const uint64_t key = GroupKey(filter, name);
   Group** chain = groups_.Find(key);
-  for (Group* group = chain == nullptr ? nullptr : *chain; group != nullptr; group = group->same_key_) {
+  for (Group* group = chain == nullptr ? nullptr : *chain; group != nullptr;
+       group = group->same_key_) {
     if (group->filter_ != filter || group->name != name) continue;
     group->Join(member);
     return group;
@@ -163,7 +165,8 @@ bool Index::LeaveGroup(Filter* filter, std::string_view name, GroupMember member
   *last = false;
   const uint64_t key = GroupKey(filter, name);
   Group** chain = groups_.Find(key);
-  for (Group* group = chain == nullptr ? nullptr : *chain; group != nullptr; group = group->same_key_) {
+  for (Group* group = chain == nullptr ? nullptr : *chain; group != nullptr;
+       group = group->same_key_) {
     if (group->filter_ != filter || group->name != name) continue;
     if (!group->Leave(member)) return false;
     *last = group->size() == 0;
@@ -179,10 +182,12 @@ void Index::UnlinkGroup(Filter* filter, Group* group, uint64_t key) {
   *chain = group->same_key_;
   if (Group** head = groups_.Find(key); *head == nullptr) groups_.Erase(key);
 
-  // A reader standing on the group goes on by its `next`, which stays: what that leads to was retired no earlier.
+  // A reader standing on the group goes on by its `next`, which stays: what that leads to was
+  // retired no earlier.
   Group* next = group->next.load(std::memory_order_relaxed);
   std::atomic<Group*>& link = group->previous_ == nullptr ? filter->groups : group->previous_->next;
-  link.store(next, std::memory_order_release);  // `next` was published before; release keeps that true for late readers
+  link.store(next, std::memory_order_release);  // `next` was published before; release keeps that
+                                                // true for late readers
   if (next != nullptr) next->previous_ = group->previous_;
   MoveGeneration();
   epochs_->Retire(group, DestroyGroup, group->memory_bytes());
@@ -192,7 +197,8 @@ void Index::Match(std::string_view topic, std::vector<Filter*>* out) const {
   const uint64_t hash = Hash(topic, seed_);
   exact_.Prefetch(hash);
   trie_.Match(topic, out);
-  Filter* exact = exact_.Find(hash, [&](const Filter& f) { return f.hash == hash && f.text == topic; });
+  Filter* exact =
+      exact_.Find(hash, [&](const Filter& f) { return f.hash == hash && f.text == topic; });
   if (exact != nullptr) out->push_back(exact);
 }
 

@@ -50,7 +50,8 @@ void MemberTable::Add(FilterRef filter, const Member& member, bool* first) {
   MemberList** found = lists_.Find(filter.id);
   MemberList* list = found == nullptr ? nullptr : *found;
   if (list != nullptr && list->filter_.generation != filter.generation) {
-    // Serial arithmetic: generations of one id wrap, but never by half the range while a command is under way.
+    // Serial arithmetic: generations of one id wrap, but never by half the range while a command is
+    // under way.
     if (static_cast<int32_t>(filter.generation - list->filter_.generation) < 0) return;
     for (uint32_t position = list->end_; position-- > 0;) {  // from the end: nothing has to move
       if ((list->at(position).options & kOptionGone) == 0) RemoveAt(list, position);
@@ -80,7 +81,8 @@ void MemberTable::Add(FilterRef filter, const Member& member, bool* first) {
     list->indexed_ = true;
     for (uint32_t i = 0; i < list->end_; ++i) {
       const Member& each = list->at(i);
-      if ((each.options & kOptionGone) == 0) positions_.Insert(PositionKey(filter.id, each.session), i);
+      if ((each.options & kOptionGone) == 0)
+        positions_.Insert(PositionKey(filter.id, each.session), i);
     }
   }
 }
@@ -144,7 +146,8 @@ void MemberTable::FillHole(MemberList* list, uint32_t hole) {
   const uint32_t last = --list->end_;
   if (hole == last) return;
   list->at(hole) = list->at(last);
-  if (list->indexed_) *positions_.Find(PositionKey(list->filter_.id, list->at(hole).session)) = hole;
+  if (list->indexed_)
+    *positions_.Find(PositionKey(list->filter_.id, list->at(hole).session)) = hole;
 }
 
 void MemberTable::Compact(MemberList* list) {
@@ -156,7 +159,8 @@ void MemberTable::Compact(MemberList* list) {
 }
 
 void MemberTable::Shrink(MemberList* list) {
-  // One chunk stays in reserve, so that a list swinging around a boundary does not allocate each time.
+  // One chunk stays in reserve, so that a list swinging around a boundary does not allocate each
+  // time.
   while (list->more_.size() * MemberList::kChunk > list->end_ + MemberList::kChunk) {
     list->more_.pop_back();
     list_bytes_ -= MemberList::kChunk * sizeof(Member);

@@ -21,16 +21,17 @@ inline constexpr uint8_t kOptionGone = 0x80;  // tombstone while a cursor walks 
 struct Member {
   uint32_t session = 0;
   uint32_t subscription_id = 0;  // 0: none
-  uint64_t since = 0;  // retained versions <= since were replayed at subscribe time (design.md §5); 0: no replay
+  uint64_t since =
+      0;  // retained versions <= since were replayed at subscribe time (design.md §5); 0: no replay
   uint8_t options = 0;
 };
 
 class MemberTable;
 
-/// The members of one filter on this loop. Chunked (256 a chunk): add O(1), remove O(1) by swapping with the last.
-/// While a cursor is open (`Pin`), removals leave tombstones and compaction waits for the last Unpin, so a paused fan-out
-/// neither misses nor repeats a member that stays; members added meanwhile are beyond its end.
-/// Owner: the MemberTable, which outlives every pin.
+/// The members of one filter on this loop. Chunked (256 a chunk): add O(1), remove O(1) by swapping
+/// with the last. While a cursor is open (`Pin`), removals leave tombstones and compaction waits
+/// for the last Unpin, so a paused fan-out neither misses nor repeats a member that stays; members
+/// added meanwhile are beyond its end. Owner: the MemberTable, which outlives every pin.
 class MemberList {
  public:
   static constexpr size_t kChunk = 256;
@@ -42,7 +43,8 @@ class MemberList {
   size_t size() const { return end_ - gone_.size(); }
   /// Positions in use, tombstones included.
   size_t end() const { return end_; }
-  /// Valid until the table changes. Walk `[0, end())` or up to the end at Pin, and leave out those with kOptionGone.
+  /// Valid until the table changes. Walk `[0, end())` or up to the end at Pin, and leave out those
+  /// with kOptionGone.
   Member& at(size_t position) {
     return position < kChunk ? first_[position] : more_[position / kChunk - 1][position % kChunk];
   }
@@ -66,8 +68,9 @@ class MemberList {
   bool indexed_ = false;
   bool detached_ = false;  // the table has forgotten it; freed at the last Unpin
   uint16_t first_capacity_ = 1;
-  Member only_;               // storage of `first_` while there is one member: the ordinary case allocates no chunk
-  Member* first_ = &only_;    // first chunk; grows ×4 to kChunk, then stays
+  Member
+      only_;  // storage of `first_` while there is one member: the ordinary case allocates no chunk
+  Member* first_ = &only_;  // first chunk; grows ×4 to kChunk, then stays
   std::vector<std::unique_ptr<Member[]>> more_;
   std::vector<uint32_t> gone_;  // tombstones, while pinned
 };
@@ -79,16 +82,19 @@ class MemberTable {
   MemberTable(const MemberTable&) = delete;
   MemberTable& operator=(const MemberTable&) = delete;
 
-  /// Adds or replaces (`since`, options, subscription id) the subscription of member.session. `*first`: the list was empty or
-  /// new. A filter of an older generation than the list's is ignored; a newer one drops what the old one left behind.
+  /// Adds or replaces (`since`, options, subscription id) the subscription of member.session.
+  /// `*first`: the list was empty or new. A filter of an older generation than the list's is
+  /// ignored; a newer one drops what the old one left behind.
   void Add(FilterRef filter, const Member& member, bool* first);
-  /// False if it was not there. `*last`: the list became empty and is freed (or freed at the last Unpin).
+  /// False if it was not there. `*last`: the list became empty and is freed (or freed at the last
+  /// Unpin).
   bool Remove(FilterRef filter, uint32_t session, bool* last);
   /// Null when this loop has no member, or the generation is old.
   MemberList* Find(FilterRef filter);
   Member* FindMember(FilterRef filter, uint32_t session);
 
-  /// Moves whenever a pointer from Find may no longer be what Find would return: a list was made, emptied or freed.
+  /// Moves whenever a pointer from Find may no longer be what Find would return: a list was made,
+  /// emptied or freed.
   uint64_t version() const { return version_; }
   size_t memory_bytes() const;
 
@@ -108,8 +114,8 @@ class MemberTable {
   void Shrink(MemberList* list);
   void Free(MemberList* list);
 
-  FlatMap<MemberList*> lists_;    // by filter id
-  FlatMap<uint32_t> positions_;   // by (filter id, session), of indexed lists
+  FlatMap<MemberList*> lists_;   // by filter id
+  FlatMap<uint32_t> positions_;  // by (filter id, session), of indexed lists
   uint64_t version_ = 1;
   size_t list_bytes_ = 0;
 };

@@ -1,4 +1,5 @@
-// A hash set of pointers with one writer and lock-free readers: exact filters, words and trie children all live in one.
+// A hash set of pointers with one writer and lock-free readers: exact filters, words and trie
+// children all live in one.
 #pragma once
 
 #include <atomic>
@@ -13,13 +14,15 @@
 
 namespace causeway::router {
 
-/// Open addressing over 8-byte slots; a slot is a pointer with 16 bits of its hash in the unused top of the address, so a
-/// probe rarely touches an item that is not the answer. T offers `uint64_t table_hash() const`, immutable; the table borrows
-/// its items and never copies or moves them. Eight bytes when empty or holding one item.
+/// Open addressing over 8-byte slots; a slot is a pointer with 16 bits of its hash in the unused
+/// top of the address, so a probe rarely touches an item that is not the answer. T offers `uint64_t
+/// table_hash() const`, immutable; the table borrows its items and never copies or moves them.
+/// Eight bytes when empty or holding one item.
 ///
-/// Growth does not stall the writer: a bigger array is put in front of the old one, every later change carries a few slots
-/// over, and the old array is retired when it has been carried over completely. The pauses left are one calloc and one free
-/// (for a million items 8–32 MiB: fresh pages are zeroed as they are touched, not at once).
+/// Growth does not stall the writer: a bigger array is put in front of the old one, every later
+/// change carries a few slots over, and the old array is retired when it has been carried over
+/// completely. The pauses left are one calloc and one free (for a million items 8–32 MiB: fresh
+/// pages are zeroed as they are touched, not at once).
 ///
 /// Writer: one thread. Readers: any, inside an epoch.
 template <typename T>
@@ -37,11 +40,12 @@ class PointerTable {
     std::free(array);
   }
 
-  /// Reader. The item for which `equal` holds among those with this hash, or null. Finds every item whose Insert ended
-  /// before the call and whose Remove did not begin.
+  /// Reader. The item for which `equal` holds among those with this hash, or null. Finds every item
+  /// whose Insert ended before the call and whose Remove did not begin.
   template <typename Equal>
   T* Find(uint64_t hash, Equal&& equal) const {
-    // Acquire pairs with the release stores of root_: the array's slots, or the single item, are visible.
+    // Acquire pairs with the release stores of root_: the array's slots, or the single item, are
+    // visible.
     const uintptr_t root = root_.load(std::memory_order_acquire);
     if (root == 0) return nullptr;
     if (IsItem(root)) {
@@ -49,9 +53,11 @@ class PointerTable {
       return equal(*item) ? item : nullptr;
     }
     const Array* array = AsArray(root);
-    __builtin_prefetch(&array->slots()[hash & MaskOf(root)]);  // without waiting for the array's own mask
-    // Before the slots, and acquire: seeing null (stored with release when all was carried over) means that every item of
-    // the old array is visible in this one. Read afterwards, an item carried over in between would be missed in both.
+    __builtin_prefetch(
+        &array->slots()[hash & MaskOf(root)]);  // without waiting for the array's own mask
+    // Before the slots, and acquire: seeing null (stored with release when all was carried over)
+    // means that every item of the old array is visible in this one. Read afterwards, an item
+    // carried over in between would be missed in both.
     const Array* older = array->older.load(std::memory_order_acquire);
     T* found = Probe(array, hash, equal);
     if (found == nullptr && older != nullptr) found = Probe(older, hash, equal);
@@ -135,8 +141,8 @@ class PointerTable {
   }
 
  private:
-  static constexpr size_t kSmallest = 4;   // slots; header and slots fill one cache line
-  static constexpr size_t kAtOnce = 64;    // arrays up to this many slots are carried over in one go
+  static constexpr size_t kSmallest = 4;  // slots; header and slots fill one cache line
+  static constexpr size_t kAtOnce = 64;   // arrays up to this many slots are carried over in one go
   static constexpr size_t kCarryStep = 4;  // slots a change, see Step
   static constexpr uint64_t kEmpty = 0;
   static constexpr uint64_t kTombstone = 1;
@@ -177,7 +183,8 @@ class PointerTable {
   /// Slots that may be in use: 5/8, and always one empty, on which every probe ends.
   static size_t Fill(size_t capacity) { return capacity == kSmallest ? 3 : capacity / 8 * 5; }
 
-  /// Items a fresh array may start with: half of a small one, 5/16 of one that is filled while it is carried over.
+  /// Items a fresh array may start with: half of a small one, 5/16 of one that is filled while it
+  /// is carried over.
   static size_t StartFill(size_t capacity) {
     return capacity <= kAtOnce ? capacity / 2 : capacity / 16 * 5;
   }
@@ -203,7 +210,8 @@ class PointerTable {
     return array;
   }
   static void Retire(Array* array, EpochDomain* epochs) {
-    epochs->Retire(array, [](void* memory) { std::free(memory); }, array->bytes());
+    epochs->Retire(
+        array, [](void* memory) { std::free(memory); }, array->bytes());
   }
 
   static void Put(Array* array, T* item) {
@@ -222,8 +230,8 @@ class PointerTable {
       const uint64_t slot = slots[i].load(std::memory_order_relaxed);
       if (slot == kEmpty) return false;
       if (slot == kTombstone || Pointer(slot) != item) continue;
-      // An empty neighbour ends every probe that would pass here, so the slot may become empty as well. Relaxed: a
-      // reader that still sees the item holds an epoch in which it is not freed.
+      // An empty neighbour ends every probe that would pass here, so the slot may become empty as
+      // well. Relaxed: a reader that still sees the item holds an epoch in which it is not freed.
       const bool last = slots[(i + 1) & array->mask].load(std::memory_order_relaxed) == kEmpty;
       slots[i].store(last ? kEmpty : kTombstone, std::memory_order_relaxed);
       if (last) --array->used;
@@ -231,8 +239,9 @@ class PointerTable {
     }
   }
 
-  /// Slots to carry over with one change, so that it ends after at most a quarter of the new capacity in changes: the new
-  /// array starts at most 5/16 full and is then at most 9/16 full, below Fill.
+  /// Slots to carry over with one change, so that it ends after at most a quarter of the new
+  /// capacity in changes: the new array starts at most 5/16 full and is then at most 9/16 full,
+  /// below Fill.
   static size_t Step(const Array* array, const Array* older) {
     const size_t ratio = older->capacity() / array->capacity();
     return kCarryStep * (ratio == 0 ? 1 : ratio);
@@ -245,10 +254,11 @@ class PointerTable {
     return array;
   }
   void CarrySlots(Array* array, Array* older, size_t slots, EpochDomain* epochs) {
-    const size_t end = slots < older->capacity() - array->carried ? array->carried + slots
-                                                                  : older->capacity();
+    const size_t end =
+        slots < older->capacity() - array->carried ? array->carried + slots : older->capacity();
     for (size_t i = array->carried; i < end; ++i) {
-      const uint64_t ahead = older->slots()[(i + 2 * kCarryStep) & older->mask].load(std::memory_order_relaxed);
+      const uint64_t ahead =
+          older->slots()[(i + 2 * kCarryStep) & older->mask].load(std::memory_order_relaxed);
       if (ahead != kEmpty) __builtin_prefetch(Pointer(ahead));
       const uint64_t slot = older->slots()[i].load(std::memory_order_relaxed);
       if (slot != kEmpty && slot != kTombstone) Put(array, Pointer(slot));
@@ -259,7 +269,8 @@ class PointerTable {
     Retire(older, epochs);
   }
 
-  /// Starts over in an array of the right size: bigger, the same (to be rid of tombstones) or smaller.
+  /// Starts over in an array of the right size: bigger, the same (to be rid of tombstones) or
+  /// smaller.
   Array* Rebuild(Array* array, EpochDomain* epochs) {
     Array* older = array->older.load(std::memory_order_relaxed);
     if (older != nullptr) CarrySlots(array, older, older->capacity(), epochs);
@@ -286,8 +297,9 @@ class PointerTable {
     }
   }
 
-  /// Null, one item (bit 0 set), or an Array with the binary logarithm of its capacity in the tag bits, so that a reader
-  /// can ask for the slot and the array's header at once. Writer stores with release, see Find.
+  /// Null, one item (bit 0 set), or an Array with the binary logarithm of its capacity in the tag
+  /// bits, so that a reader can ask for the slot and the array's header at once. Writer stores with
+  /// release, see Find.
   std::atomic<uintptr_t> root_{0};
 };
 

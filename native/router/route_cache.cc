@@ -22,7 +22,8 @@ const Route* RouteCache::Lookup(std::string_view topic, uint64_t* topic_hash) {
   const uint64_t hash = Hash(topic, seed_);
   *topic_hash = hash;
   const uint64_t key = hash >> 1;  // below FlatMap::kKeyEnd
-  // Before the match: what is found is labelled with a generation that is not newer than it (proof at Index).
+  // Before the match: what is found is labelled with a generation that is not newer than it (proof
+  // at Index).
   const uint64_t generation = index_->generation();
   Entry** found = entries_.Find(key);
   Entry* entry = found == nullptr ? nullptr : *found;
@@ -70,7 +71,8 @@ void RouteCache::Fill(Route* route, std::string_view topic) {
     route->links |= filter->links.load(std::memory_order_relaxed);
     if (others != 0) route->remote.push_back({filter->ref, others});
     // Not by our bit in the mask: the table is ours and always current.
-    if (MemberList* list = members_->Find(filter->ref); list != nullptr) route->local.push_back(list);
+    if (MemberList* list = members_->Find(filter->ref); list != nullptr)
+      route->local.push_back(list);
     for (Group* group = filter->groups.load(std::memory_order_acquire); group != nullptr;
          group = group->next.load(std::memory_order_acquire)) {
       route->groups.push_back({group, filter->ref});
@@ -88,7 +90,8 @@ void RouteCache::Account(Entry* entry) {
   bytes_ += entry->bytes;
 }
 
-/// Second chance: the hand passes entries used since its last round and takes the others. `keep` is being returned.
+/// Second chance: the hand passes entries used since its last round and takes the others. `keep` is
+/// being returned.
 void RouteCache::MakeRoom(const Entry* keep) {
   while (clock_.size() > max_entries_ || bytes_ > max_bytes_) {
     if (hand_ >= clock_.size()) hand_ = 0;
@@ -105,7 +108,8 @@ void RouteCache::MakeRoom(const Entry* keep) {
 
 /// The caller uses it, the next lookup does not find it; the other entries stay.
 void RouteCache::SetAside(Entry* entry) {
-  size_t position = clock_.size() - 1;  // where a new entry is; an old one that grew is searched for
+  size_t position =
+      clock_.size() - 1;  // where a new entry is; an old one that grew is searched for
   while (clock_[position].get() != entry) --position;
   too_big_ = std::move(clock_[position]);
   if (position + 1 != clock_.size()) clock_[position] = std::move(clock_.back());

@@ -14,18 +14,19 @@
 
 namespace causeway::router {
 
-/// The destinations of one topic as seen from one loop. Valid inside the epoch in which it was looked up, and until the
-/// loop next changes its MemberTable or looks up another topic. A paused fan-out copies what is left and pins the lists.
+/// The destinations of one topic as seen from one loop. Valid inside the epoch in which it was
+/// looked up, and until the loop next changes its MemberTable or looks up another topic. A paused
+/// fan-out copies what is left and pins the lists.
 struct Route {
   uint64_t generation = 0;
   uint64_t loops = 0;  // other loops with plain members (own bit cleared)
   uint64_t links = 0;
-  std::vector<MemberList*> local;      // this loop's lists, non-empty
+  std::vector<MemberList*> local;  // this loop's lists, non-empty
   struct Remote {
     FilterRef filter;
     uint64_t loops;
   };
-  std::vector<Remote> remote;          // filters with members on other loops
+  std::vector<Remote> remote;  // filters with members on other loops
   struct Shared {
     Group* group;
     FilterRef filter;
@@ -34,18 +35,20 @@ struct Route {
   bool empty() const { return local.empty() && loops == 0 && links == 0 && groups.empty(); }
 };
 
-/// Single-threaded, one per loop. A hit costs one hash of the topic and two comparisons of counters; it touches neither the
-/// index nor the member table.
+/// Single-threaded, one per loop. A hit costs one hash of the topic and two comparisons of
+/// counters; it touches neither the index nor the member table.
 ///
-/// An entry is valid while both the index's generation and the MemberTable's version stand. The first covers masks, links,
-/// groups and filters (proof at Index), the second the MemberList pointers: they die on this loop only, and every birth and
-/// death of a list moves the version. So the loop may take its last member out before or after HideOnLoop, and even a
-/// removal without a Hide leaves no dangling pointer behind.
+/// An entry is valid while both the index's generation and the MemberTable's version stand. The
+/// first covers masks, links, groups and filters (proof at Index), the second the MemberList
+/// pointers: they die on this loop only, and every birth and death of a list moves the version. So
+/// the loop may take its last member out before or after HideOnLoop, and even a removal without a
+/// Hide leaves no dangling pointer behind.
 class RouteCache {
  public:
-  /// Bounds: `max_entries` topics and `max_bytes`; full: second-chance eviction. Counted: hits, misses, evictions.
-  /// A route that alone exceeds `max_bytes` is not kept.
-  RouteCache(int loop, const Index* index, MemberTable* members, HashSeed seed, size_t max_entries, size_t max_bytes);
+  /// Bounds: `max_entries` topics and `max_bytes`; full: second-chance eviction. Counted: hits,
+  /// misses, evictions. A route that alone exceeds `max_bytes` is not kept.
+  RouteCache(int loop, const Index* index, MemberTable* members, HashSeed seed, size_t max_entries,
+             size_t max_bytes);
   ~RouteCache();
   RouteCache(const RouteCache&) = delete;
   RouteCache& operator=(const RouteCache&) = delete;
@@ -83,7 +86,8 @@ class RouteCache {
   const HashSeed seed_;
   const size_t max_entries_;
   const size_t max_bytes_;
-  /// By topic hash. Topics are compared as well: of two topics with one 64-bit hash the later one takes the entry.
+  /// By topic hash. Topics are compared as well: of two topics with one 64-bit hash the later one
+  /// takes the entry.
   FlatMap<Entry*> entries_;
   std::vector<std::unique_ptr<Entry>> clock_;
   size_t hand_ = 0;

@@ -10,10 +10,11 @@
 
 namespace causeway::router {
 
-/// Objects made together lie together, which a walk over them uses; a slab whose last object goes is freed, except one.
-/// Thread: one, the writer's; retired objects come back through EpochDomain::Collect on that same thread.
-/// Destroy finds the slab by the object's address. It may therefore come after the end of the pool, as a retired object's
-/// does: what the slabs share lives until the last of them.
+/// Objects made together lie together, which a walk over them uses; a slab whose last object goes
+/// is freed, except one. Thread: one, the writer's; retired objects come back through
+/// EpochDomain::Collect on that same thread. Destroy finds the slab by the object's address. It may
+/// therefore come after the end of the pool, as a retired object's does: what the slabs share lives
+/// until the last of them.
 template <typename T>
 class SlabPool {
  public:
@@ -44,7 +45,8 @@ class SlabPool {
   }
   static void Destroy(void* object) {
     static_cast<T*>(object)->~T();
-    auto* slab = reinterpret_cast<Slab*>(reinterpret_cast<uintptr_t>(object) & ~uintptr_t{kSlabBytes - 1});
+    auto* slab =
+        reinterpret_cast<Slab*>(reinterpret_cast<uintptr_t>(object) & ~uintptr_t{kSlabBytes - 1});
     slab->vacant = new (object) Vacant{slab->vacant};
     if (slab->live-- == kObjects) List(slab);
     if (slab->live > 0) return;

@@ -7,7 +7,8 @@
 
 namespace causeway::router {
 
-/// `for (TopicLevels levels(topic); levels.Next(&level);)`. Empty levels are levels: "a//b" has three, "" has one.
+/// `for (TopicLevels levels(topic); levels.Next(&level);)`. Empty levels are levels: "a//b" has
+/// three, "" has one.
 class TopicLevels {
  public:
   explicit TopicLevels(std::string_view text) : text_(text) {}
@@ -26,7 +27,8 @@ class TopicLevels {
   size_t begin_ = 0;  // one past the end of the text after the last level
 };
 
-/// `filter` has a `+` or `#` level. A valid filter has these characters nowhere else [MQTT-4.7.1-1] [MQTT-4.7.1-2].
+/// `filter` has a `+` or `#` level. A valid filter has these characters nowhere else [MQTT-4.7.1-1]
+/// [MQTT-4.7.1-2].
 inline bool HasWildcard(std::string_view filter) {
   return filter.find_first_of("+#") != std::string_view::npos;
 }

@@ -9,7 +9,8 @@
 namespace causeway::router {
 namespace {
 
-/// The nodes reached at one level: on the stack for ordinary topics, on the heap for many overlapping filters.
+/// The nodes reached at one level: on the stack for ordinary topics, on the heap for many
+/// overlapping filters.
 class Frontier {
  public:
   void Push(const TrieNode* node) {
@@ -67,8 +68,8 @@ class HashedLevels {
   size_t count_ = 0, next_ = 0;
 };
 
-/// The words that a walk took to be the topic's because their 64-bit hashes are equal, compared when the walk no longer waits
-/// for them.
+/// The words that a walk took to be the topic's because their 64-bit hashes are equal, compared
+/// when the walk no longer waits for them.
 class Assumed {
  public:
   /// False: an earlier assumption was wrong.
@@ -95,7 +96,8 @@ class Assumed {
 };
 
 const TrieNode* FindChild(const TrieNode* node, const Word* word) {
-  return node->children.Find(word->hash, [word](const TrieNode& child) { return child.word == word; });
+  return node->children.Find(word->hash,
+                             [word](const TrieNode& child) { return child.word == word; });
 }
 
 }  // namespace
@@ -235,7 +237,8 @@ bool TopicTrie::Walk(std::string_view topic, std::vector<Filter*>* out) const {
     next->Clear();
     const Word* word = nullptr;  // of this level's children
     const auto equal = [&](const TrieNode& child) {
-      // The nodes of one filter are made together and lie side by side: what the walk needs next comes along.
+      // The nodes of one filter are made together and lie side by side: what the walk needs next
+      // comes along.
       __builtin_prefetch(&child + 1);
       __builtin_prefetch(&child + 2);
       return child.hash == hash && (!kByText || child.word->text() == text);

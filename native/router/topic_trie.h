@@ -16,18 +16,18 @@
 
 namespace causeway::router {
 
-/// One level. `#` has no node of its own: the filter "a/#" hangs on node "a" as `tail`, so it matches "a" as well
-/// (§4.7.1.2) without a second lookup.
+/// One level. `#` has no node of its own: the filter "a/#" hangs on node "a" as `tail`, so it
+/// matches "a" as well (§4.7.1.2) without a second lookup.
 struct alignas(64) TrieNode {
-  Word* word = nullptr;  // null: root, or a `+` level. Immutable
-  uint64_t hash = 0;     // of the word. Immutable
+  Word* word = nullptr;        // null: root, or a `+` level. Immutable
+  uint64_t hash = 0;           // of the word. Immutable
   TrieNode* parent = nullptr;  // immutable
   PointerTable<TrieNode> children;
   // Writer stores with release, readers acquire: what is behind the pointer is complete.
   std::atomic<TrieNode*> plus{nullptr};
   std::atomic<Filter*> filter{nullptr};  // ends here
   std::atomic<Filter*> tail{nullptr};    // ends here with "/#"
-  uint32_t uses = 0;  // writer: children + plus + filter + tail
+  uint32_t uses = 0;                     // writer: children + plus + filter + tail
 
   uint64_t table_hash() const { return hash; }
 };
@@ -51,22 +51,27 @@ class TopicTrie {
   Place Make(std::string_view filter);
   /// Writer. Publishes `filter` at a place that Make just returned.
   void Link(const Place& place, Filter* filter);
-  /// Writer. Takes the filter out; nodes and words nobody needs any more are retired. The filter itself is the caller's.
+  /// Writer. Takes the filter out; nodes and words nobody needs any more are retired. The filter
+  /// itself is the caller's.
   void Unlink(Filter* filter);
   /// Writer. The filter of exactly this text, or null.
   Filter* Find(std::string_view filter) const;
 
-  /// Reader. Appends the filters that match. Iterative, level by level: at most the nodes of one level are remembered, and
-  /// it stops at the first level that no filter reaches, whatever follows in the topic.
+  /// Reader. Appends the filters that match. Iterative, level by level: at most the nodes of one
+  /// level are remembered, and it stops at the first level that no filter reaches, whatever follows
+  /// in the topic.
   ///
-  /// The walk goes by the 64-bit hashes of the levels and compares their bytes when it is over, because a word's bytes lie in
-  /// a cache line of their own and a walk through a big trie waits for nothing but memory. If the bytes differ (two words of
-  /// one hash), it starts again comparing as it goes.
+  /// The walk goes by the 64-bit hashes of the levels and compares their bytes when it is over,
+  /// because a word's bytes lie in a cache line of their own and a walk through a big trie waits
+  /// for nothing but memory. If the bytes differ (two words of one hash), it starts again comparing
+  /// as it goes.
   void Match(std::string_view topic, std::vector<Filter*>* out) const;
   /// The slower way, which Match falls back to.
   void MatchByText(std::string_view topic, std::vector<Filter*>* out) const;
 
-  size_t memory_bytes() const { return nodes_ * sizeof(TrieNode) + arrays_bytes_ + words_.memory_bytes(); }
+  size_t memory_bytes() const {
+    return nodes_ * sizeof(TrieNode) + arrays_bytes_ + words_.memory_bytes();
+  }
 
  private:
   TrieNode* Child(TrieNode* node, std::string_view level);

@@ -11,8 +11,8 @@
 
 namespace causeway::router {
 
-/// One level of wildcard filters. One malloc, the bytes follow. Its address is its identity: unlike a number it cannot be
-/// reused while a reader that resolved it is inside its epoch.
+/// One level of wildcard filters. One malloc, the bytes follow. Its address is its identity: unlike
+/// a number it cannot be reused while a reader that resolved it is inside its epoch.
 struct Word {
   uint64_t hash;        // keyed; immutable
   uint32_t length;      // bytes; immutable

@@ -1,5 +1,6 @@
-// The router under an alphabet of operations: filters come and go, masks change, topics are looked up through the cache; every
-// answer is compared with the matcher by string splitting. Two bytes an operation: what, and on which filter or topic.
+// The router under an alphabet of operations: filters come and go, masks change, topics are looked
+// up through the cache; every answer is compared with the matcher by string splitting. Two bytes an
+// operation: what, and on which filter or topic.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +20,8 @@ constexpr size_t kOperationsMax = 2000;
 
 /// Filter or topic number n: up to four levels of two bits each.
 std::string Text(uint8_t n, bool filter) {
-  static constexpr std::array<const char*, 4> kTopic = {"a", "", "$s", "b"}, kFilter = {"a", "", "+", "#"};
+  static constexpr std::array<const char*, 4> kTopic = {"a", "", "$s", "b"},
+                                              kFilter = {"a", "", "+", "#"};
   std::string text;
   const int levels = 1 + n % 4;
   for (int i = 0; i < levels; ++i) {
@@ -97,7 +99,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         uint64_t sessions = 0, listed = 0;
         for (int n = 0; n < 256; ++n) {
           const Model& each = model[static_cast<size_t>(n)];
-          if (each.filter == nullptr || !causeway::oracle::TopicMatches(each.filter->text, topic)) continue;
+          if (each.filter == nullptr || !causeway::oracle::TopicMatches(each.filter->text, topic))
+            continue;
           links |= each.links;
           sessions += static_cast<uint64_t>(__builtin_popcount(each.members));
         }

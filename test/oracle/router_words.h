@@ -1,4 +1,5 @@
-// Random topics and filters over a small alphabet, so that they meet: `$` words, empty levels, unicode, deep ones.
+// Random topics and filters over a small alphabet, so that they meet: `$` words, empty levels,
+// unicode, deep ones.
 #pragma once
 
 #include <random>
@@ -13,7 +14,8 @@ class RouterWords {
   uint64_t Below(uint64_t end) { return random_() % end; }
 
   std::string Word() {
-    static const char* const kWords[] = {"a", "b", "c", "", "$SYS", "$x", "straße", "温度", "a-rather-long-level-name-0123456789"};
+    static const char* const kWords[] = {
+        "a", "b", "c", "", "$SYS", "$x", "straße", "温度", "a-rather-long-level-name-0123456789"};
     return kWords[Below(std::size(kWords))];
   }
   std::string Topic() {

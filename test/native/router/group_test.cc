@@ -34,7 +34,8 @@ struct World {
   }
   Choice From(int loop, uint64_t client = 0, uint64_t topic = 0) {
     // Weyl sequence: an even spread of the high bits
-    return {loop, client * 0x9E3779B97F4A7C15, topic * 0x9E3779B97F4A7C15, ++turn * 0x9E3779B97F4A7C15, by_loop};
+    return {loop, client * 0x9E3779B97F4A7C15, topic * 0x9E3779B97F4A7C15,
+            ++turn * 0x9E3779B97F4A7C15, by_loop};
   }
   uint32_t Pick(const Group* group, int loop = 0, const GroupMember* skip = nullptr) {
     GroupMember member;
@@ -46,7 +47,9 @@ struct World {
 constexpr Strategy kAll[] = {Strategy::kRandom,       Strategy::kRoundRobin, Strategy::kSticky,
                              Strategy::kHashClientId, Strategy::kHashTopic,  Strategy::kLocal};
 
-TEST_CASE("a group appears with its first member, disappears with its last, and is one per name and filter") {
+TEST_CASE(
+    "a group appears with its first member, disappears with its last, and is one per name and "
+    "filter") {
   World world;
   bool edge = false;
   Group* g = world.index.JoinGroup(world.filter, "g", Strategy::kRandom, {.session = 1}, &edge);
@@ -104,7 +107,8 @@ TEST_CASE("round robin gives everyone the same, also around members that are awa
   World world;
   Group* group = nullptr;
   for (uint32_t i = 0; i < 10; ++i) {
-    group = world.Join(Strategy::kRoundRobin, {.loop = static_cast<uint8_t>(i % 4), .session = i}, i % 3 == 0 ? 0 : kUp);
+    group = world.Join(Strategy::kRoundRobin, {.loop = static_cast<uint8_t>(i % 4), .session = i},
+                       i % 3 == 0 ? 0 : kUp);
   }
   std::map<uint32_t, int> counts;
   for (int i = 0; i < 600; ++i) ++counts[world.Pick(group, i % 4)];
@@ -170,7 +174,8 @@ TEST_CASE("hash strategies send one client, one topic to one member") {
 TEST_CASE("local prefers a ready member on the publisher's loop, then anyone ready") {
   World world;
   Group* group = nullptr;
-  for (uint32_t i = 0; i < 12; ++i) group = world.Join(Strategy::kLocal, {.loop = static_cast<uint8_t>(i % 3), .session = i});
+  for (uint32_t i = 0; i < 12; ++i)
+    group = world.Join(Strategy::kLocal, {.loop = static_cast<uint8_t>(i % 3), .session = i});
   for (int i = 0; i < 50; ++i) {
     REQUIRE(world.Pick(group, 1) % 3 == 1);
     REQUIRE(world.Pick(group, 3) < 12);  // nobody lives there
@@ -195,7 +200,8 @@ TEST_CASE("every strategy prefers ready to connected, connected to away, and any
     const GroupMember skip{.session = 6};
     for (int i = 0; i < 30; ++i) REQUIRE(world.Pick(group, 0, &skip) == 4);
     world.flags[0].Set(4, 0);
-    for (int i = 0; i < 30; ++i) REQUIRE(world.Pick(group, 0, &skip) != 6);  // away, yet not skipped
+    for (int i = 0; i < 30; ++i)
+      REQUIRE(world.Pick(group, 0, &skip) != 6);  // away, yet not skipped
     bool edge = false;
     for (uint32_t i = 0; i < 9; ++i) {
       if (i != 6) world.index.LeaveGroup(world.filter, "g", {.session = i}, &edge);
@@ -207,7 +213,8 @@ TEST_CASE("every strategy prefers ready to connected, connected to away, and any
 TEST_CASE("a hundred thousand members join and leave one group, each in constant time") {
   World world;
   for (uint32_t i = 0; i < 100'000; ++i) {
-    world.Join(Strategy::kRoundRobin, {.loop = static_cast<uint8_t>(i % 4), .session = i, .generation = i * 3});
+    world.Join(Strategy::kRoundRobin,
+               {.loop = static_cast<uint8_t>(i % 4), .session = i, .generation = i * 3});
   }
   Group* group = world.filter->groups.load();
   CHECK(group->size() == 100'000);
@@ -216,7 +223,8 @@ TEST_CASE("a hundred thousand members join and leave one group, each in constant
   bool last = false;
   for (uint32_t i = 0; i < 100'000; ++i) {
     REQUIRE_FALSE(last);
-    const GroupMember member{.loop = static_cast<uint8_t>(i % 4), .session = i, .generation = i * 3};
+    const GroupMember member{
+        .loop = static_cast<uint8_t>(i % 4), .session = i, .generation = i * 3};
     REQUIRE(world.index.LeaveGroup(world.filter, "g", member, &last));
   }
   CHECK(last);

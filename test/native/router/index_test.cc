@@ -51,15 +51,15 @@ TEST_CASE("a filter matches as MQTT 5.0 §4.7 says") {
       {"+/+", "/finance", true},
       {"/+", "/finance", true},
       {"+", "/finance", false},
-      {"#", "$SYS/x", false},              // [MQTT-4.7.2-1]
+      {"#", "$SYS/x", false},  // [MQTT-4.7.2-1]
       {"+/monitor/Clients", "$SYS/monitor/Clients", false},
       {"+/#", "$SYS", false},
       {"$SYS/#", "$SYS/x", true},
       {"$SYS/#", "$SYS", true},
       {"$SYS/monitor/+", "$SYS/monitor/Clients", true},
-      {"a/+", "a/$b", true},               // `$` matters in the first place only
+      {"a/+", "a/$b", true},  // `$` matters in the first place only
       {"a/#", "a/$SYS/b", true},
-      {"ACCOUNTS", "Accounts", false},     // case matters
+      {"ACCOUNTS", "Accounts", false},  // case matters
       {"/finance", "finance", false},
       {"a//b", "a/b", false},
       {"a//b", "a//b", true},
@@ -188,10 +188,12 @@ TEST_CASE("hostile topics and filters cost what they reach, and no stack") {
   world.index.Acquire(pluses.substr(0, 65'533) + "/#");
   CHECK(world.Match(slashes).size() == 2);
 
-  // Every combination of "+" and "" in 12 levels: all match, each once, although the paths double at every level.
+  // Every combination of "+" and "" in 12 levels: all match, each once, although the paths double
+  // at every level.
   for (int bits = 0; bits < 4096; ++bits) {
     std::string filter;
-    for (int i = 0; i < 12; ++i) filter += (i == 0 ? "" : "/") + std::string((bits >> i & 1) != 0 ? "+" : "");
+    for (int i = 0; i < 12; ++i)
+      filter += (i == 0 ? "" : "/") + std::string((bits >> i & 1) != 0 ? "+" : "");
     world.index.Acquire(filter);
   }
   CHECK(world.Match(std::string(11, '/')).size() == 4096);
@@ -251,7 +253,8 @@ TEST_CASE("the first and the last local subscriber are edges") {
   CHECK(world.index.RemoveLocal(filter));
 }
 
-TEST_CASE("a walk visits what is there throughout exactly once, whatever comes and goes meanwhile") {
+TEST_CASE(
+    "a walk visits what is there throughout exactly once, whatever comes and goes meanwhile") {
   oracle::RouterWords random(11);
   World world;
   for (int i = 0; i < 20'000; ++i) world.index.Acquire("stay/" + std::to_string(i));
@@ -270,7 +273,8 @@ TEST_CASE("a walk visits what is there throughout exactly once, whatever comes a
       for (int i = 0; i < 3; ++i) {
         Filter*& slot = moving[random.Below(moving.size())];
         world.index.Release(slot);
-        slot = world.index.Acquire("move/" + std::to_string(random.Below(1'000'000)) + "/" + std::to_string(steps) + "/" + std::to_string(i));
+        slot = world.index.Acquire("move/" + std::to_string(random.Below(1'000'000)) + "/" +
+                                   std::to_string(steps) + "/" + std::to_string(i));
       }
     }
     world.epochs.Collect();
@@ -281,7 +285,8 @@ TEST_CASE("a walk visits what is there throughout exactly once, whatever comes a
   CHECK(world.index.Walk(1'000'000, 10, [](const Filter*) {}) == Index::kWalkEnd);
 }
 
-TEST_CASE("a reader that stays inside keeps retired memory, and it all goes when the reader leaves") {
+TEST_CASE(
+    "a reader that stays inside keeps retired memory, and it all goes when the reader leaves") {
   World world;
   const int slot = world.epochs.Register();
   Filter* held = world.index.Acquire("held/+");

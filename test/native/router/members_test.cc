@@ -13,12 +13,15 @@ namespace {
 
 constexpr HashSeed kSeed{0x9E37, 0x79B9};
 
-Member Subscriber(uint32_t session, uint8_t options = 1) { return {.session = session, .options = options}; }
+Member Subscriber(uint32_t session, uint8_t options = 1) {
+  return {.session = session, .options = options};
+}
 
 std::set<uint32_t> Sessions(MemberList* list) {
   std::set<uint32_t> sessions;
   for (size_t i = 0; list != nullptr && i < list->end(); ++i) {
-    if ((list->at(i).options & kOptionGone) == 0) REQUIRE(sessions.insert(list->at(i).session).second);
+    if ((list->at(i).options & kOptionGone) == 0)
+      REQUIRE(sessions.insert(list->at(i).session).second);
   }
   return sessions;
 }
@@ -146,10 +149,12 @@ TEST_CASE("cursors neither miss nor repeat a member that stays, whatever is remo
       } else if (action < 93 && cursors.size() < 4 && table.Find({0, 1}) != nullptr) {
         MemberList* list = table.Find({0, 1});
         list->Pin();
-        cursors.push_back({.list = list, .end = list->end(), .at_start = model[0], .left = {}, .seen = {}});
+        cursors.push_back(
+            {.list = list, .end = list->end(), .at_start = model[0], .left = {}, .seen = {}});
       } else if (action < 97 && !cursors.empty()) {
         Cursor& cursor = cursors[random.Below(cursors.size())];
-        for (uint64_t n = random.Below(50); n > 0 && cursor.position < cursor.end; --n, ++cursor.position) {
+        for (uint64_t n = random.Below(50); n > 0 && cursor.position < cursor.end;
+             --n, ++cursor.position) {
           const Member& member = cursor.list->at(cursor.position);
           if ((member.options & kOptionGone) == 0) cursor.seen.insert(member.session);
         }
@@ -180,7 +185,8 @@ TEST_CASE("a hundred thousand members come and go, each in constant time, and le
   for (uint32_t i = 0; i < 100'000; ++i) table.Add({1, 1}, Subscriber(i), &edge);
   CHECK(table.Find({1, 1})->size() == 100'000);
   for (uint32_t i = 0; i < 100'000; i += 2) REQUIRE(table.Remove({1, 1}, i, &edge));
-  for (uint32_t i = 0; i < 100'000; ++i) REQUIRE((table.FindMember({1, 1}, i) != nullptr) == (i % 2 == 1));
+  for (uint32_t i = 0; i < 100'000; ++i)
+    REQUIRE((table.FindMember({1, 1}, i) != nullptr) == (i % 2 == 1));
   for (uint32_t i = 1; i < 100'000; i += 2) REQUIRE(table.Remove({1, 1}, i, &edge));
   CHECK(edge);
   CHECK(table.memory_bytes() == sizeof(MemberTable));

@@ -165,8 +165,10 @@ TEST_CASE("a cached lookup is always what the oracle says, whatever changed") {
     std::vector<std::string> topics;
     for (int i = 0; i < 30; ++i) topics.push_back(words.Topic());
     for (int step = 0; step < 1500; ++step) {
-      const std::string text = words.Below(2) == 0 ? words.Filter() : topics[words.Below(topics.size())];
-      if (model.count(text) == 0) model[text] = {.filter = world.index.Acquire(text), .sessions = {}};
+      const std::string text =
+          words.Below(2) == 0 ? words.Filter() : topics[words.Below(topics.size())];
+      if (model.count(text) == 0)
+        model[text] = {.filter = world.index.Acquire(text), .sessions = {}};
       Model& m = model[text];
       const auto session = static_cast<uint32_t>(words.Below(3));
       const int loop = static_cast<int>(words.Below(2));

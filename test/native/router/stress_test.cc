@@ -1,5 +1,5 @@
-// One writer, three matching and walking readers, three loops that show and hide: what ThreadSanitizer looks at.
-// CAUSEWAY_STRESS_SECONDS sets the duration of the first case (2).
+// One writer, three matching and walking readers, three loops that show and hide: what
+// ThreadSanitizer looks at. CAUSEWAY_STRESS_SECONDS sets the duration of the first case (2).
 #include "router/route_cache.h"
 
 #include <doctest/doctest.h>
@@ -24,9 +24,10 @@ namespace causeway::router {
 namespace {
 
 constexpr int kLoops = 3;
-constexpr int kStable = 400;    // filters that are always there, with a member on loop 0
-constexpr int kMoving = 3000;   // texts that come and go
-constexpr size_t kRetiredMax = 64 << 20;  // bytes; far above what a round trip of the readers leaves behind
+constexpr int kStable = 400;   // filters that are always there, with a member on loop 0
+constexpr int kMoving = 3000;  // texts that come and go
+constexpr size_t kRetiredMax =
+    64 << 20;  // bytes; far above what a round trip of the readers leaves behind
 
 std::chrono::seconds Duration() {
   const char* text = std::getenv("CAUSEWAY_STRESS_SECONDS");
@@ -36,10 +37,14 @@ std::chrono::seconds Duration() {
 std::string StableFilter(int i) {
   const std::string n = std::to_string(i);
   switch (i % 4) {
-    case 0: return "stable/" + n + "/+";
-    case 1: return "stable/" + n + "/#";
-    case 2: return "+/" + n + "/x";
-    default: return "stable/" + n + "/x";
+    case 0:
+      return "stable/" + n + "/+";
+    case 1:
+      return "stable/" + n + "/#";
+    case 2:
+      return "+/" + n + "/x";
+    default:
+      return "stable/" + n + "/x";
   }
 }
 std::string StableTopic(int i) { return "stable/" + std::to_string(i) + "/x"; }
@@ -48,11 +53,16 @@ std::string StableTopic(int i) { return "stable/" + std::to_string(i) + "/x"; }
 std::string MovingFilter(uint64_t i) {
   const std::string n = std::to_string(i);
   switch (i % 5) {
-    case 0: return "stable/" + n + "m/+/deep/" + n;
-    case 1: return "moving/" + n;
-    case 2: return "stable/" + std::to_string(i % kStable) + "/y/" + n + "/#";
-    case 3: return "+/" + n + "m/z";
-    default: return "stable/" + n + "m/x";
+    case 0:
+      return "stable/" + n + "m/+/deep/" + n;
+    case 1:
+      return "moving/" + n;
+    case 2:
+      return "stable/" + std::to_string(i % kStable) + "/y/" + n + "/#";
+    case 3:
+      return "+/" + n + "m/z";
+    default:
+      return "stable/" + n + "m/x";
   }
 }
 
@@ -65,7 +75,8 @@ std::string MovingFilter(uint64_t i) {
 /// What a text says while its filter is alive; a freed and reused block would not.
 void CheckAlive(const Filter* filter) {
   const std::string_view text = filter->text;
-  const bool known = text.starts_with("stable/") || text.starts_with("+/") || text.starts_with("moving/");
+  const bool known =
+      text.starts_with("stable/") || text.starts_with("+/") || text.starts_with("moving/");
   if (!known || filter->ref.id == 0xFFFFFFFF) Fail("a filter was freed under a reader");
 }
 
@@ -102,7 +113,8 @@ void Reader(Shared* shared, uint64_t seed) {
         bool stable = false;
         for (const Filter* filter : found) {
           CheckAlive(filter);
-          if (!oracle::TopicMatches(filter->text, topic)) Fail("a filter that does not match was found");
+          if (!oracle::TopicMatches(filter->text, topic))
+            Fail("a filter that does not match was found");
           stable |= filter->text == StableFilter(which);
           for (Group* group = filter->groups.load(std::memory_order_acquire); group != nullptr;
                group = group->next.load(std::memory_order_acquire)) {
@@ -129,14 +141,16 @@ void Reader(Shared* shared, uint64_t seed) {
       });
     }
     for (int i = 0; i < kStable; ++i) {
-      if (visited[StableFilter(i)] != 1) Fail("a walk missed or repeated a filter that is always there");
+      if (visited[StableFilter(i)] != 1)
+        Fail("a walk missed or repeated a filter that is always there");
     }
     shared->walks.fetch_add(1, std::memory_order_relaxed);
   }
   shared->epochs.Unregister(slot);
 }
 
-/// An io loop: owns members, shows and hides as told, looks routes up through its cache between commands.
+/// An io loop: owns members, shows and hides as told, looks routes up through its cache between
+/// commands.
 void Loop(Shared* shared, int self) {
   oracle::RouterWords random(100 + static_cast<uint64_t>(self));
   const int slot = shared->epochs.Register();
@@ -167,7 +181,8 @@ void Loop(Shared* shared, int self) {
     const EpochGuard guard(&shared->epochs, slot);
     for (int n = 0; n < 10; ++n) {
       uint64_t hash = 0;
-      const Route* route = cache.Lookup(StableTopic(static_cast<int>(random.Below(kStable))), &hash);
+      const Route* route =
+          cache.Lookup(StableTopic(static_cast<int>(random.Below(kStable))), &hash);
       // Loop 0 has a member on every stable filter, throughout.
       if (self == 0 ? route->local.empty() : (route->loops & 1) == 0) Fail("a route lost loop 0");
       for (MemberList* list : route->local) {
@@ -193,7 +208,8 @@ class Writer {
       Send(0, filter, true);
       stable_.push_back(filter);
     }
-    while (shared_->commands[0].done.load(std::memory_order_acquire) < sent_[0]) std::this_thread::yield();
+    while (shared_->commands[0].done.load(std::memory_order_acquire) < sent_[0])
+      std::this_thread::yield();
     shared_->ready.store(true, std::memory_order_release);
   }
 
@@ -206,14 +222,16 @@ class Writer {
       Send(moving.loop, moving.filter, true);
     } else if (moving.waits_for == 0) {
       Act(&moving);
-    } else if (shared_->commands[moving.loop].done.load(std::memory_order_acquire) >= moving.waits_for) {
+    } else if (shared_->commands[moving.loop].done.load(std::memory_order_acquire) >=
+               moving.waits_for) {
       shared_->index.Release(moving.filter);
       moving = {};
     }
     Group(stable_[random_.Below(kStable)]);
     size_t retired = shared_->epochs.retired_bytes();
     if (retired > 1 << 20) retired = shared_->epochs.Collect();
-    // Readers leave every few hundred microseconds: the writer yields to them, and the rest is bounded.
+    // Readers leave every few hundred microseconds: the writer yields to them, and the rest is
+    // bounded.
     while (retired > kRetiredMax / 2) {
       std::this_thread::yield();
       retired = shared_->epochs.Collect();
@@ -228,7 +246,8 @@ class Writer {
     }
     for (Moving& moving : live_) {
       if (moving.filter == nullptr) continue;
-      while (shared_->commands[moving.loop].done.load(std::memory_order_acquire) < moving.waits_for) {
+      while (shared_->commands[moving.loop].done.load(std::memory_order_acquire) <
+             moving.waits_for) {
         std::this_thread::yield();
       }
       shared_->index.Release(moving.filter);
@@ -308,13 +327,15 @@ TEST_CASE("readers always find what is always there, never what never was, and n
   CHECK(shared->matches > 0);
   CHECK(shared->walks > 0);
   CHECK(shared->hidden > 0);
-  MESSAGE("writer steps " << steps << ", matches " << shared->matches.load() << ", walks " << shared->walks.load() << ", hides "
-                          << shared->hidden.load() << ", retired at most " << writer.retired_max() << " B");
+  MESSAGE("writer steps " << steps << ", matches " << shared->matches.load() << ", walks "
+                          << shared->walks.load() << ", hides " << shared->hidden.load()
+                          << ", retired at most " << writer.retired_max() << " B");
 }
 
 TEST_CASE("what a reader finds right after entering is not freed under it") {
-  // The writer unlinks and collects without a pause, the reader enters, matches, dawdles and only then reads: a collector that
-  // overlooks a reader frees the filter in between. A sanitizer says so.
+  // The writer unlinks and collects without a pause, the reader enters, matches, dawdles and only
+  // then reads: a collector that overlooks a reader frees the filter in between. A sanitizer says
+  // so.
   EpochDomain epochs;
   Index index({1, 2}, &epochs);
   std::atomic<bool> stop{false};
@@ -347,9 +368,10 @@ TEST_CASE("what a reader finds right after entering is not freed under it") {
 }
 
 TEST_CASE("a change that has been announced is seen through the cache by another thread") {
-  // In each round the writer adds link after link to one filter and announces (round, links added). Who has read the
-  // announcement must find at least that many. This is the order mask → generation of Index: the other way round the reader
-  // now and then keeps the old mask under the new generation, so the writer waits after each change until it has looked again.
+  // In each round the writer adds link after link to one filter and announces (round, links added).
+  // Who has read the announcement must find at least that many. This is the order mask → generation
+  // of Index: the other way round the reader now and then keeps the old mask under the new
+  // generation, so the writer waits after each change until it has looked again.
   constexpr uint64_t kLinks = 64, kRoundsMax = 3000;
   EpochDomain epochs;
   Index index({1, 2}, &epochs);
@@ -368,7 +390,8 @@ TEST_CASE("a change that has been announced is seen through the cache by another
       const Route* route = cache.Lookup((before >> 8) % 2 == 0 ? "a/0/x" : "a/1/x", &hash);
       const auto links = static_cast<uint64_t>(std::popcount(route->links));
       // A round later the filter is being emptied; then nothing can be said.
-      if (announced.load(std::memory_order_acquire) >> 8 == before >> 8 && links < (before & 0xFF)) {
+      if (announced.load(std::memory_order_acquire) >> 8 == before >> 8 &&
+          links < (before & 0xFF)) {
         stale.fetch_add(1, std::memory_order_relaxed);
       }
       looked.store(n, std::memory_order_release);
@@ -387,7 +410,8 @@ TEST_CASE("a change that has been announced is seen through the cache by another
         if (spins > 2000) std::this_thread::yield();  // the reader may share our core
       }
     }
-    for (uint64_t link = 0; link < kLinks; ++link) index.RemoveLink(filters[(round + 1) % 2], static_cast<int>(link));
+    for (uint64_t link = 0; link < kLinks; ++link)
+      index.RemoveLink(filters[(round + 1) % 2], static_cast<int>(link));
   }
   stop.store(true);
   reader.join();

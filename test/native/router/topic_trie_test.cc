@@ -58,8 +58,8 @@ TEST_CASE("matching by text and by hash agree with the oracle") {
 }
 
 TEST_CASE("words with one hash are still different words") {
-  // Knowing the seed one can make the first factor of the last multiplication zero (core/hash.cc): 16-byte words that begin
-  // with these eight bytes all hash to the same.
+  // Knowing the seed one can make the first factor of the last multiplication zero (core/hash.cc):
+  // 16-byte words that begin with these eight bytes all hash to the same.
   const std::string eight = "collide!";
   HashSeed seed{42, 0};
   std::memcpy(&seed.b, eight.data(), 8);
@@ -69,11 +69,14 @@ TEST_CASE("words with one hash are still different words") {
   REQUIRE(Hash(one, seed) == Hash(three, seed));
 
   World world(seed);
-  const std::string filters[] = {"+/" + one, one + "/#", one + "/+", two + "/+", "+/+/" + two, one + "/" + two + "/+", "+/" + two + "/+"};
+  const std::string filters[] = {"+/" + one,       one + "/#",   one + "/+",
+                                 two + "/+",       "+/+/" + two, one + "/" + two + "/+",
+                                 "+/" + two + "/+"};
   for (const std::string& filter : filters) world.Add(filter);
   for (const std::string& a : {one, two, three}) {
     for (const std::string& b : {one, two, three, std::string("x")}) {
-      for (const std::string& topic : {a, a + "/" + b, a + "/" + b + "/" + two, a + "/" + b + "/" + three}) {
+      for (const std::string& topic :
+           {a, a + "/" + b, a + "/" + b + "/" + two, a + "/" + b + "/" + three}) {
         CAPTURE(topic);
         std::multiset<std::string> expected;
         for (const std::string& filter : filters) {
