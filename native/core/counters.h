@@ -71,7 +71,7 @@ namespace causeway {
   X(messages_resent, "messages", "PUBLISH with DUP, PUBREL again, after a session resumed")       \
   /* messages lost, each for one reason */                                                        \
   X(dropped_no_subscribers, "messages", "published, and no destination matched")                  \
-  X(dropped_awaiting_release, "messages", "QoS 2 from 3.1.1 clients above max_awaiting_rel")        \
+  X(dropped_awaiting_release, "messages", "QoS 2 from 3.1.1 clients above max_awaiting_rel")      \
   X(dropped_queue_full, "deliveries", "the session's queue was full; by mqtt.mqueue_* rules")     \
   X(dropped_qos0_offline, "deliveries", "QoS 0 for a session without a connection, not queued")   \
   X(dropped_qos0_slow, "deliveries", "QoS 0 for a receiver above its high watermark")             \

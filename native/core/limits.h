@@ -185,8 +185,9 @@ inline constexpr size_t kLinkOutboxBytes = 256 * kMiB;
 inline constexpr size_t kRouteBatchEntries = 4000;
 inline constexpr size_t kRouteBatchBytes = 512 * kKiB;
 
-/// Changes of interest that one link's live capture may hold while the link is down or bootstrapping, and their bytes:
-/// one for each of 1,000,000 filters of 64 bytes. Full: the capture is dropped, the link bootstraps under a new incarnation.
+/// Changes of interest that one link's live capture may hold while the link is down or
+/// bootstrapping, and their bytes: one for each of 1,000,000 filters of 64 bytes. Full: the capture
+/// is dropped, the link bootstraps under a new incarnation.
 inline constexpr size_t kInterestEntriesMax = 1'000'000;
 inline constexpr size_t kInterestBytesMax = 64 * kMiB;
 

@@ -1,4 +1,5 @@
-// What crosses from one io loop to another: a message and where it goes there. Never a session pointer.
+// What crosses from one io loop to another: a message and where it goes there. Never a session
+// pointer.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +26,9 @@ struct LaneEntry {
   Kind kind = Kind::kNone;
   uint8_t filter_count = 0;  // inline ones; 0 when `more` holds all
   uint8_t link = 0, slot = 0;
-  uint8_t qos = 0;            // kLink: of the carrier
-  bool redispatched = false;  // kMember: chosen for the second time
-  uint32_t group = 0;         // kMember
+  uint8_t qos = 0;                               // kLink: of the carrier
+  bool redispatched = false;                     // kMember: chosen for the second time
+  uint32_t group = 0;                            // kMember
   uint32_t session = 0, session_generation = 0;  // kMember
   router::FilterRef filters[kInline];
   std::unique_ptr<std::vector<router::FilterRef>> more;
@@ -44,15 +45,19 @@ struct LaneEntry {
     more->push_back(filter);
   }
   const router::FilterRef* begin() const { return more != nullptr ? more->data() : filters; }
-  const router::FilterRef* end() const { return more != nullptr ? more->data() + more->size() : filters + filter_count; }
+  const router::FilterRef* end() const {
+    return more != nullptr ? more->data() + more->size() : filters + filter_count;
+  }
 };
 
-/// From loop i to loop j. Bound: limits::kLaneSlots (tests: 2). Full: the publishing connection pauses until `waiting` brings it back.
+/// From loop i to loop j. Bound: limits::kLaneSlots (tests: 2). Full: the publishing connection
+/// pauses until `waiting` brings it back.
 struct Lane {
   explicit Lane(size_t slots) : entries(slots) {}
   SpscLane<LaneEntry> entries;
-  /// Set by the producer that met a full lane; the consumer that made room takes it and wakes the producer. Both sides
-  /// put a full fence between their write and their read of the other's, so one of them always sees the other (Dekker).
+  /// Set by the producer that met a full lane; the consumer that made room takes it and wakes the
+  /// producer. Both sides put a full fence between their write and their read of the other's, so
+  /// one of them always sees the other (Dekker).
   std::atomic<bool> waiting{false};
 };
 

@@ -6,11 +6,14 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/limits.h"
+
 namespace causeway::fanout {
 
 namespace {
 
-// Everything of the carrier PUBLISH but topic and payload: fixed header 5, topic length 2, packet id 2, no properties 1.
+// Everything of the carrier PUBLISH but topic and payload: fixed header 5, topic length 2, packet
+// id 2, no properties 1.
 constexpr uint32_t kCarrierOverheadBytes = 10;
 
 /// 'address:port' or '[v6]:port' as the transport writes it.
@@ -31,8 +34,14 @@ link::PeerAddress ParsePeer(std::string_view text) {
 
 }  // namespace
 
-LinkEgress::LinkEgress(int loop, int loops, session::Sender* sender, Counters* counters, uint64_t node)
-    : loop_(loop), loops_(loops), sender_(sender), counters_(counters), ids_(node), plan_(std::make_shared<LinkPlan>()) {}
+LinkEgress::LinkEgress(int loop, int loops, session::Sender* sender, Counters* counters,
+                       uint64_t node)
+    : loop_(loop),
+      loops_(loops),
+      sender_(sender),
+      counters_(counters),
+      ids_(node),
+      plan_(std::make_shared<LinkPlan>()) {}
 
 LinkEgress::~LinkEgress() = default;
 
@@ -98,7 +107,8 @@ LinkEgress::Slot* LinkEgress::Of(const session::Connection* connection) const {
   return nullptr;
 }
 
-void LinkEgress::Push(int link, uint32_t slot_index, uint8_t qos, const MessageRef& term, int64_t now_ms) {
+void LinkEgress::Push(int link, uint32_t slot_index, uint8_t qos, const MessageRef& term,
+                      int64_t now_ms) {
   Slot* slot = At(link, slot_index);
   if (slot == nullptr) {  // the link was disabled or shrunk while the message crossed a lane
     Bump(counters_->link_dropped_no_slot);
@@ -131,7 +141,7 @@ void LinkEgress::Pump(Slot* slot, int64_t now_ms) {
     const size_t header_bytes = mqtt::PublishHeaderSize(publish, mqtt::Version::kMqtt5, &whole);
     char* at = connection->out.Reserve(sender_->pool(), header_bytes);
     mqtt::WritePublishHeader(publish, mqtt::Version::kMqtt5, at, &packet_id_at);
-    if (term->payload_bytes < session::kPayloadByReferenceBytes) {
+    if (term->payload_bytes < limits::kPayloadByReferenceBytes) {
       connection->out.Append(sender_->pool(), term->payload());
     } else {
       connection->out.AppendReference(sender_->pool(), term, term->payload());
@@ -140,8 +150,8 @@ void LinkEgress::Pump(Slot* slot, int64_t now_ms) {
   }
 }
 
-bool LinkEgress::Online(int link, uint32_t slot_index, session::Connection* connection, uint16_t receive_maximum,
-                        uint32_t packet_bytes_max, int64_t now_ms) {
+bool LinkEgress::Online(int link, uint32_t slot_index, session::Connection* connection,
+                        uint16_t receive_maximum, uint32_t packet_bytes_max, int64_t now_ms) {
   Slot* slot = At(link, slot_index);
   if (slot == nullptr) return false;
   if (slot->connection != nullptr) slot->box.OnDisconnect();
@@ -158,7 +168,8 @@ void LinkEgress::Offline(const session::Connection* connection) {
   }
 }
 
-bool LinkEgress::OnPuback(const session::Connection* connection, uint16_t packet_id, uint8_t reason, int64_t now_ms) {
+bool LinkEgress::OnPuback(const session::Connection* connection, uint16_t packet_id, uint8_t reason,
+                          int64_t now_ms) {
   Slot* slot = Of(connection);
   if (slot == nullptr) return false;
   slot->box.OnAck(packet_id, reason);
@@ -180,17 +191,26 @@ void LinkEgress::PublishGauges() {
     for (const auto& slot : slots_) {
       if (slot->link != link) continue;
       const link::OutboxCounters& counted = slot->box.counters();
-      const uint64_t values[13] = {counted.matched,  counted.sent,    counted.sent_qos0,  counted.retried,
-                                   counted.acked,    counted.rejected, counted.expired,   counted.overflowed,
-                                   counted.oversize, slot->box.waiting(), slot->box.unacknowledged(),
-                                   slot->box.bytes(), slot->connection != nullptr ? uint64_t{1} : 0};
+      const uint64_t values[13] = {counted.matched,
+                                   counted.sent,
+                                   counted.sent_qos0,
+                                   counted.retried,
+                                   counted.acked,
+                                   counted.rejected,
+                                   counted.expired,
+                                   counted.overflowed,
+                                   counted.oversize,
+                                   slot->box.waiting(),
+                                   slot->box.unacknowledged(),
+                                   slot->box.bytes(),
+                                   slot->connection != nullptr ? uint64_t{1} : 0};
       for (int i = 0; i < 13; ++i) sums[i] += values[i];
     }
     Gauges& gauges = gauges_[link];
     std::atomic<uint64_t>* const targets[13] = {
-        &gauges.matched,  &gauges.sent,       &gauges.sent_qos0, &gauges.retried, &gauges.acked,
-        &gauges.rejected, &gauges.expired,    &gauges.overflowed, &gauges.oversize, &gauges.waiting,
-        &gauges.inflight, &gauges.bytes,      &gauges.online};
+        &gauges.matched,  &gauges.sent,    &gauges.sent_qos0,  &gauges.retried,  &gauges.acked,
+        &gauges.rejected, &gauges.expired, &gauges.overflowed, &gauges.oversize, &gauges.waiting,
+        &gauges.inflight, &gauges.bytes,   &gauges.online};
     for (int i = 0; i < 13; ++i) targets[i]->store(sums[i], std::memory_order_relaxed);
   }
 }

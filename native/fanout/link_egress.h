@@ -67,11 +67,14 @@ class LinkEgress {
   LinkEgress(const LinkEgress&) = delete;
   LinkEgress& operator=(const LinkEgress&) = delete;
 
-  /// Slots of links that stay keep their buffers. Slots of links that went are dropped, their connections forgotten.
+  /// Slots of links that stay keep their buffers. Slots of links that went are dropped, their
+  /// connections forgotten.
   void Configure(std::shared_ptr<const LinkPlan> plan);
   const LinkPlan* plan() const { return plan_.get(); }
 
-  static int LoopOf(int link, uint32_t slot, int loops) { return static_cast<int>((link + slot) % static_cast<uint32_t>(loops)); }
+  static int LoopOf(int link, uint32_t slot, int loops) {
+    return static_cast<int>((link + slot) % static_cast<uint32_t>(loops));
+  }
   /// A topic's slot is fixed by its hash, so order per topic holds; a dead slot keeps its share.
   static uint32_t SlotOf(uint64_t topic_hash, uint32_t pool_size) {
     return static_cast<uint32_t>((topic_hash >> 32) % pool_size);
@@ -87,7 +90,8 @@ class LinkEgress {
   /// The connection is gone: what it had not acknowledged waits again, in order.
   void Offline(const session::Connection* connection);
   /// PUBACK on a slot's connection. False: not a slot's connection.
-  bool OnPuback(const session::Connection* connection, uint16_t packet_id, uint8_t reason, int64_t now_ms);
+  bool OnPuback(const session::Connection* connection, uint16_t packet_id, uint8_t reason,
+                int64_t now_ms);
   /// The connection's out-buffer has room again.
   void Pump(const session::Connection* connection, int64_t now_ms);
   /// Drops what waits too long on slots that are offline; once a second.
@@ -96,8 +100,8 @@ class LinkEgress {
 
   /// A copy of a slot's counters and gauges for control; taken on the loop (see Publish).
   struct Gauges {
-    std::atomic<uint64_t> matched{0}, sent{0}, sent_qos0{0}, retried{0}, acked{0}, rejected{0}, expired{0}, overflowed{0},
-        oversize{0}, waiting{0}, inflight{0}, bytes{0}, online{0};
+    std::atomic<uint64_t> matched{0}, sent{0}, sent_qos0{0}, retried{0}, acked{0}, rejected{0},
+        expired{0}, overflowed{0}, oversize{0}, waiting{0}, inflight{0}, bytes{0}, online{0};
   };
   /// By link; sums over this loop's slots. Any thread, relaxed; refreshed by PublishGauges.
   const Gauges& gauges(int link) const { return gauges_[link]; }
@@ -106,7 +110,8 @@ class LinkEgress {
 
  private:
   struct Slot {
-    Slot(int link, uint32_t index, const Box::Config& config) : link(link), index(index), box(config) {}
+    Slot(int link, uint32_t index, const Box::Config& config)
+        : link(link), index(index), box(config) {}
     const int link;
     const uint32_t index;
     Box box;

@@ -4,8 +4,10 @@ namespace causeway::fanout {
 
 const MessageRef& Publication::Share() {
   if (message) return message;
-  // The client id matters later only where No Local must compare text: nobody on this node is that publisher's session.
-  Message* made = Message::Create(topic, payload, properties, origin == Origin::kLink ? client_id : std::string_view());
+  // The client id matters later only where No Local must compare text: nobody on this node is that
+  // publisher's session.
+  Message* made = Message::Create(topic, payload, properties,
+                                  origin == Origin::kLink ? client_id : std::string_view());
   made->qos = qos;
   made->retain = retain;
   made->origin = origin;

@@ -10,7 +10,8 @@
 
 namespace causeway::fanout {
 
-/// Lives for one publication on one loop; the views are the caller's (a read buffer, a decoded term, a lane's message).
+/// Lives for one publication on one loop; the views are the caller's (a read buffer, a decoded
+/// term, a lane's message).
 struct Publication {
   std::string_view topic, payload;
   std::string_view properties;  // forwardable, wire form
@@ -25,7 +26,7 @@ struct Publication {
   const session::Session* publisher = nullptr;  // of this loop, null when it came otherwise
   uint16_t publisher_loop = 0xFFFF;
   uint32_t publisher_session = 0xFFFFFFFF, publisher_generation = 0;
-  std::string_view client_id;   // the original publisher's
+  std::string_view client_id;  // the original publisher's
   uint64_t retain_version = 0;
   MessageRef message;
 

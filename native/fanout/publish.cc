@@ -1,8 +1,9 @@
-// The fan-out of one PUBLISH: retained store, match, mask by origin, local members, lanes, groups, links.
+// The fan-out of one PUBLISH: retained store, match, mask by origin, local members, lanes, groups,
+// links.
 #include <algorithm>
 
-#include "core/fence.h"
 #include "core/clock.h"
+#include "core/fence.h"
 #include "core/limits.h"
 #include "fanout/shard.h"
 
@@ -29,11 +30,13 @@ uint64_t Shard::NextRandom() {  // splitmix64: spreads shared-group choices, not
 Shard::Published Shard::Publish(Publication* publication, Connection* connection, int64_t now_ms) {
   const EpochGuard guard = EnterEpoch();
   // A message from a link never touches the local retained store (docs/protocol/cluster-link.md).
-  if (publication->retain && publication->origin != Origin::kLink) StoreRetained(publication);
+  if (publication->retain && publication->origin != Origin::kLink && fabric_->store_retained)
+    StoreRetained(publication);
 
   uint64_t topic_hash = 0;
   const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);
-  const uint64_t links = MayCrossLinks(publication->origin) ? route->links & links_.plan()->enabled : 0;
+  const uint64_t links =
+      MayCrossLinks(publication->origin) ? route->links & links_.plan()->enabled : 0;
   if (route->local.empty() && route->loops == 0 && route->groups.empty() && links == 0) {
     Bump(counters_->dropped_no_subscribers);
     return Published::kNobody;
@@ -112,7 +115,8 @@ void Shard::BeginHeaders(const Publication& publication, int64_t now_ms) {
   uint32_t expiry = publication.expiry_seconds;
   expired_ = false;
   if (expiry != mqtt::kNoExpiry) {
-    const int64_t left = int64_t{expiry} - (now_ms - publication.received_ms) / 1000;  // [MQTT-3.3.2-6]
+    const int64_t left =
+        int64_t{expiry} - (now_ms - publication.received_ms) / 1000;  // [MQTT-3.3.2-6]
     expired_ = left <= 0 && expiry != 0;
     expiry = left <= 0 ? 0 : static_cast<uint32_t>(left);
   }
@@ -122,8 +126,8 @@ void Shard::BeginHeaders(const Publication& publication, int64_t now_ms) {
 // ---- members of this loop
 
 std::unique_ptr<Shard::Pending> Shard::FanOutLocal(Publication* publication,
-                                                   const std::vector<router::MemberList*>& lists, int64_t now_ms,
-                                                   size_t* budget) {
+                                                   const std::vector<router::MemberList*>& lists,
+                                                   int64_t now_ms, size_t* budget) {
   if (lists.empty()) return nullptr;
   BeginHeaders(*publication, now_ms);
   if (expired_) {
@@ -180,7 +184,8 @@ bool Shard::ServeLocal(Pending* pending, Publication* publication, int64_t now_m
   return true;
 }
 
-bool Shard::Wanted(const Publication& publication, const Session& session, const router::Member& member) const {
+bool Shard::Wanted(const Publication& publication, const Session& session,
+                   const router::Member& member) const {
   if ((member.options & router::kOptionGone) != 0) return false;
   // Replayed at subscribe time already: this is the live copy of it (design.md §5).
   if (publication.retain_version != 0 && publication.retain_version <= member.since) return false;
@@ -194,12 +199,14 @@ void Shard::ServeMember(Publication* publication, const router::Member& member, 
   Session* session = sessions_[member.session].get();
   if (session == nullptr || !Wanted(*publication, *session, member)) return;
   const uint8_t granted = member.options & router::kOptionQosMask;
-  const uint8_t qos = session->upgrade_qos ? std::max(publication->qos, granted) : std::min(publication->qos, granted);
-  const bool retain = publication->retain && (member.options & router::kOptionRetainAsPublished) != 0;  // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+  const uint8_t qos = session->upgrade_qos ? std::max(publication->qos, granted)
+                                           : std::min(publication->qos, granted);
+  const bool retain = publication->retain && (member.options & router::kOptionRetainAsPublished) !=
+                                                 0;  // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
   Connection* connection = session->connection;
   Bump(counters_->deliveries);
   if (qos == 0 && connection != nullptr && member.subscription_id == 0 && session->queue.empty() &&
-      publication->payload.size() < session::kPayloadByReferenceBytes) {
+      publication->payload.size() < limits::kPayloadByReferenceBytes) {
     if (connection->out.size() >= connection->high_watermark_bytes) {
       Bump(counters_->dropped_qos0_slow);
       return;
@@ -219,13 +226,14 @@ void Shard::ServeMember(Publication* publication, const router::Member& member, 
   delivery.qos = qos;
   delivery.retain = retain;
   if (member.subscription_id != 0) {
-    delivery.subscription_ids =
-        std::make_unique<session::SubscriptionIds>(session::SubscriptionIds{member.subscription_id});
+    delivery.subscription_ids = std::make_unique<session::SubscriptionIds>(
+        session::SubscriptionIds{member.subscription_id});
   }
   sender_.Deliver(session, std::move(delivery), &headers_, now_ms);
 }
 
-/// One copy per session: highest granted QoS, every subscription identifier (design.md §3) [MQTT-3.3.4-2] [MQTT-3.3.4-4].
+/// One copy per session: highest granted QoS, every subscription identifier (design.md §3)
+/// [MQTT-3.3.4-2] [MQTT-3.3.4-4].
 void Shard::Merge(const Publication& publication, const std::vector<router::MemberList*>& lists) {
   merged_.clear();
   ++stamp_;
@@ -242,8 +250,9 @@ void Shard::Merge(const Publication& publication, const std::vector<router::Memb
       Merged& merged = merged_[session->merge_at];
       const uint8_t granted = member.options & router::kOptionQosMask;
       merged.qos = std::max(merged.qos, session->upgrade_qos ? std::max(publication.qos, granted)
-                                                              : std::min(publication.qos, granted));
-      merged.retain |= publication.retain && (member.options & router::kOptionRetainAsPublished) != 0;
+                                                             : std::min(publication.qos, granted));
+      merged.retain |=
+          publication.retain && (member.options & router::kOptionRetainAsPublished) != 0;
       if (member.subscription_id != 0) merged.ids.push_back(member.subscription_id);
     }
   }
@@ -265,8 +274,9 @@ void Shard::ServeMerged(Publication* publication, Merged* merged, int64_t now_ms
 
 // ---- shared groups
 
-void Shard::ToGroup(Publication* publication, const router::Group& group, const router::GroupMember* skip,
-                    bool redispatched, uint64_t topic_hash, int64_t now_ms, Pending* rest) {
+void Shard::ToGroup(Publication* publication, const router::Group& group,
+                    const router::GroupMember* skip, bool redispatched, uint64_t topic_hash,
+                    int64_t now_ms, Pending* rest) {
   router::Choice choice;
   choice.loop = loop_;
   choice.client_hash = Hash(publication->client_id, fabric_->seed);
@@ -297,8 +307,8 @@ void Shard::ToGroup(Publication* publication, const router::Group& group, const 
   Post(member.loop, std::move(entry), rest);
 }
 
-bool Shard::ServeGroupMember(Publication* publication, uint32_t group, uint32_t index, uint32_t generation,
-                             int64_t now_ms) {
+bool Shard::ServeGroupMember(Publication* publication, uint32_t group, uint32_t index,
+                             uint32_t generation, int64_t now_ms) {
   Session* session = Find(index, generation);
   const auto found = group_members_.find(GroupKey(group, index));
   if (session == nullptr || found == group_members_.end()) return false;
@@ -312,19 +322,21 @@ bool Shard::ServeGroupMember(Publication* publication, uint32_t group, uint32_t 
   Delivery delivery;
   delivery.message = publication->Share();
   delivery.group = group;
-  delivery.qos = session->upgrade_qos ? std::max(publication->qos, granted) : std::min(publication->qos, granted);
+  delivery.qos = session->upgrade_qos ? std::max(publication->qos, granted)
+                                      : std::min(publication->qos, granted);
   delivery.retain = publication->retain && (member.options & router::kOptionRetainAsPublished) != 0;
   if (member.subscription_id != 0) {
-    delivery.subscription_ids =
-        std::make_unique<session::SubscriptionIds>(session::SubscriptionIds{member.subscription_id});
+    delivery.subscription_ids = std::make_unique<session::SubscriptionIds>(
+        session::SubscriptionIds{member.subscription_id});
   }
   sender_.Deliver(session, std::move(delivery), &headers_, now_ms);
   return true;
 }
 
-/// The chosen member is gone: once more, without it. What finds a full lane waits in the bounded list of pending fan-outs,
-/// never in front of a lane that is being drained.
-void Shard::Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone, int64_t now_ms) {
+/// The chosen member is gone: once more, without it. What finds a full lane waits in the bounded
+/// list of pending fan-outs, never in front of a lane that is being drained.
+void Shard::Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone,
+                       int64_t now_ms) {
   if (pending_.size() >= limits::kSpillMax) {
     Bump(counters_->shared_spill_overflows);
     return;
@@ -332,8 +344,9 @@ void Shard::Redispatch(Publication* publication, uint32_t group, const router::G
   const EpochGuard guard = EnterEpoch();
   uint64_t topic_hash = 0;
   const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);
-  const auto shared = std::find_if(route->groups.begin(), route->groups.end(),
-                                   [group](const router::Route::Shared& one) { return one.group->id == group; });
+  const auto shared =
+      std::find_if(route->groups.begin(), route->groups.end(),
+                   [group](const router::Route::Shared& one) { return one.group->id == group; });
   if (shared == route->groups.end()) {
     Bump(counters_->dropped_no_subscribers);
     return;
@@ -351,7 +364,8 @@ void Shard::Redispatch(Publication* publication, uint32_t group, const router::G
 
 // ---- links
 
-void Shard::ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms, Pending* rest) {
+void Shard::ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms,
+                    Pending* rest) {
   const MessageRef term = links_.EncodeTerm(*publication, WallClockMs());
   for (; links != 0; links &= links - 1) {
     const int link = __builtin_ctzll(links);

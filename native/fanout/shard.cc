@@ -18,7 +18,8 @@ Shard::Shard(int loop, Fabric* fabric, ShardHost* host, Counters* counters)
       counters_(counters),
       epoch_slot_(fabric->epochs->Register()),
       members_(fabric->seed),
-      cache_(loop, fabric->index, &members_, fabric->seed, limits::kRouteCacheEntries, limits::kRouteCacheBytes),
+      cache_(loop, fabric->index, &members_, fabric->seed, limits::kRouteCacheEntries,
+             limits::kRouteCacheBytes),
       sender_(counters, fabric->flags[static_cast<size_t>(loop)].get()),
       links_(loop, fabric->loops, &sender_, counters, fabric->seed.a ^ static_cast<uint64_t>(loop)),
       pending_for_(static_cast<size_t>(fabric->loops)),
@@ -35,7 +36,8 @@ Session* Shard::Find(uint32_t index, uint32_t generation) {
 
 Session* Shard::Open(uint32_t index, uint32_t generation) {
   if (Session* existing = Find(index, generation)) return existing;
-  if (index >= sessions_.size()) sessions_.resize(std::max<size_t>(index + 1, sessions_.size() * 2));
+  if (index >= sessions_.size())
+    sessions_.resize(std::max<size_t>(index + 1, sessions_.size() * 2));
   sessions_[index] = std::make_unique<Session>();
   Session* session = sessions_[index].get();
   session->index = index;
@@ -57,7 +59,8 @@ void Shard::Attach(Session* session, Connection* connection, int64_t now_ms) {
 
 void Shard::Detach(Connection* connection) {
   for (const auto& pending : pending_) {
-    if (pending->connection == connection) pending->connection = nullptr;  // its fan-out still ends: it may be acknowledged
+    if (pending->connection == connection)
+      pending->connection = nullptr;  // its fan-out still ends: it may be acknowledged
   }
   sender_.dirty()->Forget(connection);
   Session* session = connection->session;
@@ -94,7 +97,8 @@ void Shard::AddSubscription(Session* session, const Subscribe& subscribe) {
     group_members_[GroupKey(subscribe.group, session->index)] = member;
     return;
   }
-  // Visible first, horizon after: whatever is stored with a greater version finds this member (design.md §5).
+  // Visible first, horizon after: whatever is stored with a greater version finds this member
+  // (design.md §5).
   bool first = false;
   members_.Add(subscribe.filter->ref, member, &first);
   if (first) fabric_->index->ShowOnLoop(subscribe.filter, loop_);
@@ -105,7 +109,10 @@ void Shard::AddSubscription(Session* session, const Subscribe& subscribe) {
     session->replays = std::make_unique<std::deque<session::Replay>>();
     replaying_.emplace_back(session->index, session->generation);
   }
-  session->replays->push_back({subscribe.filter->text, horizon, {}, subscribe.subscription_id,
+  session->replays->push_back({subscribe.filter->text,
+                               horizon,
+                               {},
+                               subscribe.subscription_id,
                                static_cast<uint8_t>(subscribe.options & router::kOptionQosMask)});
 }
 
@@ -115,7 +122,8 @@ void Shard::RemoveSubscription(uint32_t session, router::Filter* filter, uint32_
     return;
   }
   bool last = false;
-  if (members_.Remove(filter->ref, session, &last) && last) fabric_->index->HideOnLoop(filter, loop_);
+  if (members_.Remove(filter->ref, session, &last) && last)
+    fabric_->index->HideOnLoop(filter, loop_);
 }
 
 // ---- between loops
@@ -169,7 +177,8 @@ void Shard::DrainLanes(int64_t now_ms, size_t* budget) {
     }
     if (drained) {
       FullFence();  // meets TryPost
-      if (lane->waiting.load(std::memory_order_relaxed) && lane->waiting.exchange(false, std::memory_order_relaxed)) {
+      if (lane->waiting.load(std::memory_order_relaxed) &&
+          lane->waiting.exchange(false, std::memory_order_relaxed)) {
         host_->Wake(from);
       }
     }
@@ -186,8 +195,10 @@ std::unique_ptr<Shard::Pending> Shard::Expand(LaneEntry* entry, int64_t now_ms, 
   Publication publication = Publication::Of(entry->message);
   if (entry->kind == LaneEntry::Kind::kMember) {
     BeginHeaders(publication, now_ms);
-    if (!ServeGroupMember(&publication, entry->group, entry->session, entry->session_generation, now_ms)) {
-      const router::GroupMember gone{static_cast<uint8_t>(loop_), entry->session, entry->session_generation};
+    if (!ServeGroupMember(&publication, entry->group, entry->session, entry->session_generation,
+                          now_ms)) {
+      const router::GroupMember gone{static_cast<uint8_t>(loop_), entry->session,
+                                     entry->session_generation};
       if (!entry->redispatched) {
         Redispatch(&publication, entry->group, gone, now_ms);
       } else {
@@ -226,7 +237,8 @@ void Shard::ResumePending(int64_t now_ms, size_t* budget) {
       if (!ServeLocal(pending, &publication, now_ms, budget)) host_->WorkLeft();
     }
   }
-  // Unpaused connections parse on and may publish, which appends to pending_: settle the list first.
+  // Unpaused connections parse on and may publish, which appends to pending_: settle the list
+  // first.
   std::vector<std::unique_ptr<Pending>> done;
   std::erase_if(pending_, [&done](std::unique_ptr<Pending>& pending) {
     if (!pending->done()) return false;
@@ -237,7 +249,8 @@ void Shard::ResumePending(int64_t now_ms, size_t* budget) {
     if (pending->connection == nullptr) continue;
     Connection* connection = pending->connection;
     connection->fanout_pending = false;
-    if (pending->gate_ticket != 0) connection->acks.Settle(pending->gate_ticket, mqtt::Reason::kSuccess);
+    if (pending->gate_ticket != 0)
+      connection->acks.Settle(pending->gate_ticket, mqtt::Reason::kSuccess);
     sender_.FlushGate(connection);
     host_->Unpaused(connection);
   }
@@ -269,18 +282,20 @@ void Shard::ResumeReplays(int64_t now_ms) {
 /// Goes on while the client takes it: a replay never overflows the session's queue, it waits.
 void Shard::Replay(Session* session, int64_t now_ms) {
   const auto can_take = [session] {
-    return session->queue.empty() && session->connection->out.size() <= session->connection->high_watermark_bytes / 4;
+    return session->queue.empty() &&
+           session->connection->out.size() <= session->connection->high_watermark_bytes / 4;
   };
   while (session->replays != nullptr && can_take()) {
     session::Replay& replay = session->replays->front();
-    fabric_->retained->Scan(replay.filter, replay.horizon, now_ms, limits::kReplaySliceTopics, &replay.cursor,
-                            [&](MessageRef message) {
+    fabric_->retained->Scan(replay.filter, replay.horizon, now_ms, limits::kReplaySliceTopics,
+                            &replay.cursor, [&](MessageRef message) {
                               Delivery delivery;
                               delivery.qos = std::min(message->qos, replay.qos);
                               delivery.retain = true;  // [MQTT-3.3.1-8]
                               if (replay.subscription_id != 0) {
-                                delivery.subscription_ids = std::make_unique<session::SubscriptionIds>(
-                                    session::SubscriptionIds{replay.subscription_id});
+                                delivery.subscription_ids =
+                                    std::make_unique<session::SubscriptionIds>(
+                                        session::SubscriptionIds{replay.subscription_id});
                               }
                               delivery.message = std::move(message);
                               Bump(counters_->retained_replayed);

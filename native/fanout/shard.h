@@ -1,5 +1,6 @@
-// Everything one io loop owns of the broker: its sessions, members, lanes and link slots, and the life of a PUBLISH
-// between decoding and out-buffers (design.md §3 steps 3–6). No socket and no clock in here: transport brings both.
+// Everything one io loop owns of the broker: its sessions, members, lanes and link slots, and the
+// life of a PUBLISH between decoding and out-buffers (design.md §3 steps 3–6). No socket and no
+// clock in here: transport brings both.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +30,15 @@ struct Fabric {
   EpochDomain* epochs = nullptr;
   router::Index* index = nullptr;
   retained::RetainedIndex* retained = nullptr;
+  bool store_retained = true;  // retainer.enable
   HashSeed seed;
   int loops = 1;
   std::vector<std::unique_ptr<Lane>> lanes;          // [from * loops + to]; null on the diagonal
   std::vector<std::unique_ptr<SessionFlags>> flags;  // by loop
   std::vector<const SessionFlags*> flag_views;       // the same, as shared groups want them
-  Lane* LaneBetween(int from, int to) const { return lanes[static_cast<size_t>(from * loops + to)].get(); }
+  Lane* LaneBetween(int from, int to) const {
+    return lanes[static_cast<size_t>(from * loops + to)].get();
+  }
 };
 
 /// The shard's view of its transport.
@@ -42,7 +46,8 @@ class ShardHost {
  public:
   /// Wakes loop `loop` out of its poll (coalesced).
   virtual void Wake(int loop) = 0;
-  /// This shard has work left that nobody else will announce: call Work again after the next poll round, without blocking.
+  /// This shard has work left that nobody else will announce: call Work again after the next poll
+  /// round, without blocking.
   virtual void WorkLeft() = 0;
   /// A paused connection may be parsed on (its fan-out ended).
   virtual void Unpaused(session::Connection* connection) = 0;
@@ -51,7 +56,8 @@ class ShardHost {
   ~ShardHost() = default;
 };
 
-/// A subscription as control decided it; filter and group are held alive by control until the command is done.
+/// A subscription as control decided it; filter and group are held alive by control until the
+/// command is done.
 struct Subscribe {
   router::Filter* filter;
   uint32_t group = 0;  // 0: plain; else the group's id
@@ -73,10 +79,12 @@ class Shard {
   session::Session* Find(uint32_t index, uint32_t generation);
   /// Makes it when it does not exist.
   session::Session* Open(uint32_t index, uint32_t generation);
-  /// `connection` serves the session from now on; redelivers (after the CONNACK, which the caller has written).
+  /// `connection` serves the session from now on; redelivers (after the CONNACK, which the caller
+  /// has written).
   void Attach(session::Session* session, session::Connection* connection, int64_t now_ms);
   void Detach(session::Connection* connection);
-  /// The session is over: queue and windows go; unsent messages of shared groups find another member.
+  /// The session is over: queue and windows go; unsent messages of shared groups find another
+  /// member.
   void End(session::Session* session, int64_t now_ms);
 
   void AddSubscription(session::Session* session, const Subscribe& subscribe);
@@ -87,12 +95,15 @@ class Shard {
   enum class Published : uint8_t {
     kNobody,   // no destination matched
     kDone,     // every destination has it
-    kPending,  // the rest waits for lane room or for its next slice; `connection` was marked fanout_pending
+    kPending,  // the rest waits for lane room or for its next slice; `connection` was marked
+               // fanout_pending
   };
-  /// Stores if retained, matches, fans out. `connection`: paused when the fan-out cannot end now; null: it waits on its own.
+  /// Stores if retained, matches, fans out. `connection`: paused when the fan-out cannot end now;
+  /// null: it waits on its own.
   Published Publish(Publication* publication, session::Connection* connection, int64_t now_ms);
 
-  /// After Publish returned kPending for `connection`: the gate entry that is settled when its fan-out ends.
+  /// After Publish returned kPending for `connection`: the gate entry that is settled when its
+  /// fan-out ends.
   void SettleWhenDone(session::Connection* connection, uint64_t ticket);
 
   /// Drains lanes, resumes waiting fan-outs, replays and link slots; bounded by a budget per call.
@@ -124,32 +135,41 @@ class Shard {
     std::vector<std::pair<int, LaneEntry>> entries;  // in order
     router::MemberList* pinned = nullptr;            // walked from `position`, up to `end`
     size_t position = 0, end = 0;
-    std::vector<Merged> merged;                      // served from `position`, up to `end`
-    session::Connection* connection = nullptr;       // paused by it; null: nobody, or gone
+    std::vector<Merged> merged;                 // served from `position`, up to `end`
+    session::Connection* connection = nullptr;  // paused by it; null: nobody, or gone
     uint64_t gate_ticket = 0;
     bool served() const { return position == end; }
     bool done() const { return entries.empty() && served(); }
   };
 
-  static uint64_t GroupKey(uint32_t group, uint32_t session) { return uint64_t{group} << 32 | session; }
+  static uint64_t GroupKey(uint32_t group, uint32_t session) {
+    return uint64_t{group} << 32 | session;
+  }
   uint64_t NextRandom();
   void StoreRetained(Publication* publication);
   void BeginHeaders(const Publication& publication, int64_t now_ms);
-  bool Wanted(const Publication& publication, const session::Session& session, const router::Member& member) const;
+  bool Wanted(const Publication& publication, const session::Session& session,
+              const router::Member& member) const;
   void ServeMember(Publication* publication, const router::Member& member, int64_t now_ms);
   void ServeMerged(Publication* publication, Merged* merged, int64_t now_ms);
-  bool ServeGroupMember(Publication* publication, uint32_t group, uint32_t session, uint32_t generation, int64_t now_ms);
+  bool ServeGroupMember(Publication* publication, uint32_t group, uint32_t session,
+                        uint32_t generation, int64_t now_ms);
   /// Fills merged_ with one entry per session.
   void Merge(const Publication& publication, const std::vector<router::MemberList*>& lists);
-  /// Serves this loop's members. Null: all served; else what is left, to be continued by ServeLocal.
-  std::unique_ptr<Pending> FanOutLocal(Publication* publication, const std::vector<router::MemberList*>& lists,
+  /// Serves this loop's members. Null: all served; else what is left, to be continued by
+  /// ServeLocal.
+  std::unique_ptr<Pending> FanOutLocal(Publication* publication,
+                                       const std::vector<router::MemberList*>& lists,
                                        int64_t now_ms, size_t* budget);
   /// Goes on with a sliced fan-out; true when it is served.
   bool ServeLocal(Pending* pending, Publication* publication, int64_t now_ms, size_t* budget);
-  void ToGroup(Publication* publication, const router::Group& group, const router::GroupMember* skip, bool redispatched,
-               uint64_t topic_hash, int64_t now_ms, Pending* rest);
-  void ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms, Pending* rest);
-  void Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone, int64_t now_ms);
+  void ToGroup(Publication* publication, const router::Group& group,
+               const router::GroupMember* skip, bool redispatched, uint64_t topic_hash,
+               int64_t now_ms, Pending* rest);
+  void ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms,
+               Pending* rest);
+  void Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone,
+                  int64_t now_ms);
   bool TryPost(int loop, LaneEntry* entry);
   /// Posts, or keeps the entry in `rest` when the lane is full.
   void Post(int loop, LaneEntry&& entry, Pending* rest);
@@ -170,18 +190,21 @@ class Shard {
   LinkEgress links_;
   std::vector<std::unique_ptr<session::Session>> sessions_;  // by index
   size_t live_sessions_ = 0;
-  std::unordered_map<uint64_t, router::Member> group_members_;  // by GroupKey: options of shared subscriptions
-  std::vector<std::unique_ptr<Pending>> pending_;    // FIFO of fan-outs that wait
-  std::vector<uint32_t> pending_for_;                // by loop: entries in pending_ that wait for that lane
-  std::vector<std::unique_ptr<Pending>> expanding_;  // by source loop: the lane entry being served in slices
-  std::vector<std::pair<uint32_t, uint32_t>> replaying_;  // (session, generation) with retained messages owed
+  std::unordered_map<uint64_t, router::Member>
+      group_members_;                              // by GroupKey: options of shared subscriptions
+  std::vector<std::unique_ptr<Pending>> pending_;  // FIFO of fan-outs that wait
+  std::vector<uint32_t> pending_for_;  // by loop: entries in pending_ that wait for that lane
+  std::vector<std::unique_ptr<Pending>>
+      expanding_;  // by source loop: the lane entry being served in slices
+  std::vector<std::pair<uint32_t, uint32_t>>
+      replaying_;           // (session, generation) with retained messages owed
   uint64_t wake_mask_ = 0;  // loops that got lane entries since FlushWakeups
   uint64_t stamp_ = 0;      // of the last Merge
   uint64_t random_;
   std::vector<Merged> merged_;
   std::vector<router::MemberList*> lists_;
   session::PublishHeaders headers_;
-  bool expired_ = false;    // the message of headers_ is past its expiry
+  bool expired_ = false;  // the message of headers_ is past its expiry
 };
 
 }  // namespace causeway::fanout

@@ -28,8 +28,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportEngine(env, exports);
   ExportLink(env, exports);
   // Reading the count is not a crossing worth counting.
-  exports.Set("crossings", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
-                return Napi::Number::New(info.Env(), static_cast<double>(crossings.load(std::memory_order_relaxed)));
+  exports.Set("crossings",
+              Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
+                return Napi::Number::New(
+                    info.Env(), static_cast<double>(crossings.load(std::memory_order_relaxed)));
               }));
   return exports;
 }
@@ -38,5 +40,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
 }  // namespace causeway::seam
 
-static Napi::Object InitModule(Napi::Env env, Napi::Object exports) { return causeway::seam::Init(env, exports); }
+static Napi::Object InitModule(Napi::Env env, Napi::Object exports) {
+  return causeway::seam::Init(env, exports);
+}
 NODE_API_MODULE(causeway, InitModule)

@@ -1,4 +1,5 @@
-// Plain values out of JavaScript ones. Our own TypeScript calls us with checked types, so a wrong one is a programmer error.
+// Plain values out of JavaScript ones. Our own TypeScript calls us with checked types, so a wrong
+// one is a programmer error.
 #pragma once
 
 #include <napi.h>

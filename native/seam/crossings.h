@@ -10,13 +10,14 @@
 
 namespace causeway::seam {
 
-/// Calls between V8 and native code since load, both ways, of all environments of the process: the figure behind "no PUBLISH touches V8"
-/// (design.md §1). Relaxed: a count.
+/// Calls between V8 and native code since load, both ways, of all environments of the process: the
+/// figure behind "no PUBLISH touches V8" (design.md §1). Relaxed: a count.
 extern std::atomic<uint64_t> crossings;
 
 inline void Cross() { crossings.fetch_add(1, std::memory_order_relaxed); }
 
-/// The engine of this process, or null before start. One leaked pointer, no destructor: leaving is Halt (design.md §12).
+/// The engine of this process, or null before start. One leaked pointer, no destructor: leaving is
+/// Halt (design.md §12).
 extern std::atomic<transport::Engine*> engine;
 
 /// The engine, or null with a JavaScript error (code ENGINE_STOPPED) pending.

@@ -8,10 +8,12 @@ namespace causeway::seam {
 
 namespace {
 
-/// Rings control's environment: one coalesced call however many events wait. Leaked with the engine.
+/// Rings control's environment: one coalesced call however many events wait. Leaked with the
+/// engine.
 struct Bell {
   Napi::ThreadSafeFunction function;
-  /// Set by the loop that rings, cleared before the events are taken: no event is left behind unannounced.
+  /// Set by the loop that rings, cleared before the events are taken: no event is left behind
+  /// unannounced.
   std::atomic<bool> ringing{false};
   std::atomic<bool> closed{false};
 };
@@ -52,7 +54,8 @@ router::Strategy StrategyOf(const std::string& name) {
   return router::Strategy::kRoundRobin;  // also round_robin_per_group: one node is one group
 }
 
-/// start({ loops, laneSlots, retainedMessagesMax, retainedPayloadBytesMax, retainedBytesMax, strategy }, onEvents)
+/// start({ loops, laneSlots, storeRetained, retainedMessagesMax, retainedPayloadBytesMax,
+/// retainedBytesMax, strategy }, onEvents)
 Napi::Value Start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (engine.load(std::memory_order_acquire) != nullptr) {
@@ -63,13 +66,17 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   transport::EngineOptions options;
   options.loops = static_cast<int>(NumberOf(from.Get("loops")));
   options.lane_slots = NumberOf(from.Get("laneSlots"));
+  options.store_retained = BooleanOf(from.Get("storeRetained"));
   options.retained.max_messages = static_cast<size_t>(LargeOf(from.Get("retainedMessagesMax")));
-  options.retained.max_payload_bytes = static_cast<size_t>(LargeOf(from.Get("retainedPayloadBytesMax")));
+  options.retained.max_payload_bytes =
+      static_cast<size_t>(LargeOf(from.Get("retainedPayloadBytesMax")));
   options.retained.max_total_bytes = static_cast<size_t>(LargeOf(from.Get("retainedBytesMax")));
   options.strategy = StrategyOf(TextOf(from.Get("strategy")));
   bell = new Bell;
-  bell->function = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "causeway.events", 0, 1);
-  bell->function.Unref(env);  // sockets of the loops do not keep Node alive: the broker's own timers do
+  bell->function =
+      Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "causeway.events", 0, 1);
+  bell->function.Unref(
+      env);  // sockets of the loops do not keep Node alive: the broker's own timers do
   auto* started = new transport::Engine(options, Ring, bell);
   engine.store(started, std::memory_order_release);
   napi_add_env_cleanup_hook(env, Leave, nullptr);
@@ -137,11 +144,13 @@ Napi::Value OpenSockets(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), running == nullptr ? 0 : running->open_sockets());
 }
 
-/// counters() → Float64Array in the order of layout().counters, then filters, retained messages, retained bytes, epoch bytes.
+/// counters() → Float64Array in the order of layout().counters, then filters, retained messages,
+/// retained bytes, epoch bytes.
 Napi::Value CountersNow(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const transport::Engine* running = engine.load(std::memory_order_acquire);
-  const std::vector<uint64_t> values = running == nullptr ? std::vector<uint64_t>(kCounterCount) : running->Counters();
+  const std::vector<uint64_t> values =
+      running == nullptr ? std::vector<uint64_t>(kCounterCount) : running->Counters();
   Napi::Float64Array out = Napi::Float64Array::New(env, values.size() + 4);
   for (size_t i = 0; i < values.size(); ++i) out[i] = static_cast<double>(values[i]);
   if (running != nullptr) {

@@ -1,5 +1,5 @@
-// The names and numbers both sides must agree on, told by the native side; src/native/layout.generated.ts is made from them and the
-// door refuses to start on a mismatch.
+// The names and numbers both sides must agree on, told by the native side;
+// src/native/layout.generated.ts is made from them and the door refuses to start on a mismatch.
 #include "core/counters.h"
 #include "core/limits.h"
 #include "seam/crossings.h"

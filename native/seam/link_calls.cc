@@ -1,4 +1,5 @@
-// The calls of the link room: interest out, routes in, terms of the route channel. One call a batch, never one a message.
+// The calls of the link room: interest out, routes in, terms of the route channel. One call a
+// batch, never one a message.
 #include "seam/arguments.h"
 #include "seam/crossings.h"
 
@@ -6,7 +7,8 @@ namespace causeway::seam {
 
 namespace {
 
-/// configureLinks(self, [{ index, name, enabled, topics, poolSize, maxInflight, bufferBytesMax, requestTtlMs }])
+/// configureLinks(self, [{ index, name, enabled, topics, poolSize, maxInflight, bufferBytesMax,
+/// requestTtlMs }])
 Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
   transport::Engine* running = EngineOrThrow(info.Env());
   if (running == nullptr) return info.Env().Undefined();
@@ -37,17 +39,20 @@ Napi::Value OpenInterest(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CloseInterest(const Napi::CallbackInfo& info) {
-  if (transport::Engine* running = EngineOrThrow(info.Env())) running->CloseInterest(static_cast<int>(NumberOf(info[0])));
+  if (transport::Engine* running = EngineOrThrow(info.Env()))
+    running->CloseInterest(static_cast<int>(NumberOf(info[0])));
   return info.Env().Undefined();
 }
 
-/// takeInterest(link, actor, incarnation, entriesMax, bytesMax) → null or { payload, token, entries }
+/// takeInterest(link, actor, incarnation, entriesMax, bytesMax) → null or { payload, token, entries
+/// }
 Napi::Value TakeInterest(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   transport::Engine* running = EngineOrThrow(env);
   link::DeltaBatch::Batch batch;
-  if (running == nullptr || !running->TakeInterest(static_cast<int>(NumberOf(info[0])), NumberOf(info[3]),
-                                                   NumberOf(info[4]), TextOf(info[1]), BigIntOf(info[2]), &batch)) {
+  if (running == nullptr ||
+      !running->TakeInterest(static_cast<int>(NumberOf(info[0])), NumberOf(info[3]),
+                             NumberOf(info[4]), TextOf(info[1]), BigIntOf(info[2]), &batch)) {
     return env.Null();
   }
   Napi::Object out = Napi::Object::New(env);
@@ -59,8 +64,8 @@ Napi::Value TakeInterest(const Napi::CallbackInfo& info) {
 
 Napi::Value SettleInterest(const Napi::CallbackInfo& info) {
   if (transport::Engine* running = EngineOrThrow(info.Env())) {
-    running->SettleInterest(static_cast<int>(NumberOf(info[0])), static_cast<uint64_t>(LargeOf(info[1])),
-                            BooleanOf(info[2]));
+    running->SettleInterest(static_cast<int>(NumberOf(info[0])),
+                            static_cast<uint64_t>(LargeOf(info[1])), BooleanOf(info[2]));
   }
   return info.Env().Undefined();
 }
@@ -72,7 +77,8 @@ Napi::Value InterestFlags(const Napi::CallbackInfo& info) {
   if (running == nullptr) return env.Undefined();
   constexpr size_t kBytes = 2 * transport::Engine::kLinks;
   // The engine is never freed, so the view may live as long as it likes.
-  return Napi::Uint8Array::New(env, kBytes, Napi::ArrayBuffer::New(env, running->interest_flags(), kBytes), 0);
+  return Napi::Uint8Array::New(env, kBytes,
+                               Napi::ArrayBuffer::New(env, running->interest_flags(), kBytes), 0);
 }
 
 Napi::Value Invalid(Napi::Env env, const char* reason) {
@@ -91,11 +97,15 @@ Napi::Value DecodeRoute(const Napi::CallbackInfo& info) {
     return Invalid(env, "not a term of the route channel");
   }
   if (header.op_name.empty()) return Invalid(env, "the operation is missing");
-  if (header.missing_keys && header.op != link::RouteOp::kUnknown) return Invalid(env, "a required key is missing or of a wrong type");
+  if (header.missing_keys && header.op != link::RouteOp::kUnknown)
+    return Invalid(env, "a required key is missing or of a wrong type");
   Napi::Object out = Napi::Object::New(env);
-  const auto text = [&](const char* key, std::string_view value) { out.Set(key, Napi::String::New(env, value.data(), value.size())); };
+  const auto text = [&](const char* key, std::string_view value) {
+    out.Set(key, Napi::String::New(env, value.data(), value.size()));
+  };
   const auto capabilities = [&] {
-    out.Set("capabilities", header.has_capabilities ? BufferOf(env, header.capabilities) : env.Null());
+    out.Set("capabilities",
+            header.has_capabilities ? BufferOf(env, header.capabilities) : env.Null());
   };
   switch (header.op) {
     case link::RouteOp::kActorInit:
@@ -118,7 +128,8 @@ Napi::Value DecodeRoute(const Napi::CallbackInfo& info) {
       if (header.need_bootstrap == link::NeedBootstrap::kUndefined) {
         out.Set("needBootstrap", env.Null());
       } else {
-        out.Set("needBootstrap", Napi::Boolean::New(env, header.need_bootstrap == link::NeedBootstrap::kTrue));
+        out.Set("needBootstrap",
+                Napi::Boolean::New(env, header.need_bootstrap == link::NeedBootstrap::kTrue));
       }
       capabilities();
       break;
@@ -141,12 +152,15 @@ Napi::Value DecodeRoute(const Napi::CallbackInfo& info) {
   return out;
 }
 
-std::string CapabilitiesOf(const Napi::Value& value) { return value.IsNull() ? std::string() : std::string(BytesOf(value)); }
+std::string CapabilitiesOf(const Napi::Value& value) {
+  return value.IsNull() ? std::string() : std::string(BytesOf(value));
+}
 
 /// encodeActorInit(actor, incarnation, target, capabilities | null)
 Napi::Value EncodeActorInit(const Napi::CallbackInfo& info) {
   std::string out;
-  link::EncodeActorInit(TextOf(info[0]), BigIntOf(info[1]), TextOf(info[2]), CapabilitiesOf(info[3]), &out);
+  link::EncodeActorInit(TextOf(info[0]), BigIntOf(info[1]), TextOf(info[2]),
+                        CapabilitiesOf(info[3]), &out);
   return BufferOf(info.Env(), out);
 }
 
@@ -154,7 +168,8 @@ Napi::Value EncodeActorInit(const Napi::CallbackInfo& info) {
 Napi::Value EncodeActorInitAck(const Napi::CallbackInfo& info) {
   std::string out;
   if (info[1].IsNull()) {
-    link::EncodeActorInitAckOk(TextOf(info[0]), info[2].IsBoolean() && BooleanOf(info[2]), CapabilitiesOf(info[3]), &out);
+    link::EncodeActorInitAckOk(TextOf(info[0]), info[2].IsBoolean() && BooleanOf(info[2]),
+                               CapabilitiesOf(info[3]), &out);
   } else {
     link::EncodeActorInitAckError(TextOf(info[0]), TextOf(info[1]), &out);
   }
@@ -173,9 +188,10 @@ Napi::Value ApplyRoutes(const Napi::CallbackInfo& info) {
   transport::Engine* running = EngineOrThrow(env);
   if (running == nullptr) return env.Undefined();
   link::ApplyResult result;
-  if (running->ApplyRoutes(static_cast<int>(NumberOf(info[0])), static_cast<int>(NumberOf(info[1])), BytesOf(info[2]),
-                           &result) != link::RouteStatus::kOk) {
-    Throw(env, "LINK_ROUTES_INVALID", "not a route term");  // control has decoded it before: a programmer error there
+  if (running->ApplyRoutes(static_cast<int>(NumberOf(info[0])), static_cast<int>(NumberOf(info[1])),
+                           BytesOf(info[2]), &result) != link::RouteStatus::kOk) {
+    Throw(env, "LINK_ROUTES_INVALID",
+          "not a route term");  // control has decoded it before: a programmer error there
     return env.Undefined();
   }
   Napi::Object out = Napi::Object::New(env);
@@ -198,7 +214,8 @@ Napi::Value Remove(const Napi::CallbackInfo& info) {
   transport::Engine* running = EngineOrThrow(env);
   if (running == nullptr) return env.Undefined();
   const size_t budget = NumberOf(info[2]);
-  const size_t removed = (running->*remove)(static_cast<int>(NumberOf(info[0])), static_cast<int>(NumberOf(info[1])), budget);
+  const size_t removed = (running->*remove)(static_cast<int>(NumberOf(info[0])),
+                                            static_cast<int>(NumberOf(info[1])), budget);
   Napi::Object out = Napi::Object::New(env);
   out.Set("removed", static_cast<double>(removed));
   out.Set("done", Napi::Boolean::New(env, removed < budget));
@@ -208,7 +225,8 @@ Napi::Value Remove(const Napi::CallbackInfo& info) {
 Napi::Value RouteCount(const Napi::CallbackInfo& info) {
   const transport::Engine* running = EngineOrThrow(info.Env());
   if (running == nullptr) return info.Env().Undefined();
-  return Napi::Number::New(info.Env(), static_cast<double>(running->RouteCount(static_cast<int>(NumberOf(info[0])))));
+  return Napi::Number::New(
+      info.Env(), static_cast<double>(running->RouteCount(static_cast<int>(NumberOf(info[0])))));
 }
 
 Napi::Value LinkCounters(const Napi::CallbackInfo& info) {
@@ -221,7 +239,8 @@ Napi::Value LinkCounters(const Napi::CallbackInfo& info) {
   return out;
 }
 
-/// bootstrapBatch({ topics, actor, incarnation, cursor, entriesMax, bytesMax }) → { payload | null, entries, cursor, done }; any environment.
+/// bootstrapBatch({ topics, actor, incarnation, cursor, entriesMax, bytesMax }) → { payload | null,
+/// entries, cursor, done }; any environment.
 Napi::Value BootstrapBatch(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   transport::Engine* running = EngineOrThrow(env);

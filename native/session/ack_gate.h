@@ -10,9 +10,10 @@
 
 namespace causeway::session {
 
-/// FIFO of acknowledgements; an entry leaves when it and all before it are settled. While nothing is pending the FIFO is bypassed, so
-/// it owns no memory. Bound: one pending entry stops the parsing of its connection, so it holds at most what one store commit or one paused
-/// fan-out keeps back (<= the receive maximum).
+/// FIFO of acknowledgements; an entry leaves when it and all before it are settled. While nothing
+/// is pending the FIFO is bypassed, so it owns no memory. Bound: one pending entry stops the
+/// parsing of its connection, so it holds at most what one store commit or one paused fan-out keeps
+/// back (<= the receive maximum).
 class AckGate {
  public:
   struct Entry {
@@ -33,20 +34,24 @@ class AckGate {
   /// The work behind `ticket` is done; `reason` is now known.
   void Settle(uint64_t ticket, mqtt::Reason reason) {
     if (idle() || ticket < entries_->front().ticket) return;
-    const size_t at = static_cast<size_t>(ticket - entries_->front().ticket);  // tickets are consecutive
+    const size_t at =
+        static_cast<size_t>(ticket - entries_->front().ticket);  // tickets are consecutive
     if (at >= entries_->size()) return;
     (*entries_)[at].pending = false;
     (*entries_)[at].reason = reason;
   }
   /// The next entry that may leave, or null.
-  const Entry* Ready() const { return idle() || entries_->front().pending ? nullptr : &entries_->front(); }
+  const Entry* Ready() const {
+    return idle() || entries_->front().pending ? nullptr : &entries_->front();
+  }
   void Pop() {
     entries_->pop_front();
     if (entries_->empty()) entries_.reset();
   }
 
  private:
-  std::unique_ptr<std::deque<Entry>> entries_;  // null while idle: a deque costs 600 bytes even empty
+  std::unique_ptr<std::deque<Entry>>
+      entries_;  // null while idle: a deque costs 600 bytes even empty
   uint64_t last_ticket_ = 0;
 };
 

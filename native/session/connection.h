@@ -1,4 +1,5 @@
-// A connection as the session side sees it: what it speaks, what waits to be written, what holds it up.
+// A connection as the session side sees it: what it speaks, what waits to be written, what holds it
+// up.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,8 @@ struct Connection {
   AckGate acks;
   /// Largest packet the client accepts (MQTT 5 Maximum Packet Size); 0: no limit.
   uint32_t packet_bytes_max = 0;
-  /// Above this many bytes in `out`, QoS 0 is dropped, QoS >= 1 waits in the queue, and the socket is not read.
+  /// Above this many bytes in `out`, QoS 0 is dropped, QoS >= 1 waits in the queue, and the socket
+  /// is not read.
   uint32_t high_watermark_bytes = 0;
   /// Inbound topic aliases, index alias - 1 [MQTT-3.3.2-8]; null until the first is set.
   std::unique_ptr<std::vector<std::string>> aliases;

@@ -11,8 +11,8 @@
 namespace causeway::session {
 
 /// FIFO ring; no memory while empty. Single-threaded.
-/// Bounds: `length_max` deliveries (0: no count) and `bytes_max` bytes. Full: a QoS 0 newcomer is dropped, otherwise the oldest goes
-/// (EMQX's rule); the caller counts.
+/// Bounds: `length_max` deliveries (0: no count) and `bytes_max` bytes. Full: a QoS 0 newcomer is
+/// dropped, otherwise the oldest goes (EMQX's rule); the caller counts.
 class DeliveryQueue {
  public:
   enum class Pushed : uint8_t { kQueued, kDroppedNew, kDroppedOldest };
@@ -20,7 +20,8 @@ class DeliveryQueue {
   Pushed Push(Delivery&& delivery, uint32_t length_max, size_t bytes_max) {
     const size_t bytes = delivery.bytes();
     Pushed outcome = Pushed::kQueued;
-    while (count_ > 0 && ((length_max != 0 && count_ >= length_max) || bytes_ + bytes > bytes_max)) {
+    while (count_ > 0 &&
+           ((length_max != 0 && count_ >= length_max) || bytes_ + bytes > bytes_max)) {
       if (delivery.qos == 0) return Pushed::kDroppedNew;
       Pop();
       outcome = Pushed::kDroppedOldest;
@@ -51,7 +52,8 @@ class DeliveryQueue {
   void Grow() {
     const uint32_t wider = capacity_ == 0 ? 8 : capacity_ * 2;
     auto ring = std::make_unique<Delivery[]>(wider);
-    for (uint32_t i = 0; i < count_; ++i) ring[i] = std::move(ring_[(first_ + i) & (capacity_ - 1)]);
+    for (uint32_t i = 0; i < count_; ++i)
+      ring[i] = std::move(ring_[(first_ + i) & (capacity_ - 1)]);
     ring_ = std::move(ring);
     first_ = 0;
     capacity_ = wider;

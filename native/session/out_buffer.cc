@@ -5,17 +5,17 @@
 #include <new>
 
 #include "core/check.h"
+#include "core/limits.h"
 
 namespace causeway::session {
 
 namespace {
 
-// The first block of a quiet connection is small (an acknowledgement, one message); a busy one moves to 8 and 64 KiB, so
-// a flush of many messages still is one or two vectors.
+// The first block of a quiet connection is small (an acknowledgement, one message); a busy one
+// moves to 8 and 64 KiB, so a flush of many messages still is one or two vectors.
 constexpr uint32_t kClassBytes[] = {0, 1024, 8192, 65536};
 constexpr uint8_t kReferenceClass = 0;
 constexpr uint8_t kUnpooled = 0xFF;
-constexpr size_t kPooledBytesMax = size_t{16} << 20;  // free blocks kept a loop
 
 OutBlock* Allocate(uint32_t capacity, uint8_t size_class) {
   void* memory = std::malloc(sizeof(OutBlock) + capacity);
@@ -67,7 +67,7 @@ OutBlock* OutBlockPool::TakeReference() {
 }
 
 void OutBlockPool::Give(OutBlock* block) {
-  if (block->size_class == kUnpooled || free_bytes_ >= kPooledBytesMax) {
+  if (block->size_class == kUnpooled || free_bytes_ >= limits::kFreeBlockBytesMax) {
     std::free(block);
     return;
   }
@@ -87,14 +87,16 @@ void OutBuffer::Link(OutBlock* block) {
 
 char* OutBuffer::Grow(OutBlockPool* pool, size_t bytes) {
   // The next block is larger than the last, so a busy connection's chain stays short.
-  const size_t wish = head_ == nullptr ? bytes : std::max<size_t>(bytes, tail_->capacity < 8192 ? 8192 : 65536);
+  const size_t wish =
+      head_ == nullptr ? bytes : std::max<size_t>(bytes, tail_->capacity < 8192 ? 8192 : 65536);
   OutBlock* block = pool->Take(wish);
   Link(block);
   block->end = static_cast<uint32_t>(bytes);
   return block->own();
 }
 
-void OutBuffer::AppendReference(OutBlockPool* pool, const MessageRef& message, std::string_view bytes) {
+void OutBuffer::AppendReference(OutBlockPool* pool, const MessageRef& message,
+                                std::string_view bytes) {
   OutBlock* block = pool->TakeReference();
   block->bytes = bytes.data();
   block->begin = 0;

@@ -12,18 +12,20 @@
 
 namespace causeway::session {
 
-/// A run of bytes. Owned bytes stand behind the header; a reference block points into a message it keeps alive.
+/// A run of bytes. Owned bytes stand behind the header; a reference block points into a message it
+/// keeps alive.
 struct OutBlock {
   OutBlock* next;
-  const char* bytes;   // what goes on the wire: [begin, end)
+  const char* bytes;  // what goes on the wire: [begin, end)
   uint32_t begin, end;
-  uint32_t capacity;   // 0: a reference block
+  uint32_t capacity;  // 0: a reference block
   uint8_t size_class;
-  Message* message;    // reference blocks only: one counted reference
+  Message* message;  // reference blocks only: one counted reference
   char* own() { return reinterpret_cast<char*>(this + 1); }
 };
 
-/// Blocks of one loop. Single-threaded. Bound: limits::kPooledBlockBytes kept free; what exceeds it goes back to malloc.
+/// Blocks of one loop. Single-threaded. Bound: limits::kFreeBlockBytesMax kept free; what exceeds
+/// it goes back to malloc.
 class OutBlockPool {
  public:
   OutBlockPool() = default;
@@ -31,7 +33,8 @@ class OutBlockPool {
   OutBlockPool& operator=(const OutBlockPool&) = delete;
   ~OutBlockPool();
 
-  /// A block with room for at least `bytes`, of the smallest class that holds it, or exactly as large above all classes.
+  /// A block with room for at least `bytes`, of the smallest class that holds it, or exactly as
+  /// large above all classes.
   OutBlock* Take(size_t bytes);
   OutBlock* TakeReference();
   void Give(OutBlock* block);

@@ -6,8 +6,8 @@
 
 namespace causeway::session {
 
-/// 65,536 bits in pages of 1,024, made when touched: a session without QoS 2 pays 16 bytes. Single-threaded.
-/// Bound: the caller's receive maximum, asked through size().
+/// 65,536 bits in pages of 1,024, made when touched: a session without QoS 2 pays 16 bytes.
+/// Single-threaded. Bound: the caller's receive maximum, asked through size().
 class PacketIdSet {
  public:
   /// False: it was there already.

@@ -2,10 +2,13 @@
 
 #include <cstring>
 
+#include "core/limits.h"
+
 namespace causeway::session {
 
 void PublishHeaders::Encode(mqtt::Version version, uint8_t qos, bool retain,
-                            const std::vector<uint32_t>* subscription_ids, PublishHeader* out) const {
+                            const std::vector<uint32_t>* subscription_ids,
+                            PublishHeader* out) const {
   mqtt::PublishOut publish;
   publish.topic = topic_;
   publish.payload = payload_;
@@ -21,7 +24,7 @@ void PublishHeaders::Encode(mqtt::Version version, uint8_t qos, bool retain,
     }
   }
   const size_t header_bytes = mqtt::PublishHeaderSize(publish, version, &out->whole_bytes);
-  out->payload_inside = payload_.size() < kPayloadByReferenceBytes;
+  out->payload_inside = payload_.size() < limits::kPayloadByReferenceBytes;
   out->bytes.resize(header_bytes + (out->payload_inside ? payload_.size() : 0));
   mqtt::WritePublishHeader(publish, version, out->bytes.data(), &out->packet_id_at);
   if (out->payload_inside && !payload_.empty()) {

@@ -12,8 +12,8 @@ void DirtyList::Forget(Connection* connection) {
   std::replace(list_.begin(), list_.end(), connection, static_cast<Connection*>(nullptr));
 }
 
-const PublishHeader* Sender::Layout(Session* session, const Delivery& delivery, PublishHeaders* headers,
-                                    int64_t now_ms) {
+const PublishHeader* Sender::Layout(Session* session, const Delivery& delivery,
+                                    PublishHeaders* headers, int64_t now_ms) {
   const Message& message = *delivery.message;
   if (headers == nullptr) {
     uint32_t expiry = message.message_expiry_seconds;
@@ -31,7 +31,8 @@ const PublishHeader* Sender::Layout(Session* session, const Delivery& delivery, 
   const mqtt::Version version = session->connection->version;
   const PublishHeader* header;
   if (delivery.subscription_ids != nullptr && version == mqtt::Version::kMqtt5) {
-    headers->Encode(version, delivery.qos, delivery.retain, delivery.subscription_ids.get(), &own_header_);
+    headers->Encode(version, delivery.qos, delivery.retain, delivery.subscription_ids.get(),
+                    &own_header_);
     header = &own_header_;
   } else {
     header = &headers->Get(version, delivery.qos, delivery.retain);
@@ -44,7 +45,8 @@ const PublishHeader* Sender::Layout(Session* session, const Delivery& delivery, 
   return header;
 }
 
-void Sender::Deliver(Session* session, Delivery&& delivery, PublishHeaders* headers, int64_t now_ms) {
+void Sender::Deliver(Session* session, Delivery&& delivery, PublishHeaders* headers,
+                     int64_t now_ms) {
   if (delivery.qos == 0) {
     if (session->connection == nullptr) {
       if (session->persistent && session->store_qos0) {
@@ -79,7 +81,8 @@ void Sender::DeliverOrQueue(Session* session, Delivery&& delivery, int64_t now_m
 }
 
 void Sender::Queue(Session* session, Delivery&& delivery) {
-  switch (session->queue.Push(std::move(delivery), session->queue_length_max, limits::kQueueBytesMax)) {
+  switch (
+      session->queue.Push(std::move(delivery), session->queue_length_max, limits::kQueueBytesMax)) {
     case DeliveryQueue::Pushed::kQueued:
       break;
     case DeliveryQueue::Pushed::kDroppedNew:
@@ -95,7 +98,8 @@ void Sender::Send(Session* session, Delivery&& delivery, PublishHeaders* headers
   Connection* connection = session->connection;
   Bump(counters_->messages_sent);
   if (delivery.qos == 0) {
-    AppendPublish(&pool_, *header, 0, false, delivery.message->payload(), delivery.message, &connection->out);
+    AppendPublish(&pool_, *header, 0, false, delivery.message->payload(), delivery.message,
+                  &connection->out);
   } else {
     const Inflight& slot = session->window.Add(std::move(delivery));
     AppendPublish(&pool_, *header, slot.packet_id, false, slot.delivery.message->payload(),
@@ -107,11 +111,13 @@ void Sender::Send(Session* session, Delivery&& delivery, PublishHeaders* headers
 void Sender::Redeliver(Session* session, int64_t now_ms) {
   session->unsent.reset();
   const std::vector<uint16_t> ids = session->window.IdsInOrder();
-  if (!ids.empty()) session->unsent = std::make_unique<std::deque<uint16_t>>(ids.begin(), ids.end());
+  if (!ids.empty())
+    session->unsent = std::make_unique<std::deque<uint16_t>>(ids.begin(), ids.end());
   Pump(session, now_ms);
 }
 
-// [MQTT-4.4.0-1]: only at reconnection, with the original packet identifiers; [MQTT-4.6.0-1]: in the original order.
+// [MQTT-4.4.0-1]: only at reconnection, with the original packet identifiers; [MQTT-4.6.0-1]: in
+// the original order.
 void Sender::Repeat(Session* session, uint16_t packet_id, int64_t now_ms) {
   Inflight* slot = session->window.Find(packet_id);
   if (slot == nullptr) return;
@@ -126,15 +132,16 @@ void Sender::Repeat(Session* session, uint16_t packet_id, int64_t now_ms) {
   }
   Bump(counters_->messages_sent);
   Bump(counters_->messages_resent);
-  AppendPublish(&pool_, *header, packet_id, true, slot->delivery.message->payload(), slot->delivery.message,
-                &session->connection->out);
+  AppendPublish(&pool_, *header, packet_id, true, slot->delivery.message->payload(),
+                slot->delivery.message, &session->connection->out);
   dirty_.Add(session->connection);
 }
 
 void Sender::Pump(Session* session, int64_t now_ms) {
   while (session->unsent != nullptr && CanSend(*session)) {
-    // A smaller Receive Maximum than last time: what was repeated and not yet acknowledged stays within it [MQTT-3.3.4-9].
-    // (An early acknowledgement may leave identifiers in `unsent` that the window no longer knows.)
+    // A smaller Receive Maximum than last time: what was repeated and not yet acknowledged stays
+    // within it [MQTT-3.3.4-9]. (An early acknowledgement may leave identifiers in `unsent` that
+    // the window no longer knows.)
     const size_t unsent = session->unsent->size();
     if (session->window.size() >= unsent + session->window_max) break;
     const uint16_t packet_id = session->unsent->front();
@@ -169,7 +176,8 @@ bool Sender::OnPubrec(Session* session, uint16_t packet_id, mqtt::Reason reason,
   slot->delivery.message.reset();  // [MQTT-4.3.3-6]: never sent again once PUBREC is in
   slot->delivery.subscription_ids.reset();
   slot->phase = Phase::kReleased;
-  WriteAck(session->connection, mqtt::PacketType::kPubrel, packet_id, mqtt::Reason::kSuccess);  // [MQTT-4.3.3-4]
+  WriteAck(session->connection, mqtt::PacketType::kPubrel, packet_id,
+           mqtt::Reason::kSuccess);  // [MQTT-4.3.3-4]
   return true;
 }
 
@@ -186,11 +194,13 @@ void Sender::UpdateFlags(Session* session) {
   const bool room = session->queue.empty() && session->window.size() < session->window_max;
   if (room == session->room) return;
   session->room = room;
-  flags_->Set(session->index, static_cast<uint8_t>((session->connection != nullptr ? SessionFlags::kConnected : 0) |
-                                                   (room ? SessionFlags::kHasRoom : 0)));
+  flags_->Set(session->index,
+              static_cast<uint8_t>((session->connection != nullptr ? SessionFlags::kConnected : 0) |
+                                   (room ? SessionFlags::kHasRoom : 0)));
 }
 
-void Sender::WriteAck(Connection* connection, mqtt::PacketType type, uint16_t packet_id, mqtt::Reason reason) {
+void Sender::WriteAck(Connection* connection, mqtt::PacketType type, uint16_t packet_id,
+                      mqtt::Reason reason) {
   char bytes[8];
   const size_t size = mqtt::WriteAck(type, packet_id, reason, connection->version, bytes);
   Write(connection, {bytes, size});
@@ -202,7 +212,8 @@ void Sender::Write(Connection* connection, std::string_view bytes) {
   dirty_.Add(connection);
 }
 
-void Sender::Acknowledge(Connection* connection, mqtt::PacketType type, uint16_t packet_id, mqtt::Reason reason) {
+void Sender::Acknowledge(Connection* connection, mqtt::PacketType type, uint16_t packet_id,
+                         mqtt::Reason reason) {
   if (connection->acks.idle()) {
     WriteAck(connection, type, packet_id, reason);
   } else {

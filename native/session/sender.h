@@ -12,7 +12,8 @@
 
 namespace causeway::session {
 
-/// Connections of one loop that have bytes to write, in the order they got them. Flushed once per loop turn.
+/// Connections of one loop that have bytes to write, in the order they got them. Flushed once per
+/// loop turn.
 class DirtyList {
  public:
   void Add(Connection* connection) {
@@ -37,20 +38,22 @@ class Sender {
   OutBlockPool* pool() { return &pool_; }
   DirtyList* dirty() { return &dirty_; }
 
-  /// Sends, or queues, or drops and counts. `headers` hold this message's layouts; null: encoded here.
-  /// `now_ms`: monotonic.
+  /// Sends, or queues, or drops and counts. `headers` hold this message's layouts; null: encoded
+  /// here. `now_ms`: monotonic.
   void Deliver(Session* session, Delivery&& delivery, PublishHeaders* headers, int64_t now_ms);
 
-  /// As Deliver, but QoS 0 that finds no room waits in the queue: what is owed (retained messages) is not shed.
+  /// As Deliver, but QoS 0 that finds no room waits in the queue: what is owed (retained messages)
+  /// is not shed.
   void DeliverOrQueue(Session* session, Delivery&& delivery, int64_t now_ms);
 
-  /// Acknowledgements of the client. False: the packet id is not in flight in that phase (counted; for MQTT 5 PUBREC the caller
-  /// answers PUBREL 0x92).
+  /// Acknowledgements of the client. False: the packet id is not in flight in that phase (counted;
+  /// for MQTT 5 PUBREC the caller answers PUBREL 0x92).
   bool OnPuback(Session* session, uint16_t packet_id, int64_t now_ms);
   bool OnPubrec(Session* session, uint16_t packet_id, mqtt::Reason reason, int64_t now_ms);
   bool OnPubcomp(Session* session, uint16_t packet_id, int64_t now_ms);
 
-  /// A connection took the session: what was in flight goes again, in its original order, then the queue.
+  /// A connection took the session: what was in flight goes again, in its original order, then the
+  /// queue.
   void Redeliver(Session* session, int64_t now_ms);
   /// Moves as much as fits from repeats and queue into the window and the out-buffer.
   void Pump(Session* session, int64_t now_ms);
@@ -58,9 +61,11 @@ class Sender {
   void UpdateFlags(Session* session);
 
   /// Appends an acknowledgement of the client's packet, in gate order.
-  void Acknowledge(Connection* connection, mqtt::PacketType type, uint16_t packet_id, mqtt::Reason reason);
+  void Acknowledge(Connection* connection, mqtt::PacketType type, uint16_t packet_id,
+                   mqtt::Reason reason);
   void FlushGate(Connection* connection);
-  void WriteAck(Connection* connection, mqtt::PacketType type, uint16_t packet_id, mqtt::Reason reason);
+  void WriteAck(Connection* connection, mqtt::PacketType type, uint16_t packet_id,
+                mqtt::Reason reason);
   /// Ready-made bytes (CONNACK, SUBACK, DISCONNECT …).
   void Write(Connection* connection, std::string_view bytes);
 
@@ -72,8 +77,10 @@ class Sender {
   void Send(Session* session, Delivery&& delivery, PublishHeaders* headers, int64_t now_ms);
   void Repeat(Session* session, uint16_t packet_id, int64_t now_ms);
   void Queue(Session* session, Delivery&& delivery);
-  /// Encodes `delivery` for the session's connection. Null: too large for the client, or expired (counted).
-  const PublishHeader* Layout(Session* session, const Delivery& delivery, PublishHeaders* headers, int64_t now_ms);
+  /// Encodes `delivery` for the session's connection. Null: too large for the client, or expired
+  /// (counted).
+  const PublishHeader* Layout(Session* session, const Delivery& delivery, PublishHeaders* headers,
+                              int64_t now_ms);
 
   Counters* const counters_;
   SessionFlags* const flags_;

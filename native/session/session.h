@@ -19,27 +19,27 @@ namespace causeway::session {
 /// Retained messages still owed to one new subscription.
 struct Replay {
   std::string filter;
-  uint64_t horizon;       // versions above it come live
+  uint64_t horizon;  // versions above it come live
   retained::Cursor cursor;
   uint32_t subscription_id;
-  uint8_t qos;            // granted
+  uint8_t qos;  // granted
 };
 
-/// Lives on its home loop for life, connected or not; nobody else touches it. Found by index; `generation` tells a session from
-/// an earlier one of the same index.
+/// Lives on its home loop for life, connected or not; nobody else touches it. Found by index;
+/// `generation` tells a session from an earlier one of the same index.
 struct Session {
   uint32_t index = 0;
   uint32_t generation = 0;
   bool live = false;
-  bool persistent = false;   // outlives its connection
-  bool store_qos0 = true;    // mqtt.mqueue_store_qos0
-  bool upgrade_qos = false;  // mqtt.upgrade_qos
-  bool ignore_loop = false;  // mqtt.ignore_loop_deliver
-  bool link_allowed = false; // may use $LINK/
-  bool room = true;          // last value written to SessionFlags
+  bool persistent = false;    // outlives its connection
+  bool store_qos0 = true;     // mqtt.mqueue_store_qos0
+  bool upgrade_qos = false;   // mqtt.upgrade_qos
+  bool ignore_loop = false;   // mqtt.ignore_loop_deliver
+  bool link_allowed = false;  // may use $LINK/
+  bool room = true;           // last value written to SessionFlags
   mqtt::Version version = mqtt::Version::kMqtt311;
-  uint16_t window_max = 32;     // outbound QoS >= 1 in flight
-  uint16_t receive_max = 100;   // inbound QoS 2 awaiting PUBREL
+  uint16_t window_max = 32;    // outbound QoS >= 1 in flight
+  uint16_t receive_max = 100;  // inbound QoS 2 awaiting PUBREL
   uint32_t queue_length_max = 1000;
   Connection* connection = nullptr;  // borrowed; null while offline
   std::string client_id;
@@ -48,13 +48,14 @@ struct Session {
   std::string peer;  // 'address:port' of the last connection
 
   Window window;
-  std::unique_ptr<std::deque<uint16_t>> unsent;  // in flight from an earlier connection, not yet repeated on this one
+  std::unique_ptr<std::deque<uint16_t>>
+      unsent;  // in flight from an earlier connection, not yet repeated on this one
   DeliveryQueue queue;
   PacketIdSet awaiting_release;
   std::unique_ptr<std::deque<Replay>> replays;
 
-  uint64_t stamp = 0;        // of the fan-out that met it last, to give one copy per session
-  uint32_t merge_at = 0;     // where that fan-out keeps it
+  uint64_t stamp = 0;     // of the fan-out that met it last, to give one copy per session
+  uint32_t merge_at = 0;  // where that fan-out keeps it
 };
 
 }  // namespace causeway::session

@@ -18,12 +18,14 @@ std::vector<uint16_t> Window::IdsInOrder() const {
   return ids;
 }
 
-// Identifiers that differ modulo the old capacity differ modulo its double, so moving never collides.
+// Identifiers that differ modulo the old capacity differ modulo its double, so moving never
+// collides.
 void Window::Grow() {
   const uint32_t wider = capacity_ == 0 ? 8 : capacity_ * 2;
   auto slots = std::make_unique<Inflight[]>(wider);
   for (uint32_t i = 0; i < capacity_; ++i) {
-    if (slots_[i].phase != Phase::kFree) slots[slots_[i].packet_id & (wider - 1)] = std::move(slots_[i]);
+    if (slots_[i].phase != Phase::kFree)
+      slots[slots_[i].packet_id & (wider - 1)] = std::move(slots_[i]);
   }
   slots_ = std::move(slots);
   capacity_ = wider;

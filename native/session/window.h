@@ -23,8 +23,9 @@ struct Inflight {
   Phase phase = Phase::kFree;
 };
 
-/// Slot = id mod capacity; ids are given out in order, so a slot is free almost always at the first try. Grows by doubling up to
-/// the window's size; no memory before the first use. Single-threaded. Bound: `max` (client's Receive Maximum, mqtt.max_inflight).
+/// Slot = id mod capacity; ids are given out in order, so a slot is free almost always at the first
+/// try. Grows by doubling up to the window's size; no memory before the first use. Single-threaded.
+/// Bound: `max` (client's Receive Maximum, mqtt.max_inflight).
 class Window {
  public:
   uint32_t size() const { return count_; }

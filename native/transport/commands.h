@@ -13,18 +13,20 @@
 
 namespace causeway::transport {
 
-/// The order of its parts is the contract: design.md §2. First executed where the socket is; sent on with it when the home is elsewhere.
+/// The order of its parts is the contract: design.md §2. First executed where the socket is; sent
+/// on with it when the home is elsewhere.
 struct AttachCommand {
   int home = 0;
   uint32_t connection = 0, session = 0, generation = 0;
   uint8_t version = 4;
   uint32_t flags = 0;
   uint32_t old_session = 0, old_generation = 0;
-  uint32_t keep_alive_ms = 0, window_max = 0, receive_max = 0, packet_bytes_max = 0, topic_alias_max = 0,
-           queue_length_max = 0;
+  uint32_t keep_alive_ms = 0, window_max = 0, receive_max = 0, packet_bytes_max = 0,
+           topic_alias_max = 0, queue_length_max = 0;
   std::string client_id, username, connack;
   std::vector<std::string> publish_before;
-  // In transit from the accepting loop to the home loop: the command owns the fd until a socket takes it.
+  // In transit from the accepting loop to the home loop: the command owns the fd until a socket
+  // takes it.
   bool transit = false;
   int fd = -1;  // -1: the socket died before the accepting loop saw the command
   Listener* listener = nullptr;
@@ -86,7 +88,8 @@ struct LinksCommand {
 struct DrainCommand {};
 struct StopCommand {};
 
-using Command = std::variant<AttachCommand, RefuseCommand, AnswerCommand, CloseCommand, EndCommand, PublishCommand, DialCommand,
-                             SendCommand, SlotCommand, ListenCommand, UnlistenCommand, LinksCommand, DrainCommand, StopCommand>;
+using Command = std::variant<AttachCommand, RefuseCommand, AnswerCommand, CloseCommand, EndCommand,
+                             PublishCommand, DialCommand, SendCommand, SlotCommand, ListenCommand,
+                             UnlistenCommand, LinksCommand, DrainCommand, StopCommand>;
 
 }  // namespace causeway::transport

@@ -19,12 +19,14 @@ using mqtt::Reason;
 using mqtt::Version;
 using session::Session;
 
-/// design.md §2: flush acknowledgements → wills that are due → DISCONNECT 0x8E → detach → attach → CONNACK → redeliver → parse on.
+/// design.md §2: flush acknowledgements → wills that are due → DISCONNECT 0x8E → detach → attach →
+/// CONNACK → redeliver → parse on.
 void IoLoop::Execute(AttachCommand& command) {
   if (!command.transit) {
     Socket* socket = FindSocket(command.connection);
     if (socket != nullptr && socket->state != Socket::State::kAdmission) socket = nullptr;
-    if (socket == nullptr) Bump(counters_.stale_numbers_dropped);  // closed meanwhile: the takeover still happens
+    if (socket == nullptr)
+      Bump(counters_.stale_numbers_dropped);  // closed meanwhile: the takeover still happens
     if (command.home != index_) {
       command.transit = true;
       if (socket != nullptr) {
@@ -40,7 +42,9 @@ void IoLoop::Execute(AttachCommand& command) {
     }
   }
 
-  Session* old = (command.flags & attach_flags::kTakeOver) != 0 ? shard_.Find(command.old_session, command.old_generation) : nullptr;
+  Session* old = (command.flags & attach_flags::kTakeOver) != 0
+                     ? shard_.Find(command.old_session, command.old_generation)
+                     : nullptr;
   Socket* previous = old != nullptr ? static_cast<Socket*>(old->connection) : nullptr;
   if (previous != nullptr) shard_.sender()->FlushGate(previous);
   for (const std::string& packet : command.publish_before) PublishPacket(packet, command.client_id);
@@ -92,7 +96,11 @@ void IoLoop::Execute(AttachCommand& command) {
   Bump(counters_.packets_connack_sent);
   shard_.sender()->Write(socket, command.connack);
   shard_.Attach(session, socket, now_ms_);
-  Event(EventKind::kAttached).U32(session->index).U32(session->generation).U32(socket->number).End();
+  Event(EventKind::kAttached)
+      .U32(session->index)
+      .U32(session->generation)
+      .U32(socket->number)
+      .End();
   Resume(socket);
 }
 
@@ -114,7 +122,8 @@ void IoLoop::Execute(AnswerCommand& command) {
     if (!change.subscribe) {
       shard_.RemoveSubscription(command.session, change.filter, change.group);
     } else if (session != nullptr) {
-      shard_.AddSubscription(session, {change.filter, change.group, change.options, change.subscription_id, change.replay});
+      shard_.AddSubscription(session, {change.filter, change.group, change.options,
+                                       change.subscription_id, change.replay});
     }
   }
   if (command.connection == 0) return;
@@ -159,13 +168,15 @@ void IoLoop::Execute(EndCommand& command) {
 
 void IoLoop::Execute(PublishCommand& command) { PublishPacket(command.packet, command.client_id); }
 
-/// A packet of our own making (a will, an answer on a link's response topic): valid, or control is wrong.
+/// A packet of our own making (a will, an answer on a link's response topic): valid, or control is
+/// wrong.
 void IoLoop::PublishPacket(std::string_view packet, std::string_view client_id) {
   mqtt::Frame frame;
   mqtt::Publish publish;
   size_t need = 0;
   CHECK(mqtt::NextFrame(packet, UINT32_MAX, &frame, &need) == mqtt::FrameStatus::kFrame);
-  CHECK(mqtt::DecodePublish(frame, Version::kMqtt5, mqtt::Sender::kClient, &publish) == Reason::kSuccess);
+  CHECK(mqtt::DecodePublish(frame, Version::kMqtt5, mqtt::Sender::kClient, &publish) ==
+        Reason::kSuccess);
   std::string properties;
   if (publish.properties_need_filter) {
     properties.resize(publish.properties.size());
@@ -208,7 +219,8 @@ void IoLoop::Execute(DialCommand& command) {
   if (error == 0) {
     const int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(fd, reinterpret_cast<const sockaddr*>(&storage), bytes) != 0 && errno != EINPROGRESS) {
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&storage), bytes) != 0 &&
+        errno != EINPROGRESS) {
       error = errno;
       close(fd);
     }
@@ -227,9 +239,9 @@ void IoLoop::Execute(DialCommand& command) {
   Socket* socket = Adopt(fd, command.connection, Socket::State::kDialing);
   socket->version = Version::kMqtt5;
   socket->packet_bytes_in_max = command.packet_bytes_max;
-  socket->deadline_ms = now_ms_ + command.timeout_ms;
+  socket->state_until_ms = now_ms_ + command.timeout_ms;
   socket->out.Append(shard_.sender()->pool(), command.first);
-  Schedule(socket, socket->deadline_ms);
+  Schedule(socket, socket->state_until_ms);
 }
 
 void IoLoop::Execute(SendCommand& command) {
@@ -245,7 +257,8 @@ void IoLoop::Execute(SlotCommand& command) {
   Socket* socket = FindSocket(command.connection);
   if (socket == nullptr || socket->state != Socket::State::kDialed ||
       !shard_.links()->Online(static_cast<int>(command.link), command.slot, socket,
-                              static_cast<uint16_t>(command.receive_maximum), command.packet_bytes_max, now_ms_)) {
+                              static_cast<uint16_t>(command.receive_maximum),
+                              command.packet_bytes_max, now_ms_)) {
     Bump(counters_.stale_numbers_dropped);
   }
 }
@@ -289,8 +302,8 @@ void IoLoop::Execute(DrainCommand&) {
       shard_.sender()->FlushGate(socket);
       const bool client_role = socket->state == Socket::State::kDialed;
       char last[8];
-      const size_t size =
-          mqtt::WriteDisconnect(client_role ? Reason::kSuccess : Reason::kServerShuttingDown, socket->version, last);
+      const size_t size = mqtt::WriteDisconnect(
+          client_role ? Reason::kSuccess : Reason::kServerShuttingDown, socket->version, last);
       shard_.sender()->Write(socket, {last, size});
     }
     Close(socket, CloseCause::kShutdown, Reason::kServerShuttingDown, "");

@@ -30,16 +30,19 @@ Engine::Engine(const EngineOptions& options, void (*notify)(void*), void* argume
   fabric_.epochs = &epochs_;
   fabric_.index = &index_;
   fabric_.retained = &retained_;
+  fabric_.store_retained = options.store_retained;
   fabric_.seed = seed_;
   fabric_.loops = options.loops;
   for (int from = 0; from < options.loops; ++from) {
     for (int to = 0; to < options.loops; ++to) {
-      fabric_.lanes.push_back(from == to ? nullptr : std::make_unique<fanout::Lane>(options.lane_slots));
+      fabric_.lanes.push_back(from == to ? nullptr
+                                         : std::make_unique<fanout::Lane>(options.lane_slots));
     }
     fabric_.flags.push_back(std::make_unique<SessionFlags>());
     fabric_.flag_views.push_back(fabric_.flags.back().get());
   }
-  for (int i = 0; i < options.loops; ++i) loops_.push_back(std::make_unique<IoLoop>(i, &fabric_, this));
+  for (int i = 0; i < options.loops; ++i)
+    loops_.push_back(std::make_unique<IoLoop>(i, &fabric_, this));
 }
 
 void Engine::Start() {
@@ -77,7 +80,8 @@ int Engine::Listen(const ListenerOptions& options, std::string* what) {
   if (error != 0) return error;
   listeners_.push_back(std::make_unique<Listener>());
   listeners_.back()->options = options;
-  for (int i = 0; i < options_.loops; ++i) Post(i, ListenCommand{listeners_.back().get(), fds[static_cast<size_t>(i)]});
+  for (int i = 0; i < options_.loops; ++i)
+    Post(i, ListenCommand{listeners_.back().get(), fds[static_cast<size_t>(i)]});
   return 0;
 }
 
@@ -202,7 +206,8 @@ void Engine::SubmitAttach(RecordReader* reader, int home) {
   attach.client_id = reader->Bytes();
   attach.username = reader->Bytes();
   attach.connack = reader->Bytes();
-  for (uint32_t i = 0; i < publishes && !reader->failed(); ++i) attach.publish_before.emplace_back(reader->Bytes());
+  for (uint32_t i = 0; i < publishes && !reader->failed(); ++i)
+    attach.publish_before.emplace_back(reader->Bytes());
   CHECK(!reader->failed());
   Post(accepting, std::move(attach));
 }
@@ -223,7 +228,8 @@ void Engine::SubmitAnswer(RecordReader* reader, int loop) {
     const std::string_view filter = reader->Bytes();
     const std::string_view group = reader->Bytes();
     const SubscriptionChange change = Change(member, flags, subscription_id, filter, group, loop);
-    if (change.filter == nullptr) continue;  // unsubscribing what nobody has: control's table is the truth, nothing to undo
+    if (change.filter == nullptr)
+      continue;  // unsubscribing what nobody has: control's table is the truth, nothing to undo
     if (!change.subscribe) released.push_back(change.filter);
     answer.changes.push_back(change);
   }
@@ -234,15 +240,17 @@ void Engine::SubmitAnswer(RecordReader* reader, int loop) {
   for (router::Filter* filter : released) limbo_.push_back({loop, executed, filter});
 }
 
-SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t flags, uint32_t subscription_id,
-                                  std::string_view filter_text, std::string_view group_name, int loop) {
+SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t flags,
+                                  uint32_t subscription_id, std::string_view filter_text,
+                                  std::string_view group_name, int loop) {
   static_cast<void>(loop);
   SubscriptionChange change = {};
   change.subscribe = (flags & op_flags::kSubscribe) != 0;
   change.subscription_id = subscription_id;
   change.options = static_cast<uint8_t>(flags & router::kOptionQosMask);
   if ((flags & op_flags::kNoLocal) != 0) change.options |= router::kOptionNoLocal;
-  if ((flags & op_flags::kRetainAsPublished) != 0) change.options |= router::kOptionRetainAsPublished;
+  if ((flags & op_flags::kRetainAsPublished) != 0)
+    change.options |= router::kOptionRetainAsPublished;
   change.replay = (flags & op_flags::kReplay) != 0;
   const bool shared = (flags & op_flags::kShared) != 0;
   const bool existing = (flags & op_flags::kExisting) != 0;
@@ -254,7 +262,8 @@ SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t fl
       return change;
     }
     bool first = false;
-    change.group = index_.JoinGroup(change.filter, group_name, options_.strategy, member, &first)->id;
+    change.group =
+        index_.JoinGroup(change.filter, group_name, options_.strategy, member, &first)->id;
     if (first) Edge(link::RouteOperation::Kind::kAdd, filter_text, group_name);
     return change;
   }
@@ -263,13 +272,15 @@ SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t fl
   if (change.filter == nullptr) return change;
   if (shared) {
     const router::Group* group = change.filter->groups.load(std::memory_order_relaxed);
-    while (group != nullptr && group->name != group_name) group = group->next.load(std::memory_order_relaxed);
+    while (group != nullptr && group->name != group_name)
+      group = group->next.load(std::memory_order_relaxed);
     if (group == nullptr) return {};
     change.group = group->id;
   }
   if (change.subscribe) return change;
   if (!shared) {
-    if (index_.RemoveLocal(change.filter)) Edge(link::RouteOperation::Kind::kDelete, filter_text, {});
+    if (index_.RemoveLocal(change.filter))
+      Edge(link::RouteOperation::Kind::kDelete, filter_text, {});
     return change;
   }
   bool last = false;
@@ -279,8 +290,10 @@ SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t fl
 }
 
 void Engine::ReleaseLimbo() {
-  // Commands of one loop are executed in order, so the front of each loop's part goes first; loops are looked at together.
-  while (!limbo_.empty() && loops_[static_cast<size_t>(limbo_.front().loop)]->executed() >= limbo_.front().executed) {
+  // Commands of one loop are executed in order, so the front of each loop's part goes first; loops
+  // are looked at together.
+  while (!limbo_.empty() &&
+         loops_[static_cast<size_t>(limbo_.front().loop)]->executed() >= limbo_.front().executed) {
     index_.Release(limbo_.front().filter);
     limbo_.pop_front();
   }
@@ -289,14 +302,16 @@ void Engine::ReleaseLimbo() {
 
 // ---- interest and routes
 
-void Engine::Edge(link::RouteOperation::Kind kind, std::string_view filter, std::string_view group) {
+void Engine::Edge(link::RouteOperation::Kind kind, std::string_view filter,
+                  std::string_view group) {
   std::string route_id;
   for (int link = 0; link < kLinks; ++link) {
     Interest& interest = interests_[link];
     if (!interest.open) continue;
     if (route_id.empty()) {
       // Source: docs/protocol/cluster-link.md "RouteId".
-      route_id = group.empty() ? std::string(filter) : "$s/" + std::string(group) + "/" + std::string(filter);
+      route_id = group.empty() ? std::string(filter)
+                               : "$s/" + std::string(group) + "/" + std::string(filter);
     }
     interest.topics.Cut(filter, &cuts_);
     for (const std::string& cut : cuts_) interest.batch->Push(kind, cut, route_id);
@@ -326,11 +341,12 @@ void Engine::CloseInterest(int link) {
   UpdateInterestFlags(link);
 }
 
-bool Engine::TakeInterest(int link, size_t entries_max, size_t bytes_max, std::string_view actor, int64_t incarnation,
-                          link::DeltaBatch::Batch* out) {
+bool Engine::TakeInterest(int link, size_t entries_max, size_t bytes_max, std::string_view actor,
+                          int64_t incarnation, link::DeltaBatch::Batch* out) {
   CHECK(link >= 0 && link < kLinks);
   Interest& interest = interests_[link];
-  const bool taken = interest.open && interest.batch->Take(entries_max, bytes_max, actor, incarnation, out);
+  const bool taken =
+      interest.open && interest.batch->Take(entries_max, bytes_max, actor, incarnation, out);
   UpdateInterestFlags(link);
   return taken;
 }
@@ -354,11 +370,13 @@ uint32_t& Engine::EpochOf(int link, int lane) {
   return lanes[static_cast<size_t>(lane)];
 }
 
-link::RouteStatus Engine::ApplyRoutes(int link, int lane, std::string_view payload, link::ApplyResult* result) {
+link::RouteStatus Engine::ApplyRoutes(int link, int lane, std::string_view payload,
+                                      link::ApplyResult* result) {
   link::RouteHeader header;
   std::string scratch;
   const link::RouteStatus status = link::DecodeRouteMessage(payload, &scratch, &header);
-  if (status != link::RouteStatus::kOk || header.op != link::RouteOp::kRoute) return link::RouteStatus::kMalformed;
+  if (status != link::RouteStatus::kOk || header.op != link::RouteOp::kRoute)
+    return link::RouteStatus::kMalformed;
   link::RouteOperations operations(header);
   routes_.Apply(link, lane, EpochOf(link, lane), &operations, SIZE_MAX, result);
   return link::RouteStatus::kOk;
@@ -370,7 +388,9 @@ size_t Engine::SweepRoutes(int link, int lane, size_t budget) {
   return routes_.Sweep(link, lane, EpochOf(link, lane), budget);
 }
 
-void Engine::AddRoute(std::string_view filter, int link) { index_.AddLink(index_.Acquire(filter), link); }
+void Engine::AddRoute(std::string_view filter, int link) {
+  index_.AddLink(index_.Acquire(filter), link);
+}
 
 void Engine::RemoveRoute(std::string_view filter, int link) {
   router::Filter* found = index_.Find(filter);
@@ -393,30 +413,35 @@ void Engine::ConfigureLinks(std::string self, std::vector<fanout::LinkSpec> link
 std::vector<std::pair<const char*, uint64_t>> Engine::LinkCounters(int link) const {
   CHECK(link >= 0 && link < kLinks);
   std::vector<std::pair<const char*, uint64_t>> sums = {
-      {"matched", 0},  {"sent", 0},       {"sentQos0", 0}, {"retried", 0}, {"acked", 0},    {"rejected", 0},
-      {"expired", 0},  {"overflowed", 0}, {"oversize", 0}, {"queued", 0},  {"inflight", 0}, {"queuedBytes", 0},
+      {"matched", 0},     {"sent", 0},     {"sentQos0", 0}, {"retried", 0},
+      {"acked", 0},       {"rejected", 0}, {"expired", 0},  {"overflowed", 0},
+      {"oversize", 0},    {"queued", 0},   {"inflight", 0}, {"queuedBytes", 0},
       {"slotsOnline", 0}, {"received", 0}, {"filtered", 0}, {"undecodable", 0}};
   for (const auto& loop : loops_) {
     const fanout::LinkEgress::Gauges& gauges = loop->links()->gauges(link);
     const fanout::LinkIngressCounters& ingress = loop->links()->ingress(link);
     const std::atomic<uint64_t>* const values[] = {
-        &gauges.matched,    &gauges.sent,      &gauges.sent_qos0, &gauges.retried, &gauges.acked,    &gauges.rejected,
-        &gauges.expired,    &gauges.overflowed, &gauges.oversize,  &gauges.waiting, &gauges.inflight, &gauges.bytes,
-        &gauges.online,     &ingress.received, &ingress.filtered, &ingress.undecodable};
-    for (size_t i = 0; i < sums.size(); ++i) sums[i].second += values[i]->load(std::memory_order_relaxed);
+        &gauges.matched,  &gauges.sent,      &gauges.sent_qos0, &gauges.retried,
+        &gauges.acked,    &gauges.rejected,  &gauges.expired,   &gauges.overflowed,
+        &gauges.oversize, &gauges.waiting,   &gauges.inflight,  &gauges.bytes,
+        &gauges.online,   &ingress.received, &ingress.filtered, &ingress.undecodable};
+    for (size_t i = 0; i < sums.size(); ++i)
+      sums[i].second += values[i]->load(std::memory_order_relaxed);
   }
   return sums;
 }
 
 BootstrapBatch Engine::MakeBootstrap(const BootstrapRequest& request) {
   const link::LinkTopics topics(request.topics);
-  link::RouteBatchWriter writer(request.actor, request.incarnation, request.entries_max, request.bytes_max);
+  link::RouteBatchWriter writer(request.actor, request.incarnation, request.entries_max,
+                                request.bytes_max);
   BootstrapBatch batch;
   batch.cursor = request.cursor;
   std::vector<std::string> cuts;
   bool full = false;
   const int slot = epochs_.Register();
-  // One epoch a step: at most kWalkStepMax filters, then readers' memory may be freed and loops go on undisturbed.
+  // One epoch a step: at most kWalkStepMax filters, then readers' memory may be freed and loops go
+  // on undisturbed.
   while (!full && !batch.done) {
     const EpochGuard guard(&epochs_, slot);
     router::FilterId stopped_at = router::Index::kWalkEnd;

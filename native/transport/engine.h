@@ -1,7 +1,8 @@
 // The data plane as a whole, as control drives it: loops, listeners, router writes, links.
 //
-// Thread: control (the one writer of the router, design.md §1), except where a method says otherwise.
-// One per process; never destroyed: leaving is Halt, then the process ends (design.md §12).
+// Thread: control (the one writer of the router, design.md §1), except where a method says
+// otherwise. One per process; never destroyed: leaving is Halt, then the process ends (design.md
+// §12).
 #pragma once
 
 #include <deque>
@@ -23,6 +24,7 @@ struct EngineOptions {
   int loops = 1;
   size_t lane_slots = 4096;
   retained::Limits retained;
+  bool store_retained = true;
   router::Strategy strategy = router::Strategy::kRoundRobin;
 };
 
@@ -70,7 +72,8 @@ class Engine : public LoopPeers, public link::RouteSink {
   size_t retained_messages() const { return retained_.count(); }
   size_t retained_bytes() const { return retained_.bytes(); }
   size_t epoch_bytes() const { return epochs_.retired_bytes(); }
-  /// Sweeps expired retained messages and lets go of what readers have left; for a timer of control.
+  /// Sweeps expired retained messages and lets go of what readers have left; for a timer of
+  /// control.
   void Maintain();
 
   // ---- links
@@ -78,22 +81,27 @@ class Engine : public LoopPeers, public link::RouteSink {
   void ConfigureLinks(std::string self, std::vector<fanout::LinkSpec> links);
   void OpenInterest(int link, const std::vector<std::string>& topics);
   void CloseInterest(int link);
-  bool TakeInterest(int link, size_t entries_max, size_t bytes_max, std::string_view actor, int64_t incarnation,
-                    link::DeltaBatch::Batch* out);
+  bool TakeInterest(int link, size_t entries_max, size_t bytes_max, std::string_view actor,
+                    int64_t incarnation, link::DeltaBatch::Batch* out);
   void SettleInterest(int link, uint64_t token, bool delivered);
-  /// Two bytes a link, read by control without a crossing: [2i] a live batch waits, [2i + 1] the capture overflowed.
+  /// Two bytes a link, read by control without a crossing: [2i] a live batch waits, [2i + 1] the
+  /// capture overflowed.
   uint8_t* interest_flags() { return interest_flags_; }
 
   /// Applies a `route` term; kMalformed when it is none.
-  link::RouteStatus ApplyRoutes(int link, int lane, std::string_view payload, link::ApplyResult* result);
+  link::RouteStatus ApplyRoutes(int link, int lane, std::string_view payload,
+                                link::ApplyResult* result);
   void MarkRoutes(int link, int lane);
   size_t SweepRoutes(int link, int lane, size_t budget);
-  size_t ClearRoutes(int link, int lane, size_t budget) { return routes_.Clear(link, lane, budget); }
+  size_t ClearRoutes(int link, int lane, size_t budget) {
+    return routes_.Clear(link, lane, budget);
+  }
   size_t RouteCount(int link) const { return routes_.holdings(link); }
   /// Sums over loops, by name.
   std::vector<std::pair<const char*, uint64_t>> LinkCounters(int link) const;
 
-  /// Any thread: the next stretch of this cluster's interest, cut by a link's topics, as a route term.
+  /// Any thread: the next stretch of this cluster's interest, cut by a link's topics, as a route
+  /// term.
   BootstrapBatch MakeBootstrap(const BootstrapRequest& request);
 
   // LoopPeers: any thread
@@ -121,8 +129,9 @@ class Engine : public LoopPeers, public link::RouteSink {
   void Post(int loop, Command command);
   void SubmitAttach(RecordReader* reader, int loop);
   void SubmitAnswer(RecordReader* reader, int loop);
-  SubscriptionChange Change(const router::GroupMember& member, uint32_t flags, uint32_t subscription_id,
-                            std::string_view filter, std::string_view group, int loop);
+  SubscriptionChange Change(const router::GroupMember& member, uint32_t flags,
+                            uint32_t subscription_id, std::string_view filter,
+                            std::string_view group, int loop);
   void Edge(link::RouteOperation::Kind kind, std::string_view filter, std::string_view group);
   void ReleaseLimbo();
   void UpdateInterestFlags(int link);

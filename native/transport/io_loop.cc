@@ -11,7 +11,6 @@ namespace causeway::transport {
 
 namespace {
 
-constexpr uint64_t kTickMs = 250;
 /// A socket's deadlines are looked at at least this often, so that send timeouts start unannounced.
 constexpr int64_t kDeadlineStepMs = 5000;
 
@@ -23,27 +22,29 @@ IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers)
       peers_(peers),
       shard_(index, fabric, this, &counters_),
       now_ms_(MonotonicMs()),
+      wheel_(limits::kTimerSlots, limits::kTimerTickMs, now_ms_),
       buffer_(std::make_unique<char[]>(2 * limits::kReadBufferBytes)) {
   CHECK(uv_loop_init(&loop_) == 0);
-  CHECK(uv_async_init(&loop_, &async_, [](uv_async_t*) {}) == 0);  // only wakes: the turn does the work
+  CHECK(uv_async_init(&loop_, &async_, [](uv_async_t*) {}) ==
+        0);  // only wakes: the turn does the work
   CHECK(uv_check_init(&loop_, &check_) == 0);
   CHECK(uv_idle_init(&loop_, &idle_) == 0);
   CHECK(uv_timer_init(&loop_, &timer_) == 0);
   check_.data = timer_.data = this;
-  wheel_second_ = now_ms_ / 1000;
 }
 
 IoLoop::~IoLoop() { CHECK(!thread_.joinable()); }
 
 void IoLoop::Start() {
-  uv_check_start(&check_, [](uv_check_t* handle) { static_cast<IoLoop*>(handle->data)->EndTurn(); });
+  uv_check_start(&check_,
+                 [](uv_check_t* handle) { static_cast<IoLoop*>(handle->data)->EndTurn(); });
   uv_timer_start(
       &timer_,
       [](uv_timer_t* handle) {
         static_cast<IoLoop*>(handle->data)->Tick();
         static_cast<IoLoop*>(handle->data)->EndTurn();
       },
-      kTickMs, kTickMs);
+      limits::kTimerTickMs, limits::kTimerTickMs);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -58,7 +59,8 @@ void IoLoop::Run() {
 bool IoLoop::Join(int64_t timeout_ms) {
   if (!thread_.joinable()) return true;
   std::unique_lock<std::mutex> lock(ended_mutex_);
-  if (!ended_cv_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [this] { return ended_; })) return false;
+  if (!ended_cv_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [this] { return ended_; }))
+    return false;
   lock.unlock();
   thread_.join();
   return true;
@@ -69,7 +71,8 @@ void IoLoop::Post(Command command) {
     const std::lock_guard<std::mutex> lock(commands_mutex_);
     commands_.push_back(std::move(command));
   }
-  // Release: whoever sees the flag sees the command (the mutex orders it anyway; the flag only saves an idle lock).
+  // Release: whoever sees the flag sees the command (the mutex orders it anyway; the flag only
+  // saves an idle lock).
   if (!commands_waiting_.exchange(true, std::memory_order_acq_rel)) WakeUp();
 }
 
@@ -143,24 +146,18 @@ RecordWriter IoLoop::Event(EventKind kind) {
 }
 
 void IoLoop::Schedule(Socket* socket, int64_t at_ms) {
-  const int64_t latest = now_ms_ + kDeadlineStepMs;
-  const int64_t second = std::max(std::min(at_ms, latest) / 1000 + 1, wheel_second_ + 1);
-  wheel_[static_cast<size_t>(second) % kWheelSlots].push_back(socket->number);
+  wheel_.Arm(socket, std::min(at_ms, now_ms_ + kDeadlineStepMs));
 }
 
 void IoLoop::Tick() {
   now_ms_ = MonotonicMs();
-  while (wheel_second_ < now_ms_ / 1000) {
-    ++wheel_second_;
-    std::vector<uint32_t> due;
-    due.swap(wheel_[static_cast<size_t>(wheel_second_) % kWheelSlots]);
-    for (const uint32_t number : due) {
-      if (Socket* socket = FindSocket(number)) CheckDeadlines(socket);
-    }
-    shard_.links()->Expire(now_ms_);
-    shard_.links()->PublishGauges();
-    if (!draining_) PauseListening(admissions_ >= limits::kAdmissionsMax);
-  }
+  wheel_.Advance(now_ms_,
+                 [this](TimerEntry* entry) { CheckDeadlines(static_cast<Socket*>(entry)); });
+  if (second_ == now_ms_ / 1000) return;
+  second_ = now_ms_ / 1000;
+  shard_.links()->Expire(now_ms_);
+  shard_.links()->PublishGauges();
+  if (!draining_) PauseListening(admissions_ >= limits::kAdmissionsMax);
 }
 
 void IoLoop::CheckDeadlines(Socket* socket) {
@@ -168,29 +165,30 @@ void IoLoop::CheckDeadlines(Socket* socket) {
   switch (socket->state) {
     case Socket::State::kConnect:
     case Socket::State::kAdmission:
-      if (now_ms_ >= socket->deadline_ms) {
+      if (now_ms_ >= socket->state_until_ms) {
         Bump(counters_.connects_refused_timeout);
-        Close(socket, CloseCause::kConnectTimeout, mqtt::Reason::kSuccess, "");  // [MQTT-3.1.4-1]: no CONNACK for silence
+        Close(socket, CloseCause::kConnectTimeout, mqtt::Reason::kSuccess,
+              "");  // [MQTT-3.1.4-1]: no CONNACK for silence
         return;
       }
-      next = socket->deadline_ms;
+      next = socket->state_until_ms;
       break;
     case Socket::State::kDialing:
-      if (now_ms_ >= socket->deadline_ms) {
+      if (now_ms_ >= socket->state_until_ms) {
         Close(socket, CloseCause::kDialFailed, mqtt::Reason::kSuccess, "ETIMEDOUT");
         return;
       }
-      next = socket->deadline_ms;
+      next = socket->state_until_ms;
       break;
     case Socket::State::kLingering:
-      if (now_ms_ >= socket->deadline_ms) {
+      if (now_ms_ >= socket->state_until_ms) {
         Destroy(socket, true);
         return;
       }
-      next = socket->deadline_ms;
+      next = socket->state_until_ms;
       break;
     case Socket::State::kServing:
-      if (socket->barrier && now_ms_ >= socket->deadline_ms) {
+      if (socket->barrier && now_ms_ >= socket->state_until_ms) {
         Bump(counters_.barrier_timeouts);
         Fail(socket, mqtt::Reason::kServerUnavailable);
         return;
@@ -201,7 +199,8 @@ void IoLoop::CheckDeadlines(Socket* socket) {
         if (now_ms_ >= deadline) {
           Bump(counters_.keepalive_timeouts);
           char last[8];
-          const size_t size = mqtt::WriteDisconnect(mqtt::Reason::kKeepAliveTimeout, socket->version, last);
+          const size_t size =
+              mqtt::WriteDisconnect(mqtt::Reason::kKeepAliveTimeout, socket->version, last);
           shard_.sender()->Write(socket, {last, size});
           Close(socket, CloseCause::kKeepAlive, mqtt::Reason::kKeepAliveTimeout, "");
           return;
@@ -214,7 +213,8 @@ void IoLoop::CheckDeadlines(Socket* socket) {
         socket->progress_ms = now_ms_;
       } else if (now_ms_ - socket->progress_ms >= socket->send_timeout_ms) {
         Bump(counters_.slow_subscribers_closed);
-        Close(socket, CloseCause::kSlowConsumer, mqtt::Reason::kSuccess, "the peer stopped reading");
+        Close(socket, CloseCause::kSlowConsumer, mqtt::Reason::kSuccess,
+              "the peer stopped reading");
         return;
       }
       break;

@@ -1,7 +1,8 @@
 // One io loop: a thread with its own libuv loop, its sockets, and the shard they serve.
 //
-// A turn: poll → every ready socket is read → commands → lanes and paused fan-outs → one write per dirty socket → wake-ups of
-// other loops → events to control. Flushing once at the end is what makes batches (design.md §3 step 7).
+// A turn: poll → every ready socket is read → commands → lanes and paused fan-outs → one write per
+// dirty socket → wake-ups of other loops → events to control. Flushing once at the end is what
+// makes batches (design.md §3 step 7).
 #pragma once
 
 #include <uv.h>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "core/counters.h"
+#include "core/timer_wheel.h"
 #include "fanout/shard.h"
 #include "transport/commands.h"
 #include "transport/records.h"
@@ -52,7 +54,8 @@ class IoLoop : public fanout::ShardHost {
   /// True when the thread has ended within `timeout_ms`; it is then joined.
   bool Join(int64_t timeout_ms);
 
-  /// Commands executed so far: what control posted before may be let go. Acquire, pairs with the loop's release.
+  /// Commands executed so far: what control posted before may be let go. Acquire, pairs with the
+  /// loop's release.
   uint64_t executed() const { return executed_.load(std::memory_order_acquire); }
   uint32_t open_sockets() const { return open_sockets_.load(std::memory_order_relaxed); }
   const Counters& counters() const { return counters_; }
@@ -106,7 +109,8 @@ class IoLoop : public fanout::ShardHost {
   void HandleFromServer(Socket* socket, const mqtt::Frame& frame);
   bool ResolveAlias(Socket* socket, mqtt::Publish* publish);
   bool OpenExchange(Socket* socket, const mqtt::Publish& publish);
-  void AcknowledgePublish(Socket* socket, const mqtt::Publish& publish, fanout::Shard::Published outcome);
+  void AcknowledgePublish(Socket* socket, const mqtt::Publish& publish,
+                          fanout::Shard::Published outcome);
   void Barrier(Socket* socket, const mqtt::Frame& frame);
   void Fail(Socket* socket, mqtt::Reason reason);
 
@@ -137,7 +141,7 @@ class IoLoop : public fanout::ShardHost {
   uv_loop_t loop_;
   uv_async_t async_;
   uv_check_t check_;
-  uv_idle_t idle_;   // running while work is left: the next poll does not sleep
+  uv_idle_t idle_;  // running while work is left: the next poll does not sleep
   uv_timer_t timer_;
 
   std::mutex commands_mutex_;  // cold: one lock per batch from control, none per message
@@ -154,17 +158,15 @@ class IoLoop : public fanout::ShardHost {
   std::atomic<uint32_t> open_sockets_{0};
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
   size_t admissions_ = 0;  // sockets in kConnect or kAdmission
-  /// Lazy wheel of deadlines: slot = second mod size, each socket in exactly one slot.
-  static constexpr size_t kWheelSlots = 64;
-  std::vector<uint32_t> wheel_[kWheelSlots];
-  int64_t wheel_second_ = 0;
   int64_t now_ms_ = 0;
+  TimerWheel wheel_;    // one entry a socket, armed again lazily
+  int64_t second_ = 0;  // of the last once-a-second work
   bool work_left_ = false;
   bool idle_running_ = false;
   bool stopping_ = false;
   bool draining_ = false;
-  std::unique_ptr<char[]> buffer_;   // kReadBufferBytes + room for what was left of the last packet
-  std::string scratch_;              // decoded terms, filtered properties
+  std::unique_ptr<char[]> buffer_;  // kReadBufferBytes + room for what was left of the last packet
+  std::string scratch_;             // decoded terms, filtered properties
   std::string properties_scratch_;
   std::vector<session::Connection*> flushing_;
 

@@ -43,7 +43,8 @@ int Open(const Address& address, bool reuse_port, int backlog, std::string* what
   *what = "socket";
   if (fd < 0) return -1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (address.storage.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+  if (address.storage.ss_family == AF_INET6)
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
   int failed = reuse_port ? setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) : 0;
   if (failed == 0) {
     *what = "bind";
@@ -60,7 +61,8 @@ int Open(const Address& address, bool reuse_port, int backlog, std::string* what
   return -1;
 }
 
-int OpenAt(const Address& address, const ListenerOptions& options, int loops, std::vector<int>* fds, std::string* what) {
+int OpenAt(const Address& address, const ListenerOptions& options, int loops, std::vector<int>* fds,
+           std::string* what) {
   if (loops > 1) {
     // Bound and listening without SO_REUSEPORT once: fails while anybody else listens there.
     const int probe = Open(address, false, 1, what);
@@ -82,14 +84,16 @@ int OpenAt(const Address& address, const ListenerOptions& options, int loops, st
 
 }  // namespace
 
-int OpenListeningSockets(const ListenerOptions& options, int loops, std::vector<int>* fds, std::string* what) {
+int OpenListeningSockets(const ListenerOptions& options, int loops, std::vector<int>* fds,
+                         std::string* what) {
   Address address;
   if (!options.host.empty()) {
     *what = "address";
     if (!ParseAddress(options.host, options.port, &address)) return EINVAL;
     return OpenAt(address, options, loops, fds, what);
   }
-  // All addresses: one dual-stack socket serves both families; a host without IPv6 has only the other.
+  // All addresses: one dual-stack socket serves both families; a host without IPv6 has only the
+  // other.
   ParseAddress("::", options.port, &address);
   const int error = OpenAt(address, options, loops, fds, what);
   if (error != EAFNOSUPPORT && error != EADDRNOTAVAIL) return error;

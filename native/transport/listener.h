@@ -26,12 +26,15 @@ struct ListenerOptions {
 /// A listener's shared part. Owner: the engine, for its life (connections keep pointing at it).
 struct Listener {
   ListenerOptions options;
-  std::atomic<uint32_t> connections{0};  // of all loops; relaxed, a bound that may be off by the loops accepting at once
+  std::atomic<uint32_t> connections{
+      0};  // of all loops; relaxed, a bound that may be off by the loops accepting at once
 };
 
-/// Opens one listening socket per loop. Where another process listens on the port, SO_REUSEPORT would silently share it, so the
-/// port is first bound without that option (design.md §2). On failure returns errno and names the step in `*what`; no socket stays open.
-int OpenListeningSockets(const ListenerOptions& options, int loops, std::vector<int>* fds, std::string* what);
+/// Opens one listening socket per loop. Where another process listens on the port, SO_REUSEPORT
+/// would silently share it, so the port is first bound without that option (design.md §2). On
+/// failure returns errno and names the step in `*what`; no socket stays open.
+int OpenListeningSockets(const ListenerOptions& options, int loops, std::vector<int>* fds,
+                         std::string* what);
 
 /// 'address:port' of a peer, '[v6]:port' for IPv6; v4-mapped addresses as v4.
 std::string PeerName(int fd);

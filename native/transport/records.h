@@ -1,8 +1,10 @@
-// The two streams that cross the seam in batches: events up, commands down. Plain bytes, little endian.
+// The two streams that cross the seam in batches: events up, commands down. Plain bytes, little
+// endian.
 //
-// One record:  u32 size (whole record, multiple of 4) · u8 kind · u8 loop · u16 zero · fields in the order given with each kind · padding.
-// A `bytes` field is u32 length, then that many bytes, padded to 4. src/native/records.ts is generated from the lists below,
-// so both sides number the kinds alike.
+// One record:  u32 size (whole record, multiple of 4) · u8 kind · u8 loop · u16 zero · fields in
+// the order given with each kind · padding. A `bytes` field is u32 length, then that many bytes,
+// padded to 4. src/native/records.ts is generated from the lists below, so both sides number the
+// kinds alike.
 #pragma once
 
 #include <cstdint>
@@ -17,31 +19,33 @@ namespace causeway::transport {
 ///   packet        u32 session, u32 generation, u32 connection, u32 packet type, bytes packet
 ///   link_publish  u32 session, u32 generation, u32 connection, u32 version, bytes packet
 ///   attached      u32 session, u32 generation, u32 connection
-///   closed        u32 session (2^32 - 1: none), u32 generation, u32 connection, u32 cause, u32 reason, bytes detail
-///   dialed        u32 connection
-///   client_packet u32 connection, bytes packet
-#define CAUSEWAY_EVENTS(X)   \
-  X(kConnect, connect)       \
-  X(kPacket, packet)         \
+///   closed        u32 session (2^32 - 1: none), u32 generation, u32 connection, u32 cause, u32
+///   reason, bytes detail dialed        u32 connection client_packet u32 connection, bytes packet
+#define CAUSEWAY_EVENTS(X)      \
+  X(kConnect, connect)          \
+  X(kPacket, packet)            \
   X(kLinkPublish, link_publish) \
-  X(kAttached, attached)     \
-  X(kClosed, closed)         \
-  X(kDialed, dialed)         \
+  X(kAttached, attached)        \
+  X(kClosed, closed)            \
+  X(kDialed, dialed)            \
   X(kClientPacket, client_packet)
 
 /// X(NAME, name): commands. Fields after the header:
-///   attach   u32 accept loop, u32 connection, u32 session, u32 generation, u32 version, u32 flags (AttachFlags), u32 old session,
-///            u32 old generation, u32 keep alive ms, u32 window max, u32 receive max, u32 packet bytes max, u32 topic alias max,
-///            u32 queue length max, u32 publish count, bytes client id, bytes username, bytes connack, publish count × bytes packet
+///   attach   u32 accept loop, u32 connection, u32 session, u32 generation, u32 version, u32 flags
+///   (AttachFlags), u32 old session,
+///            u32 old generation, u32 keep alive ms, u32 window max, u32 receive max, u32 packet
+///            bytes max, u32 topic alias max, u32 queue length max, u32 publish count, bytes client
+///            id, bytes username, bytes connack, publish count × bytes packet
 ///   refuse   u32 connection, bytes connack
-///   answer   u32 session, u32 generation, u32 connection (0: nobody waits), u32 then (0 resume, 1 close), u32 op count, bytes reply,
+///   answer   u32 session, u32 generation, u32 connection (0: nobody waits), u32 then (0 resume, 1
+///   close), u32 op count, bytes reply,
 ///            op count × { u32 flags (OpFlags), u32 subscription id, bytes filter, bytes group }
 ///   close    u32 connection, u32 reason, bytes last
 ///   end      u32 session, u32 generation
 ///   publish  bytes packet, bytes client id
-///   dial     u32 connection, u32 port, u32 timeout ms, u32 packet bytes max, bytes host, bytes first
-///   send     u32 connection, bytes packet
-///   slot     u32 connection, u32 link, u32 slot, u32 receive maximum, u32 packet bytes max
+///   dial     u32 connection, u32 port, u32 timeout ms, u32 packet bytes max, bytes host, bytes
+///   first send     u32 connection, bytes packet slot     u32 connection, u32 link, u32 slot, u32
+///   receive maximum, u32 packet bytes max
 #define CAUSEWAY_COMMANDS(X) \
   X(kAttach, attach)         \
   X(kRefuse, refuse)         \
@@ -54,16 +58,16 @@ namespace causeway::transport {
   X(kSlot, slot)
 
 /// X(NAME, text): why a connection ended.
-#define CAUSEWAY_CLOSE_CAUSES(X)               \
-  X(kClientDisconnect, "client-disconnect")    \
-  X(kSocketClosed, "socket-closed")            \
-  X(kProtocolError, "protocol-error")          \
-  X(kKeepAlive, "keep-alive")                  \
-  X(kTakenOver, "taken-over")                  \
-  X(kClosedByControl, "closed-by-control")     \
-  X(kSlowConsumer, "slow-consumer")            \
-  X(kConnectTimeout, "connect-timeout")        \
-  X(kDialFailed, "dial-failed")                \
+#define CAUSEWAY_CLOSE_CAUSES(X)            \
+  X(kClientDisconnect, "client-disconnect") \
+  X(kSocketClosed, "socket-closed")         \
+  X(kProtocolError, "protocol-error")       \
+  X(kKeepAlive, "keep-alive")               \
+  X(kTakenOver, "taken-over")               \
+  X(kClosedByControl, "closed-by-control")  \
+  X(kSlowConsumer, "slow-consumer")         \
+  X(kConnectTimeout, "connect-timeout")     \
+  X(kDialFailed, "dial-failed")             \
   X(kShutdown, "shutdown")
 
 #define CAUSEWAY_ENUMERATOR(NAME, name) NAME,
@@ -73,22 +77,22 @@ enum class CloseCause : uint8_t { CAUSEWAY_CLOSE_CAUSES(CAUSEWAY_ENUMERATOR) };
 #undef CAUSEWAY_ENUMERATOR
 
 /// X(NAME, name, bit): flags of an attach.
-#define CAUSEWAY_ATTACH_FLAGS(X)        \
-  X(kTakeOver, takeOver, 1)             \
-  X(kHasUsername, hasUsername, 2)       \
-  X(kPersistent, persistent, 4)         \
-  X(kStoreQos0, storeQos0, 8)           \
-  X(kLinkAllowed, linkAllowed, 16)      \
-  X(kUpgradeQos, upgradeQos, 32)        \
+#define CAUSEWAY_ATTACH_FLAGS(X)   \
+  X(kTakeOver, takeOver, 1)        \
+  X(kHasUsername, hasUsername, 2)  \
+  X(kPersistent, persistent, 4)    \
+  X(kStoreQos0, storeQos0, 8)      \
+  X(kLinkAllowed, linkAllowed, 16) \
+  X(kUpgradeQos, upgradeQos, 32)   \
   X(kIgnoreLoop, ignoreLoopDeliver, 64)
 
 /// X(NAME, name, bit): flags of one subscription op; bits 0–1 are the granted QoS.
-#define CAUSEWAY_OP_FLAGS(X)                        \
-  X(kNoLocal, noLocal, 4)                           \
-  X(kRetainAsPublished, retainAsPublished, 8)       \
-  X(kSubscribe, subscribe, 16)                      \
-  X(kExisting, existing, 32)                        \
-  X(kReplay, replay, 64)                            \
+#define CAUSEWAY_OP_FLAGS(X)                  \
+  X(kNoLocal, noLocal, 4)                     \
+  X(kRetainAsPublished, retainAsPublished, 8) \
+  X(kSubscribe, subscribe, 16)                \
+  X(kExisting, existing, 32)                  \
+  X(kReplay, replay, 64)                      \
   X(kShared, shared, 128)
 
 #define CAUSEWAY_FLAG(NAME, name, bit) inline constexpr uint32_t NAME = bit;
@@ -132,7 +136,8 @@ class RecordWriter {
   size_t start_ = 0;
 };
 
-/// Reads the records of a batch. A batch comes from our own other half: anything malformed sets failed(), which callers CHECK.
+/// Reads the records of a batch. A batch comes from our own other half: anything malformed sets
+/// failed(), which callers CHECK.
 class RecordReader {
  public:
   explicit RecordReader(std::string_view batch) : batch_(batch) {}

@@ -1,4 +1,5 @@
-// What packets do: decoded, validated and answered on the loop. What needs a decision goes to control, as a barrier.
+// What packets do: decoded, validated and answered on the loop. What needs a decision goes to
+// control, as a barrier.
 #include <algorithm>
 
 #include "core/clock.h"
@@ -22,16 +23,20 @@ constexpr std::string_view kForwardedPrefix = "$LINK/cluster/msg/";
 
 }  // namespace
 
-/// Handles every whole packet in `bytes` until the connection is blocked or gone; returns the bytes used.
+/// Handles every whole packet in `bytes` until the connection is blocked or gone; returns the bytes
+/// used.
 size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
   size_t at = 0;
-  while (!socket->blocked() && socket->state != Socket::State::kLingering && socket->state != Socket::State::kClosed) {
+  while (!socket->blocked() && socket->state != Socket::State::kLingering &&
+         socket->state != Socket::State::kClosed) {
     mqtt::Frame frame;
     socket->need = 0;
     switch (mqtt::NextFrame(bytes.substr(at), socket->packet_bytes_in_max, &frame, &socket->need)) {
       case mqtt::FrameStatus::kNeedMore:
-        // A first byte that cannot start a CONNECT will not become one: do not wait for the deadline [MQTT-3.1.0-1].
-        if (socket->state == Socket::State::kConnect && at < bytes.size() && static_cast<uint8_t>(bytes[at]) != 0x10) {
+        // A first byte that cannot start a CONNECT will not become one: do not wait for the
+        // deadline [MQTT-3.1.0-1].
+        if (socket->state == Socket::State::kConnect && at < bytes.size() &&
+            static_cast<uint8_t>(bytes[at]) != 0x10) {
           Fail(socket, Reason::kProtocolError);
         }
         return at;
@@ -56,7 +61,8 @@ void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {
   if (socket->state == Socket::State::kDialed) return HandleFromServer(socket, frame);
   if (socket->state == Socket::State::kConnect) return HandleConnect(socket, frame);
   const Version version = socket->version;
-  Reason verdict = Reason::kProtocolError;  // what only a server sends, and a second CONNECT [MQTT-3.1.0-2]
+  Reason verdict =
+      Reason::kProtocolError;  // what only a server sends, and a second CONNECT [MQTT-3.1.0-2]
   switch (frame.type) {
     case PacketType::kPublish:
       return HandlePublish(socket, frame);
@@ -79,7 +85,8 @@ void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {
       break;
     case PacketType::kAuth:
       Bump(counters_.packets_auth_received);
-      verdict = version == Version::kMqtt5 ? mqtt::ValidateAuth(frame, version) : Reason::kMalformedPacket;
+      verdict = version == Version::kMqtt5 ? mqtt::ValidateAuth(frame, version)
+                                           : Reason::kMalformedPacket;
       break;
     case PacketType::kPingreq:
       Bump(counters_.packets_pingreq_received);
@@ -99,7 +106,7 @@ void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {
 
 void IoLoop::Barrier(Socket* socket, const mqtt::Frame& frame) {
   socket->barrier = true;
-  socket->deadline_ms = now_ms_ + limits::kBarrierDeadlineMs;
+  socket->state_until_ms = now_ms_ + limits::kBarrierDeadlineMs;
   Bump(counters_.cold_lane_entries);
   const Session* session = socket->session;
   Event(EventKind::kPacket)
@@ -112,7 +119,8 @@ void IoLoop::Barrier(Socket* socket, const mqtt::Frame& frame) {
 }
 
 void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
-  if (frame.type != PacketType::kConnect) return Fail(socket, Reason::kProtocolError);  // [MQTT-3.1.0-1]
+  if (frame.type != PacketType::kConnect)
+    return Fail(socket, Reason::kProtocolError);  // [MQTT-3.1.0-1]
   Bump(counters_.packets_connect_received);
   mqtt::Connect connect;
   const Reason verdict = mqtt::DecodeConnect(frame, &connect);
@@ -127,7 +135,7 @@ void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
     return;
   }
   socket->state = Socket::State::kAdmission;
-  socket->deadline_ms = now_ms_ + limits::kBarrierDeadlineMs;
+  socket->state_until_ms = now_ms_ + limits::kBarrierDeadlineMs;
   socket->peer = PeerName(socket->fd);
   Bump(counters_.cold_lane_entries);
   Event(EventKind::kConnect)
@@ -138,17 +146,21 @@ void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
       .End();
 }
 
-/// Answers what may not be: DISCONNECT with the reason where the version has one, then the socket closes [MQTT-4.13.1-1].
+/// Answers what may not be: DISCONNECT with the reason where the version has one, then the socket
+/// closes [MQTT-4.13.1-1].
 void IoLoop::Fail(Socket* socket, Reason reason) {
-  Bump(reason == Reason::kMalformedPacket ? counters_.malformed_packets : counters_.protocol_errors);
+  Bump(reason == Reason::kMalformedPacket ? counters_.malformed_packets
+                                          : counters_.protocol_errors);
   if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {
     shard_.sender()->FlushGate(socket);
-    const Version version = socket->state == Socket::State::kDialed ? Version::kMqtt5 : socket->version;
+    const Version version =
+        socket->state == Socket::State::kDialed ? Version::kMqtt5 : socket->version;
     char last[8];
     const size_t size = mqtt::WriteDisconnect(reason, version, last);
     shard_.sender()->Write(socket, {last, size});
   } else {
-    Bump(counters_.connects_refused_malformed);  // before a valid CONNECT the version is not known: just close
+    Bump(counters_.connects_refused_malformed);  // before a valid CONNECT the version is not known:
+                                                 // just close
   }
   Close(socket, CloseCause::kProtocolError, reason, "");
 }
@@ -176,12 +188,14 @@ bool IoLoop::ResolveAlias(Socket* socket, mqtt::Publish* publish) {
   return true;
 }
 
-/// QoS 2, first half: true when this PUBLISH is new and may be published. Otherwise it is answered here.
+/// QoS 2, first half: true when this PUBLISH is new and may be published. Otherwise it is answered
+/// here.
 bool IoLoop::OpenExchange(Socket* socket, const mqtt::Publish& publish) {
   Session* session = socket->session;
   if (!session->awaiting_release.Insert(publish.packet_id)) {
     Bump(counters_.messages_qos2_duplicates);
-    shard_.sender()->Acknowledge(socket, PacketType::kPubrec, publish.packet_id, Reason::kSuccess);  // [MQTT-4.3.3-9]
+    shard_.sender()->Acknowledge(socket, PacketType::kPubrec, publish.packet_id,
+                                 Reason::kSuccess);  // [MQTT-4.3.3-9]
     return false;
   }
   if (session->awaiting_release.size() <= session->receive_max) return true;
@@ -189,31 +203,39 @@ bool IoLoop::OpenExchange(Socket* socket, const mqtt::Publish& publish) {
   if (socket->version == Version::kMqtt5) {
     Fail(socket, Reason::kReceiveMaximumExceeded);  // [MQTT-3.3.4-7]
   } else {
-    Bump(counters_.dropped_awaiting_release);  // not acknowledged, so not lost: the client sends it again
+    Bump(
+        counters_
+            .dropped_awaiting_release);  // not acknowledged, so not lost: the client sends it again
   }
   return false;
 }
 
-void IoLoop::AcknowledgePublish(Socket* socket, const mqtt::Publish& publish, Shard::Published outcome) {
+void IoLoop::AcknowledgePublish(Socket* socket, const mqtt::Publish& publish,
+                                Shard::Published outcome) {
   if (publish.qos == 0) return;
   const PacketType type = publish.qos == 1 ? PacketType::kPuback : PacketType::kPubrec;
   if (outcome == Shard::Published::kPending) {
-    shard_.SettleWhenDone(socket, socket->acks.Add(type, publish.packet_id, Reason::kSuccess, true));
+    shard_.SettleWhenDone(socket,
+                          socket->acks.Add(type, publish.packet_id, Reason::kSuccess, true));
     return;
   }
   const bool nobody = outcome == Shard::Published::kNobody && socket->version == Version::kMqtt5;
-  shard_.sender()->Acknowledge(socket, type, publish.packet_id, nobody ? Reason::kNoMatchingSubscribers : Reason::kSuccess);
+  shard_.sender()->Acknowledge(socket, type, publish.packet_id,
+                               nobody ? Reason::kNoMatchingSubscribers : Reason::kSuccess);
 }
 
 void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
   mqtt::Publish publish;
-  const Reason verdict = mqtt::DecodePublish(frame, socket->version, mqtt::Sender::kClient, &publish);
+  const Reason verdict =
+      mqtt::DecodePublish(frame, socket->version, mqtt::Sender::kClient, &publish);
   if (verdict != Reason::kSuccess) return Fail(socket, verdict);
   Bump(counters_.packets_publish_received);
   if (publish.topic_alias != 0 && !ResolveAlias(socket, &publish)) return;
   const ListenerOptions& options = socket->listener->options;
-  if (publish.qos > options.max_qos) return Fail(socket, Reason::kQosNotSupported);  // [MQTT-3.2.2-11]
-  if (publish.retain && !options.retain_available) return Fail(socket, Reason::kRetainNotSupported);  // [MQTT-3.2.2-14]
+  if (publish.qos > options.max_qos)
+    return Fail(socket, Reason::kQosNotSupported);  // [MQTT-3.2.2-11]
+  if (publish.retain && !options.retain_available)
+    return Fail(socket, Reason::kRetainNotSupported);  // [MQTT-3.2.2-14]
   if (publish.topic.starts_with(kLinkPrefix)) return HandleLinkPublish(socket, frame, publish);
   if (publish.qos == 2 && !OpenExchange(socket, publish)) return;
 
@@ -246,12 +268,14 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
 
 // ---- links, receiving side
 
-void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame, const mqtt::Publish& publish) {
+void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame,
+                               const mqtt::Publish& publish) {
   const PacketType type = publish.qos == 2 ? PacketType::kPubrec : PacketType::kPuback;
   if (!socket->session->link_allowed) {
     Bump(counters_.messages_denied);
     // 3.1.1 has no way to say so in an acknowledgement: dropped, counted (MQTT 3.1.1 §3.3.5).
-    if (publish.qos != 0) shard_.sender()->Acknowledge(socket, type, publish.packet_id, Reason::kNotAuthorized);
+    if (publish.qos != 0)
+      shard_.sender()->Acknowledge(socket, type, publish.packet_id, Reason::kNotAuthorized);
     return;
   }
   if (publish.topic.starts_with(kForwardedPrefix)) {
@@ -260,7 +284,7 @@ void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame, const m
   }
   const Session* session = socket->session;
   socket->barrier = true;
-  socket->deadline_ms = now_ms_ + limits::kBarrierDeadlineMs;
+  socket->state_until_ms = now_ms_ + limits::kBarrierDeadlineMs;
   Bump(counters_.cold_lane_entries);
   Event(EventKind::kLinkPublish)
       .U32(session->index)
@@ -271,8 +295,10 @@ void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame, const m
       .End();
 }
 
-/// A message of a linked cluster: decoded, filtered by our own topics, published with the link as its origin.
-void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::string_view cluster) {
+/// A message of a linked cluster: decoded, filtered by our own topics, published with the link as
+/// its origin.
+void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish,
+                             std::string_view cluster) {
   const PacketType type = publish.qos == 2 ? PacketType::kPubrec : PacketType::kPuback;
   const auto answer = [&](Reason reason) {
     if (publish.qos != 0) shard_.sender()->Acknowledge(socket, type, publish.packet_id, reason);
@@ -287,7 +313,8 @@ void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::
   if (link::DecodeMessage(publish.payload, &scratch_, &message) != link::MessageStatus::kOk) {
     Bump(counters_.link_undecodable);
     Bump(ingress.undecodable);
-    if (publish.qos == 2) socket->session->awaiting_release.Erase(publish.packet_id);  // refused: no PUBREL follows
+    if (publish.qos == 2)
+      socket->session->awaiting_release.Erase(publish.packet_id);  // refused: no PUBREL follows
     return answer(Reason::kPayloadFormatInvalid);
   }
   if (!spec->enabled || !spec->topics.Matches(message.topic)) {
@@ -308,8 +335,10 @@ void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::
   publication.origin = Origin::kLink;
   publication.link = static_cast<uint8_t>(spec->index);
   publication.protocol_version = message.protocol_version == 0 ? 4 : message.protocol_version;
-  publication.timestamp_ms = std::min(message.timestamp_ms, wall_ms);  // a clock ahead of ours prolongs nothing
-  publication.received_ms = now_ms_ - (wall_ms - publication.timestamp_ms);  // so that the time on the way counts
+  publication.timestamp_ms =
+      std::min(message.timestamp_ms, wall_ms);  // a clock ahead of ours prolongs nothing
+  publication.received_ms =
+      now_ms_ - (wall_ms - publication.timestamp_ms);  // so that the time on the way counts
   publication.client_id = message.from;
   const Shard::Published outcome = shard_.Publish(&publication, socket, now_ms_);
   AcknowledgePublish(socket, publish, outcome);
@@ -333,7 +362,8 @@ void IoLoop::HandleAck(Socket* socket, const mqtt::Frame& frame) {
       Bump(counters_.packets_pubrec_received);
       known = sender->OnPubrec(session, ack.packet_id, ack.reason, now_ms_);
       if (!known && static_cast<uint8_t>(ack.reason) < 0x80) {
-        sender->WriteAck(socket, PacketType::kPubrel, ack.packet_id, Reason::kPacketIdentifierNotFound);
+        sender->WriteAck(socket, PacketType::kPubrel, ack.packet_id,
+                         Reason::kPacketIdentifierNotFound);
       }
       break;
     case PacketType::kPubrel:
@@ -360,7 +390,9 @@ void IoLoop::HandleFromServer(Socket* socket, const mqtt::Frame& frame) {
       mqtt::Ack ack;
       verdict = mqtt::DecodeAck(frame, Version::kMqtt5, &ack);
       if (verdict != Reason::kSuccess) break;
-      if (shard_.links()->OnPuback(socket, ack.packet_id, static_cast<uint8_t>(ack.reason), now_ms_)) return;
+      if (shard_.links()->OnPuback(socket, ack.packet_id, static_cast<uint8_t>(ack.reason),
+                                   now_ms_))
+        return;
       break;
     }
     case PacketType::kConnack:

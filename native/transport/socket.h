@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/timer_wheel.h"
 #include "session/connection.h"
 #include "transport/listener.h"
 
@@ -13,9 +14,9 @@ namespace causeway::transport {
 
 class IoLoop;
 
-/// Owner: one loop at a time; the fd moves to the session's home loop when control has accepted the CONNECT. Freed by uv's close
-/// callback.
-struct Socket : session::Connection {
+/// Owner: one loop at a time; the fd moves to the session's home loop when control has accepted the
+/// CONNECT. Freed by uv's close callback.
+struct Socket : session::Connection, TimerEntry {
   enum class State : uint8_t {
     kConnect,    // accepted: reading the CONNECT, under a deadline
     kAdmission,  // the CONNECT is with control: not read
@@ -30,18 +31,18 @@ struct Socket : session::Connection {
   Listener* listener = nullptr;  // null for dialled ones
   uv_poll_t poll = {};
   int fd = -1;
-  int events = 0;                // what the poll watches
+  int events = 0;  // what the poll watches
   State state = State::kConnect;
-  bool reading = true;           // wants to read; false while blocked or above the high watermark
-  bool writing = false;          // the kernel's buffer is full
+  bool reading = true;   // wants to read; false while blocked or above the high watermark
+  bool writing = false;  // the kernel's buffer is full
   uint32_t packet_bytes_in_max = 0;
-  uint32_t keep_alive_ms = 0;    // 0: none
+  uint32_t keep_alive_ms = 0;  // 0: none
   uint32_t send_timeout_ms = 15000;
   int64_t last_read_ms = 0;
-  int64_t progress_ms = 0;       // when bytes last left, or the out-buffer was last empty
-  int64_t deadline_ms = 0;       // of kConnect, kAdmission, kDialing, kLingering; of a barrier
-  size_t need = 0;               // size of the packet that is arriving, 0: unknown
-  std::string partial;           // read, not parsed
+  int64_t progress_ms = 0;     // when bytes last left, or the out-buffer was last empty
+  int64_t state_until_ms = 0;  // of kConnect, kAdmission, kDialing, kLingering; of a barrier
+  size_t need = 0;             // size of the packet that is arriving, 0: unknown
+  std::string partial;         // read, not parsed
   std::string peer;
 
   bool blocked() const { return barrier || fanout_pending || state == State::kAdmission; }

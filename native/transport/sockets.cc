@@ -17,7 +17,8 @@ namespace causeway::transport {
 
 namespace {
 
-/// Connection numbers of accepted sockets, unique in the process; dialled ones (>= 2^31) are control's.
+/// Connection numbers of accepted sockets, unique in the process; dialled ones (>= 2^31) are
+/// control's.
 std::atomic<uint32_t> next_number{1};
 
 uint32_t NextNumber() {
@@ -41,7 +42,8 @@ void IoLoop::Accept(ListeningSocket* listening) {
     const int fd = accept4(listening->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno != EAGAIN) {  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog keeps them; tried again at the next tick
+      if (errno != EAGAIN) {  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog keeps them; tried
+                              // again at the next tick
         Bump(counters_.accept_failures);
         PauseListening(true);
       }
@@ -63,11 +65,11 @@ void IoLoop::Accept(ListeningSocket* listening) {
     Socket* socket = Adopt(fd, NextNumber(), Socket::State::kConnect);
     socket->listener = listener;
     socket->packet_bytes_in_max = limits::kConnectBytesMax;
-    socket->deadline_ms = now_ms_ + listener->options.connect_deadline_ms;
+    socket->state_until_ms = now_ms_ + listener->options.connect_deadline_ms;
     socket->send_timeout_ms = listener->options.send_timeout_ms;
     socket->high_watermark_bytes = listener->options.high_watermark_bytes;
     ++admissions_;
-    Schedule(socket, socket->deadline_ms);
+    Schedule(socket, socket->state_until_ms);
     Read(socket);  // the CONNECT is often there already
   }
 }
@@ -137,7 +139,8 @@ void IoLoop::OnReady(Socket* socket, int status, int events) {
     getsockopt(socket->fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
     if (error == EINPROGRESS) return;
     if (error != 0 || status < 0) {
-      Close(socket, CloseCause::kDialFailed, mqtt::Reason::kSuccess, uv_err_name(error != 0 ? -error : status));
+      Close(socket, CloseCause::kDialFailed, mqtt::Reason::kSuccess,
+            uv_err_name(error != 0 ? -error : status));
       return;
     }
     socket->state = Socket::State::kDialed;
@@ -162,7 +165,8 @@ void IoLoop::OnReady(Socket* socket, int status, int events) {
 
 void IoLoop::Read(Socket* socket) {
   if (socket->state == Socket::State::kClosed) return;
-  if (socket->state == Socket::State::kLingering) {  // what still comes is discarded, so that no reset overtakes our last bytes
+  if (socket->state == Socket::State::kLingering) {  // what still comes is discarded, so that no
+                                                     // reset overtakes our last bytes
     const ssize_t got = recv(socket->fd, buffer_.get(), limits::kReadBufferBytes, 0);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) Destroy(socket, true);
     return;
@@ -172,20 +176,23 @@ void IoLoop::Read(Socket* socket) {
     Watch(socket);
     return;
   }
-  // What was left of the last packet stands in front of what comes, so that packets are whole and contiguous.
+  // What was left of the last packet stands in front of what comes, so that packets are whole and
+  // contiguous.
   const size_t kept = socket->partial.size();
   const bool in_place = kept <= limits::kReadBufferBytes;
   char* const into = buffer_.get() + (in_place ? kept : 0);
   const ssize_t got = recv(socket->fd, into, limits::kReadBufferBytes, 0);
   if (got <= 0) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess, got == 0 ? "" : uv_err_name(-errno));
+    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess,
+          got == 0 ? "" : uv_err_name(-errno));
     return;
   }
   Bump(counters_.reads);
   Bump(counters_.bytes_received, static_cast<uint64_t>(got));
   socket->last_read_ms = now_ms_;
-  if (!in_place || (socket->need > 2 * limits::kReadBufferBytes)) {  // a large packet gathers in its own memory
+  if (!in_place ||
+      (socket->need > 2 * limits::kReadBufferBytes)) {  // a large packet gathers in its own memory
     if (socket->need > socket->partial.capacity()) socket->partial.reserve(socket->need);
     socket->partial.append(into, static_cast<size_t>(got));
     if (socket->partial.size() >= socket->need) Resume(socket);
@@ -215,7 +222,8 @@ void IoLoop::Resume(Socket* socket) {
     const std::string bytes = std::move(socket->partial);
     socket->partial.clear();
     ParseMore(socket, bytes);
-    if (socket->state == Socket::State::kClosed || socket->state == Socket::State::kLingering) return;
+    if (socket->state == Socket::State::kClosed || socket->state == Socket::State::kLingering)
+      return;
   }
   if (!socket->blocked() && !socket->reading && socket->out.size() < socket->high_watermark_bytes) {
     socket->reading = true;
@@ -236,12 +244,13 @@ bool IoLoop::Flush(Socket* socket) {
     iovec vectors[limits::kIovecsPerWrite];
     msghdr header = {};
     header.msg_iov = vectors;
-    header.msg_iovlen = static_cast<size_t>(socket->out.Peek(vectors, static_cast<int>(limits::kIovecsPerWrite)));
+    header.msg_iovlen =
+        static_cast<size_t>(socket->out.Peek(vectors, static_cast<int>(limits::kIovecsPerWrite)));
     size_t offered = 0;
     for (size_t i = 0; i < header.msg_iovlen; ++i) offered += vectors[i].iov_len;
-    const ssize_t sent = header.msg_iovlen == 1
-                             ? send(socket->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
-                             : sendmsg(socket->fd, &header, MSG_NOSIGNAL);
+    const ssize_t sent = header.msg_iovlen == 1 ? send(socket->fd, vectors[0].iov_base,
+                                                       vectors[0].iov_len, MSG_NOSIGNAL)
+                                                : sendmsg(socket->fd, &header, MSG_NOSIGNAL);
     Bump(counters_.writes);
     if (sent < 0) {
       if (errno == EAGAIN || errno == EINTR) {
@@ -279,7 +288,8 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
     return;
   }
   if (socket->state == Socket::State::kClosed) return;
-  const bool was_admission = socket->state == Socket::State::kConnect || socket->state == Socket::State::kAdmission;
+  const bool was_admission =
+      socket->state == Socket::State::kConnect || socket->state == Socket::State::kAdmission;
   if (was_admission) --admissions_;
   const session::Session* session = socket->session;
   Event(EventKind::kClosed)
@@ -294,15 +304,17 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
   shard_.Detach(socket);
   socket->closing = true;
   socket->partial.clear();
-  const bool dead = cause == CloseCause::kSocketClosed || cause == CloseCause::kDialFailed || cause == CloseCause::kSlowConsumer;
+  const bool dead = cause == CloseCause::kSocketClosed || cause == CloseCause::kDialFailed ||
+                    cause == CloseCause::kSlowConsumer;
   if (dead) {
     Destroy(socket, true);
     return;
   }
-  // The last bytes (DISCONNECT, CONNACK, acknowledgements before it) are flushed before the socket closes.
+  // The last bytes (DISCONNECT, CONNACK, acknowledgements before it) are flushed before the socket
+  // closes.
   socket->state = Socket::State::kLingering;
-  socket->deadline_ms = now_ms_ + limits::kLingerMs;
-  Schedule(socket, socket->deadline_ms);
+  socket->state_until_ms = now_ms_ + limits::kLingerMs;
+  Schedule(socket, socket->state_until_ms);
   if (socket->writing) {
     Watch(socket);
   } else {
@@ -319,8 +331,10 @@ void IoLoop::Destroy(Socket* socket, bool close_fd) {
   if (close_fd) {
     close(socket->fd);
     Bump(counters_.connections_closed);
-    if (socket->listener != nullptr) socket->listener->connections.fetch_sub(1, std::memory_order_relaxed);
+    if (socket->listener != nullptr)
+      socket->listener->connections.fetch_sub(1, std::memory_order_relaxed);
   }
+  wheel_.Cancel(socket);
   sockets_.erase(socket->number);
   open_sockets_.fetch_sub(1, std::memory_order_relaxed);
   uv_close(reinterpret_cast<uv_handle_t*>(&socket->poll),

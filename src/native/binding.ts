@@ -15,6 +15,7 @@ export interface StartOptions {
   readonly loops: number
   /** Entries of each lane from one loop to another. */
   readonly laneSlots: number
+  readonly storeRetained: boolean // retainer.enable
   readonly retainedMessagesMax: number // 0: no limit
   readonly retainedPayloadBytesMax: number
   readonly retainedBytesMax: number

@@ -18,8 +18,8 @@ import { NativeEngine } from './native-engine.js'
 export type * from './engine.js'
 export { NativeEngine } from './native-engine.js'
 
-/** Entries a lane between two loops holds; tests make it small. */
-const laneSlots = 4096
+/** Entries a lane between two loops holds. `CAUSEWAY_LANE_SLOTS` overrides it, to find out what full lanes do. */
+const laneSlotsDefault = 4096
 const retainedBytesMax = 2 ** 30
 
 let loaded: Binding | null = null
@@ -28,23 +28,28 @@ let loaded: Binding | null = null
 export function openEngine(options: {
   readonly config: Config
   readonly onEvents: (events: readonly EngineEvent[]) => void
-  readonly laneSlots?: number
 }): NativeEngine {
   const { mqtt, retainer, workers } = options.config
   return new NativeEngine(
     binding(),
     {
       loops: workers.io,
-      laneSlots: options.laneSlots ?? laneSlots,
+      laneSlots: laneSlots(),
+      storeRetained: retainer.enable,
       retainedMessagesMax: retainer.maxRetainedMessages ?? 0,
-      // Without a retainer nothing fits, so nothing is kept; messages still go to those who are there.
-      retainedPayloadBytesMax: retainer.enable ? retainer.maxPayloadBytes : 0,
+      retainedPayloadBytesMax: retainer.maxPayloadBytes,
       retainedBytesMax,
       strategy: mqtt.sharedSubscriptionStrategy,
     },
     { qosMax: mqtt.maxQosAllowed, retainAvailable: mqtt.retainAvailable },
     options.onEvents,
   )
+}
+
+/** A debugging override, so it is not in the configuration; what is no positive integer is not an override. */
+function laneSlots(): number {
+  const written = Number(process.env['CAUSEWAY_LANE_SLOTS'])
+  return Number.isInteger(written) && written > 0 ? written : laneSlotsDefault
 }
 
 /** The next stretch of this cluster's interest, cut by a link's topics. Any thread of the process that runs the engine. */
