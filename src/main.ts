@@ -46,8 +46,11 @@ export async function runBroker({ config, warnings, where }: LoadedConfig): Prom
     await ended.leave('start failed')
     throw error
   }
+  const tellCounters = () => sayCounters(running)
+  process.on('SIGUSR2', tellCounters)
   sayReady(running, config.clusterName)
   await ended.done
+  process.removeListener('SIGUSR2', tellCounters)
 }
 
 /** Nothing listens yet. */
@@ -205,4 +208,9 @@ function sayReady({ engine, broker, log }: Running, clusterName: string): void {
     },
     'ready',
   )
+}
+
+/** What SIGUSR2 asks for: every metric at this moment, as one event. Documented in docs/operating/signals.md. */
+function sayCounters({ broker, log }: Running): void {
+  log.info({ event: 'counters', metrics: broker.metrics.read() }, 'counters')
 }
