@@ -12,6 +12,7 @@ import { advice } from './quickstart/advice.js'
 import { BrokerProcess, isComplaint } from './quickstart/broker-process.js'
 import { type Delivery, sendAcross } from './quickstart/proof.js'
 import { configurationOf, east, host, type Region, west } from './quickstart/region.js'
+import { within } from './quickstart/waiting.js'
 
 export interface QuickstartOptions {
   /** Leave after the proof. */
@@ -130,19 +131,6 @@ function sayDelivered(
 ): void {
   say(`subscription in ${to.cluster} effective in ${from.cluster} after ${routeMs.toFixed(1)} ms`)
   say(`${from.cluster} -> ${to.cluster}: ${topic} "${payload}" in ${messageMs.toFixed(1)} ms`)
-}
-
-async function within(limitMs: number, waited: Promise<void>, what: () => string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new CausewayError('QUICKSTART_FAILED', what())), limitMs)
-    timer.unref() // the brokers keep this process alive while there is something to wait for
-  })
-  try {
-    await Promise.race([waited, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /** Ctrl-C or SIGTERM. Later ones change nothing: npm sends what the terminal has sent already. */

@@ -10,7 +10,8 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Environment } from '../../config/index.js'
-import { CausewayError } from '../../errors.js'
+import type { CausewayError } from '../../errors.js'
+import { failed } from './waiting.js'
 
 /** An event of the broker's log: the fields that the quick start looks at. */
 export interface BrokerEvent {
@@ -122,7 +123,7 @@ export class BrokerProcess {
   }
 
   #failure(what: string): CausewayError {
-    return new CausewayError('QUICKSTART_FAILED', `${this.#name} ${what}`)
+    return failed(`${this.#name} ${what}`)
   }
 }
 
