@@ -260,11 +260,9 @@ function lost<C extends Candidate>(online: Online<C>, closed: Closed, now: numbe
   // A server that shuts down keeps wills to itself: its clients come back, here or to another node.
   const will = closed.cause === 'shutdown' ? null : online.will
   if (expiryMs === 0) return { state: none, effects: endOf(session, will, 'closed') }
-  const expiresAtMs = closed.atMs + expiryMs
-  // The delay or the end of the session, whichever comes first [MQTT-3.1.2-8].
-  const pending =
-    will === null ? null : { message: will, dueAtMs: Math.min(closed.atMs + will.delaySeconds * 1000, expiresAtMs) }
-  return whatIsDue({ kind: 'offline', session, expiresAtMs, will: pending }, now)
+  // The delay or the end of the session, whichever comes first [MQTT-3.1.2-8]: expiring publishes what is pending.
+  const pending = will === null ? null : { message: will, dueAtMs: closed.atMs + will.delaySeconds * 1000 }
+  return whatIsDue({ kind: 'offline', session, expiresAtMs: closed.atMs + expiryMs, will: pending }, now)
 }
 
 function onDisconnect<C extends Candidate>(

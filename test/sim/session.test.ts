@@ -14,7 +14,6 @@ import { Slicer } from '../../src/slices.js'
 import { type Attachment, SessionEngine, type Socket, World } from './session-engine.js'
 
 const clientId = 'c'
-const connectsPerClientId = 2
 /** Delays of all queues on a path, and the precision of timers. */
 const slackMs = 150
 const never = Number.POSITIVE_INFINITY
@@ -38,11 +37,13 @@ class Play {
   readonly counters = controlCounters()
   readonly stories: Story[] = []
   readonly arrivals: number[] = []
+  readonly connectsPerClientId: number
   #connections = 0
 
   constructor(seed: number) {
     const world = new World(seed)
     this.world = world
+    this.connectsPerClientId = world.pick([2, 3])
     this.engine = new SessionEngine(world, 2, (event) => this.#deliver(event))
     const clock = { monotonicMs: () => world.nowMs, wallMs: () => world.nowMs }
     const silent = () => {}
@@ -57,7 +58,7 @@ class Play {
       }),
       log: { debug: silent, info: silent, warn: silent, error: silent, fatal: silent },
       counters: this.counters,
-      limits: { connectsPerClientId, connections: null, sessions: null },
+      limits: { connectsPerClientId: this.connectsPerClientId, connections: null, sessions: null },
       subscriptions: { qosMax: 2, wildcards: true, shared: true, levelsMax: 128, subscriptionsMax: null, retained: true },
       authorize: authorizeLinkOnly,
       attachCommand: ({ candidate, session, resumed, takeOver, before }) => ({
