@@ -24,11 +24,9 @@ namespace causeway {
   X(connections_closed, "connections", "sockets closed, for whatever reason")                     \
   /* packets */                                                                                   \
   X(packets_received, "packets", "of every type")                                                 \
-  X(packets_sent, "packets", "of every type")                                                     \
   X(packets_connect_received, "packets", "CONNECT, complete")                                     \
   X(packets_connack_sent, "packets", "CONNACK, of either verdict")                                \
   X(packets_publish_received, "packets", "PUBLISH")                                               \
-  X(packets_publish_sent, "packets", "PUBLISH, retransmissions included")                         \
   X(packets_puback_received, "packets", "PUBACK")                                                 \
   X(packets_puback_sent, "packets", "PUBACK")                                                     \
   X(packets_pubrec_received, "packets", "PUBREC")                                                 \
@@ -38,15 +36,12 @@ namespace causeway {
   X(packets_pubcomp_received, "packets", "PUBCOMP")                                               \
   X(packets_pubcomp_sent, "packets", "PUBCOMP")                                                   \
   X(packets_subscribe_received, "packets", "SUBSCRIBE")                                           \
-  X(packets_suback_sent, "packets", "SUBACK")                                                     \
   X(packets_unsubscribe_received, "packets", "UNSUBSCRIBE")                                       \
-  X(packets_unsuback_sent, "packets", "UNSUBACK")                                                 \
   X(packets_pingreq_received, "packets", "PINGREQ")                                               \
   X(packets_pingresp_sent, "packets", "PINGRESP")                                                 \
   X(packets_disconnect_received, "packets", "DISCONNECT")                                         \
   X(packets_disconnect_sent, "packets", "DISCONNECT")                                             \
   X(packets_auth_received, "packets", "AUTH")                                                     \
-  X(packets_auth_sent, "packets", "AUTH")                                                         \
   X(malformed_packets, "packets", "refused by the decoder: 0x81")                                 \
   X(protocol_errors, "packets", "well-formed, not allowed here: 0x82 and its narrower codes")     \
   X(packets_too_large, "packets", "above mqtt.max_packet_size: 0x95")                             \
@@ -60,7 +55,6 @@ namespace causeway {
   X(messages_retained, "messages", "accepted with RETAIN set")                                    \
   X(messages_denied, "messages", "refused by authorization: 0x87")                                \
   X(messages_published, "messages", "entered the router, wills and links' messages included")     \
-  X(wills_published, "messages", "of these, wills")                                               \
   /* messages out */                                                                              \
   X(deliveries, "deliveries", "copies handed to a session of this loop")                          \
   X(messages_sent, "messages", "PUBLISH put into an out-buffer, retransmissions not counted")     \
@@ -90,9 +84,8 @@ namespace causeway {
   X(drain_yields, "rounds", "lanes left non-empty because the round had used its budget")         \
   X(wakeups_sent, "calls", "uv_async_send to another loop or to control")                         \
   X(stale_numbers_dropped, "entries", "named an old session generation or connection")            \
+  X(cold_lane_pauses, "pauses", "a connection paused because control had too much to decide")     \
   X(cold_lane_entries, "entries", "packets handed to control")                                    \
-  X(cold_lane_full_pauses, "pauses", "a connection paused because the cold lane was full")        \
-  X(barrier_full_pauses, "pauses", "a connection not read: enough waits behind its barrier")      \
   X(barrier_timeouts, "connections", "closed because control's answer was late: 0x88")            \
   X(shared_redispatched, "messages", "shared messages passed on to another member")               \
   X(shared_spill_overflows, "messages", "not passed on: the spill list was full")                 \
@@ -103,38 +96,20 @@ namespace causeway {
   X(connects_accepted, "connections", "CONNACK with success")                                     \
   X(connects_refused_malformed, "connections", "CONNECT malformed or not allowed: 0x81, 0x82")    \
   X(connects_refused_version, "connections", "unsupported protocol version: 0x84, 1")             \
-  X(connects_refused_client_id, "connections", "client identifier not valid: 0x85, 2")            \
-  X(connects_refused_credentials, "connections", "bad user name or password: 0x86, 4; 0x8C")      \
-  X(connects_refused_not_authorized, "connections", "not authorized, banned: 0x87, 5; 0x8A")      \
-  X(connects_refused_unavailable, "connections", "unavailable, busy, stopping: 0x88, 3; 0x89")    \
   X(connects_refused_quota, "connections", "a limit of the listener or node: 0x97, 0x9F")         \
-  X(connects_refused_too_large, "connections", "CONNECT above kConnectBytesMax: 0x95")            \
   X(connects_refused_timeout, "connections", "no whole CONNECT within kConnectDeadlineMs")        \
-  X(connects_refused_other, "connections", "any other reason code")                               \
   X(takeovers, "sessions", "a new connection took over a connected session: 0x8E")                \
-  X(sessions_resumed, "sessions", "Session Present was set")                                      \
-  X(sessions_discarded, "sessions", "ended by Clean Start")                                       \
   X(keepalive_timeouts, "connections", "closed after 1.5 x keep alive: 0x8D")                     \
   /* retained */                                                                                  \
   X(retained_stored, "messages", "stored or replaced")                                            \
   X(retained_deleted, "messages", "deleted by an empty payload")                                  \
-  X(retained_expired, "messages", "swept after their Message Expiry Interval")                    \
   X(retained_refused_count, "messages", "not stored: max_retained_messages")                      \
   X(retained_refused_payload, "messages", "not stored: max_payload_size")                         \
   X(retained_refused_bytes, "messages", "not stored: the index's byte bound")                     \
   X(retained_replayed, "deliveries", "sent to a new subscription")                                \
-  X(retained_replay_yields, "pauses", "a replay that had used its slice")                         \
   /* links */                                                                                     \
-  X(link_matched, "messages", "matched a link's routes, once a link")                             \
-  X(link_sent, "messages", "put on a link's connection")                                          \
-  X(link_acked, "messages", "acknowledged by the peer, 0x10 included")                            \
-  X(link_retried, "messages", "sent again after a reconnect")                                     \
-  X(link_expired, "messages", "Message Expiry Interval over in the outbox")                       \
-  X(link_overflowed, "messages", "pushed out of a full outbox")                                   \
   X(link_dropped_no_slot, "messages", "the link was disabled or its pool shrunk meanwhile")       \
-  X(link_rejected, "messages", "refused by the peer: reason code >= 0x80 other than transient")   \
   X(link_received, "messages", "arrived through a link")                                          \
-  X(link_duplicates, "messages", "arrived again, recognised by id, not published")                \
   X(link_undecodable, "messages", "payload that is no forwarded message: 0x83")                   \
   X(link_filtered, "messages", "arrived, outside our own topics: not published")
 

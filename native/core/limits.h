@@ -23,10 +23,6 @@ inline constexpr size_t kMiB = 1024 * kKiB;
 /// read first.
 inline constexpr size_t kReadBufferBytes = 256 * kKiB;
 
-/// Bytes of one fixed header: the type byte and a Remaining Length of at most four. MQTT 5.0
-/// §2.1.4.
-inline constexpr size_t kFrameHeaderMax = 1 + 4;
-
 /// Bytes of a whole CONNECT, fixed header included, that an unauthenticated peer may make us hold.
 /// Its fields are two-byte lengths: client id, user name, password and will topic of 64 KiB each
 /// would be 256 KiB; a will payload, properties and tokens share the same budget, for nobody fills
@@ -51,22 +47,15 @@ inline constexpr size_t kAcceptsPerRound = 64;
 // --- the barrier (design.md §3)
 // -----------------------------------------------------------------------------------------
 
-/// Bytes behind a packet that waits for control's answer, per connection: one whole read.
-/// Full: the socket is not read until the answer came; TCP slows the client.
-inline constexpr size_t kBarrierBytesMax = kReadBufferBytes;
-
 /// Milliseconds control may take for one decision; authentication over HTTP with its own 5 s
 /// timeout, twice, and slack. Over: the connection is closed with 0x88 Server unavailable (5.0),
 /// barrier_timeouts.
 inline constexpr uint32_t kBarrierDeadlineMs = 15'000;
 
-/// Entries of the cold lane of one loop (CONNECT, SUBSCRIBE, …; each owns its bytes).
-/// Full: the connection pauses before the packet, which is parsed again when there is room.
-inline constexpr size_t kColdLaneSlots = 4096;
-
-/// Entries of the lane of commands from control to one loop: as many answers as a cold lane can ask
-/// for. Full: control keeps them in its own queue and goes on when the loop has drained.
-inline constexpr size_t kCommandLaneSlots = kColdLaneSlots;
+/// Bytes of packets that wait for control, per loop: every connection may have one SUBSCRIBE of a
+/// megabyte there at once. Full: a connection pauses before the packet that needs a decision,
+/// cold_lane_pauses, and goes on when control has taken what waits.
+inline constexpr size_t kColdLaneBytesMax = 64 * kMiB;
 
 // --- lanes and fan-out (design.md §4, §6)
 // -------------------------------------------------------------------------------
@@ -83,10 +72,6 @@ inline constexpr size_t kLinksMax = 64;
 /// publisher's connection pauses with its cursor kept, lane_full_pauses; draining waits for
 /// nothing.
 inline constexpr size_t kLaneSlots = 4096;
-
-/// Lane entries handled before the loop polls its sockets again: 1024 × about 1 µs keeps a round
-/// near 1 ms. Full: the rest waits for the next round, which then does not sleep.
-inline constexpr size_t kDrainBudgetMessages = 1024;
 
 /// Members that one step of a fan-out serves: at 0.25 µs about 1 ms, the longest anything holds an
 /// epoch. Full: the cursor is kept, the publisher's connection pauses, other work goes first,
@@ -123,17 +108,14 @@ inline constexpr size_t kRouteCacheEntries = 16 * 1024;
 inline constexpr size_t kRouteCacheBytes = 8 * kMiB;
 
 /// Bytes unlinked from the router and not yet freed: 100,000 filters dropped at once are 30 MiB, so
-/// only a reader that never leaves its epoch comes near. Full: control pauses changes to the router
-/// until readers have moved on.
+/// only a reader that never leaves its epoch comes near. Full: control waits before its next change
+/// until readers have moved on, at most kRetiredWaitMs a time; readers leave within a millisecond,
+/// so a longer stay is a stuck loop, which control cannot cure.
 inline constexpr size_t kRetiredBytesMax = 256 * kMiB;
+inline constexpr uint32_t kRetiredWaitMs = 100;
 
 // --- sessions
 // -----------------------------------------------------------------------------------------------------------
-
-/// Acknowledgements that wait in one connection's ack gate. A client may have 65,535 QoS > 0
-/// packets open (its packet ids), so Receive Maximum always bites first; the gate grows by need.
-/// Full: 0x93 Receive Maximum exceeded.
-inline constexpr size_t kAckGateMax = 65'535;
 
 /// Milliseconds between two turns of the keep-alive wheel; a client is closed 1.5 × keep alive
 /// after its last packet, plus at most this.
@@ -150,14 +132,6 @@ inline constexpr size_t kTimerSlots = 4096;
 /// (dropped_qos0_slow), QoS > 0 stays in its queue. tcp_options.high_watermark's default; 4 s of a
 /// 1 MiB/s line.
 inline constexpr size_t kOutHighWatermarkBytes = 4 * kMiB;
-
-/// Bytes at which it is served again: a quarter, so that the state does not flap with every writev.
-inline constexpr size_t kOutLowWatermarkBytes = kOutHighWatermarkBytes / 4;
-
-/// Bytes in an out-buffer, acknowledgements and replies included, at which a connection that has
-/// stopped reading is closed, slow_subscribers_closed: the high watermark, and a whole largest
-/// packet that was let in just below it.
-inline constexpr size_t kOutBytesMax = 4 * kOutHighWatermarkBytes;
 
 /// Buffers of one writev. With 16 KiB blocks 1 MiB, more than a socket takes; Linux allows 1024.
 /// Full: written in the next round.
@@ -199,28 +173,15 @@ inline constexpr size_t kExternalRoutesMax = 8'000'000;
 /// uncompressed.
 inline constexpr size_t kLinkPacketBytesMin = 16 * kMiB;
 
-/// Decoder of Erlang terms: nesting, inflated bytes, and inflated bytes per compressed byte (plus
-/// 64 KiB). Over: the term is refused, link_undecodable, and answered with 0x83.
-inline constexpr size_t kTermDepthMax = 64;
-inline constexpr size_t kTermInflatedBytesMax = 32 * kMiB;
-inline constexpr size_t kTermInflationMax = 200;
-
 // --- relations
 // ----------------------------------------------------------------------------------------------------------
 
 static_assert(kConnectBytesMax <= kReadBufferBytes, "a CONNECT is parsed from one buffer");
-static_assert(kBarrierBytesMax >= kConnectBytesMax,
-              "what may come in with a CONNECT fits behind it");
-static_assert(kOutLowWatermarkBytes < kOutHighWatermarkBytes, "hysteresis");
-static_assert(kOutHighWatermarkBytes < kOutBytesMax, "slow before closed");
 static_assert(kPayloadByReferenceBytes < kReadBufferBytes);
 static_assert((kLaneSlots & (kLaneSlots - 1)) == 0, "a power of two, as SpscLane rounds");
-static_assert(kDrainBudgetMessages <= kLaneSlots);
-static_assert(kCommandLaneSlots >= kColdLaneSlots, "every question has room for its answer");
 static_assert((kTimerSlots & (kTimerSlots - 1)) == 0);
 static_assert(kTimerSlots * kTimerTickMs > 15 * 60 * 1000, "usual keep-alives in one revolution");
 static_assert(kRouteBatchBytes < kLinkPacketBytesMin, "what we send, we would accept");
-static_assert(kLinkPacketBytesMin <= kTermInflatedBytesMax);
 static_assert(kLoopsMax <= 64 && kLinksMax <= 64, "bits of a uint64_t");
 
 }  // namespace causeway::limits

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/counters.h"
+#include "core/limits.h"
 #include "core/message.h"
 #include "fanout/publication.h"
 #include "link/intersection.h"
@@ -27,7 +28,7 @@ struct LinkSpec {
   link::LinkTopics topics;  // ours: what we accept from it
   uint32_t pool_size = 8;
   uint16_t inflight_max = 32;
-  size_t buffer_bytes_max = size_t{256} << 20;  // per slot
+  size_t buffer_bytes_max = limits::kLinkOutboxBytes;  // per slot
   int64_t request_ttl_ms = 45000;
 };
 

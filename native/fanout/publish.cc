@@ -29,6 +29,7 @@ uint64_t Shard::NextRandom() {  // splitmix64: spreads shared-group choices, not
 
 Shard::Published Shard::Publish(Publication* publication, Connection* connection, int64_t now_ms) {
   const EpochGuard guard = EnterEpoch();
+  Bump(counters_->messages_published);
   // A message from a link never touches the local retained store (docs/protocol/cluster-link.md).
   if (publication->retain && publication->origin != Origin::kLink && fabric_->store_retained)
     StoreRetained(publication);
@@ -188,11 +189,18 @@ bool Shard::Wanted(const Publication& publication, const Session& session,
                    const router::Member& member) const {
   if ((member.options & router::kOptionGone) != 0) return false;
   // Replayed at subscribe time already: this is the live copy of it (design.md §5).
-  if (publication.retain_version != 0 && publication.retain_version <= member.since) return false;
+  if (publication.retain_version != 0 && publication.retain_version <= member.since) {
+    Bump(counters_->dropped_replayed);
+    return false;
+  }
   if ((member.options & router::kOptionNoLocal) == 0 && !session.ignore_loop) return true;
-  if (publication.origin == Origin::kLink) return publication.client_id != session.client_id;
-  return publication.publisher_loop != loop_ || publication.publisher_session != session.index ||
-         publication.publisher_generation != session.generation;  // [MQTT-3.8.3-3]
+  const bool own = publication.origin == Origin::kLink
+                       ? publication.client_id == session.client_id
+                       : publication.publisher_loop == loop_ &&
+                             publication.publisher_session == session.index &&
+                             publication.publisher_generation == session.generation;
+  if (own) Bump(counters_->dropped_no_local);  // [MQTT-3.8.3-3]
+  return !own;
 }
 
 void Shard::ServeMember(Publication* publication, const router::Member& member, int64_t now_ms) {
@@ -217,7 +225,7 @@ void Shard::ServeMember(Publication* publication, const router::Member& member, 
       return;
     }
     connection->out.Append(sender_.pool(), header.bytes);
-    Bump(counters_->messages_sent);
+    sender_.CountSent(0);
     sender_.dirty()->Add(connection);
     return;
   }
@@ -285,7 +293,7 @@ void Shard::ToGroup(Publication* publication, const router::Group& group,
   choice.flags = fabric_->flag_views.data();
   router::GroupMember member;
   if (!group.Pick(choice, skip, &member)) {
-    Bump(counters_->dropped_no_subscribers);
+    Bump(counters_->dropped_no_member);
     return;
   }
   if (member.loop == loop_) {
@@ -293,7 +301,7 @@ void Shard::ToGroup(Publication* publication, const router::Group& group,
     if (!redispatched) {  // left since its flags were read: choose once more
       ToGroup(publication, group, &member, true, topic_hash, now_ms, rest);
     } else {
-      Bump(counters_->dropped_no_subscribers);
+      Bump(counters_->dropped_no_member);
     }
     return;
   }
@@ -348,7 +356,7 @@ void Shard::Redispatch(Publication* publication, uint32_t group, const router::G
       std::find_if(route->groups.begin(), route->groups.end(),
                    [group](const router::Route::Shared& one) { return one.group->id == group; });
   if (shared == route->groups.end()) {
-    Bump(counters_->dropped_no_subscribers);
+    Bump(counters_->dropped_no_member);
     return;
   }
   Bump(counters_->shared_redispatched);

@@ -77,11 +77,15 @@ void Shard::End(Session* session, int64_t now_ms) {
   session->live = false;
   --live_sessions_;
   fabric_->flags[static_cast<size_t>(loop_)]->Set(session->index, 0);
+  Bump(counters_->dropped_session_ended, session->window.size());
   // Messages of a shared group that were never sent belong to the group (design.md §4).
   const router::GroupMember gone{static_cast<uint8_t>(loop_), session->index, session->generation};
   while (!session->queue.empty()) {
     Delivery delivery = session->queue.Pop();
-    if (delivery.group == 0 || delivery.qos == 0) continue;
+    if (delivery.group == 0 || delivery.qos == 0) {
+      Bump(counters_->dropped_session_ended);
+      continue;
+    }
     Publication publication = Publication::Of(delivery.message);
     Redispatch(&publication, delivery.group, gone, now_ms);
   }
@@ -173,6 +177,7 @@ void Shard::DrainLanes(int64_t now_ms, size_t* budget) {
       if (entry == nullptr) break;
       slice = Expand(entry, now_ms, budget);
       lane->entries.Pop();
+      Bump(counters_->lanes_drained);
       drained = true;
     }
     if (drained) {
@@ -202,7 +207,7 @@ std::unique_ptr<Shard::Pending> Shard::Expand(LaneEntry* entry, int64_t now_ms, 
       if (!entry->redispatched) {
         Redispatch(&publication, entry->group, gone, now_ms);
       } else {
-        Bump(counters_->dropped_no_subscribers);
+        Bump(counters_->dropped_no_member);
       }
     }
     return nullptr;
@@ -261,7 +266,17 @@ void Shard::Work(int64_t now_ms) {
   DrainLanes(now_ms, &budget);
   ResumePending(now_ms, &budget);
   ResumeReplays(now_ms);
-  if (budget == 0) host_->WorkLeft();
+  if (budget == 0) {
+    Bump(counters_->drain_yields);
+    host_->WorkLeft();
+  }
+}
+
+void Shard::PublishGauges() {
+  counters_->route_cache_hits.store(cache_.hits(), std::memory_order_relaxed);
+  counters_->route_cache_misses.store(cache_.misses(), std::memory_order_relaxed);
+  counters_->route_cache_evictions.store(cache_.evictions(), std::memory_order_relaxed);
+  links_.PublishGauges();
 }
 
 // ---- retained replay

@@ -113,6 +113,9 @@ class Shard {
   /// Wakes the loops that got lane entries since the last call. Once per loop turn.
   void FlushWakeups();
 
+  /// Brings counters that others keep up to date; once a second.
+  void PublishGauges();
+
   session::Sender* sender() { return &sender_; }
   LinkEgress* links() { return &links_; }
   Counters* counters() { return counters_; }

@@ -145,19 +145,20 @@ Napi::Value OpenSockets(const Napi::CallbackInfo& info) {
 }
 
 /// counters() → Float64Array in the order of layout().counters, then filters, retained messages,
-/// retained bytes, epoch bytes.
+/// retained bytes, epoch bytes, retained expired.
 Napi::Value CountersNow(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const transport::Engine* running = engine.load(std::memory_order_acquire);
   const std::vector<uint64_t> values =
       running == nullptr ? std::vector<uint64_t>(kCounterCount) : running->Counters();
-  Napi::Float64Array out = Napi::Float64Array::New(env, values.size() + 4);
+  Napi::Float64Array out = Napi::Float64Array::New(env, values.size() + 5);
   for (size_t i = 0; i < values.size(); ++i) out[i] = static_cast<double>(values[i]);
   if (running != nullptr) {
     out[values.size()] = static_cast<double>(running->filters());
     out[values.size() + 1] = static_cast<double>(running->retained_messages());
     out[values.size() + 2] = static_cast<double>(running->retained_bytes());
     out[values.size() + 3] = static_cast<double>(running->epoch_bytes());
+    out[values.size() + 4] = static_cast<double>(running->retained_expired());
   }
   return out;
 }

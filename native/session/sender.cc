@@ -96,7 +96,7 @@ void Sender::Send(Session* session, Delivery&& delivery, PublishHeaders* headers
   const PublishHeader* header = Layout(session, delivery, headers, now_ms);
   if (header == nullptr) return;
   Connection* connection = session->connection;
-  Bump(counters_->messages_sent);
+  CountSent(delivery.qos);
   if (delivery.qos == 0) {
     AppendPublish(&pool_, *header, 0, false, delivery.message->payload(), delivery.message,
                   &connection->out);
@@ -130,7 +130,6 @@ void Sender::Repeat(Session* session, uint16_t packet_id, int64_t now_ms) {
     session->window.Remove(slot);  // expired, or too large for this connection
     return;
   }
-  Bump(counters_->messages_sent);
   Bump(counters_->messages_resent);
   AppendPublish(&pool_, *header, packet_id, true, slot->delivery.message->payload(),
                 slot->delivery.message, &session->connection->out);
@@ -201,6 +200,20 @@ void Sender::UpdateFlags(Session* session) {
 
 void Sender::WriteAck(Connection* connection, mqtt::PacketType type, uint16_t packet_id,
                       mqtt::Reason reason) {
+  switch (type) {
+    case mqtt::PacketType::kPuback:
+      Bump(counters_->packets_puback_sent);
+      break;
+    case mqtt::PacketType::kPubrec:
+      Bump(counters_->packets_pubrec_sent);
+      break;
+    case mqtt::PacketType::kPubrel:
+      Bump(counters_->packets_pubrel_sent);
+      break;
+    default:
+      Bump(counters_->packets_pubcomp_sent);
+      break;
+  }
   char bytes[8];
   const size_t size = mqtt::WriteAck(type, packet_id, reason, connection->version, bytes);
   Write(connection, {bytes, size});

@@ -69,6 +69,14 @@ class Sender {
   /// Ready-made bytes (CONNACK, SUBACK, DISCONNECT …).
   void Write(Connection* connection, std::string_view bytes);
 
+  /// A PUBLISH went into an out-buffer for the first time.
+  void CountSent(uint8_t qos) {
+    Bump(counters_->messages_sent);
+    Bump(qos == 0   ? counters_->messages_qos0_sent
+         : qos == 1 ? counters_->messages_qos1_sent
+                    : counters_->messages_qos2_sent);
+  }
+
  private:
   bool CanSend(const Session& session) const {
     return session.connection != nullptr &&

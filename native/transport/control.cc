@@ -50,9 +50,7 @@ void IoLoop::Execute(AttachCommand& command) {
   for (const std::string& packet : command.publish_before) PublishPacket(packet, command.client_id);
   if (previous != nullptr) {
     Bump(counters_.takeovers);
-    char last[8];
-    const size_t size = mqtt::WriteDisconnect(Reason::kSessionTakenOver, previous->version, last);
-    shard_.sender()->Write(previous, {last, size});
+    SayDisconnect(previous, Reason::kSessionTakenOver);
     Close(previous, CloseCause::kTakenOver, Reason::kSessionTakenOver, "");
   }
 
@@ -301,10 +299,7 @@ void IoLoop::Execute(DrainCommand&) {
     if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {
       shard_.sender()->FlushGate(socket);
       const bool client_role = socket->state == Socket::State::kDialed;
-      char last[8];
-      const size_t size = mqtt::WriteDisconnect(
-          client_role ? Reason::kSuccess : Reason::kServerShuttingDown, socket->version, last);
-      shard_.sender()->Write(socket, {last, size});
+      SayDisconnect(socket, client_role ? Reason::kSuccess : Reason::kServerShuttingDown);
     }
     Close(socket, CloseCause::kShutdown, Reason::kServerShuttingDown, "");
   }

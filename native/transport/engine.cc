@@ -113,7 +113,7 @@ std::vector<uint64_t> Engine::Counters() const {
 }
 
 void Engine::Maintain() {
-  retained_.Expire(MonotonicMs(), kMaintainTopics);
+  retained_expired_ += retained_.Expire(MonotonicMs(), kMaintainTopics);
   ReleaseLimbo();
   epochs_.Collect();
 }
@@ -297,7 +297,9 @@ void Engine::ReleaseLimbo() {
     index_.Release(limbo_.front().filter);
     limbo_.pop_front();
   }
-  if (epochs_.retired_bytes() > 0) epochs_.Collect();
+  if (epochs_.retired_bytes() == 0) return;
+  const int64_t until = MonotonicMs() + limits::kRetiredWaitMs;
+  while (epochs_.Collect() > limits::kRetiredBytesMax && MonotonicMs() < until) usleep(200);
 }
 
 // ---- interest and routes

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/limits.h"
 #include "fanout/shard.h"
 #include "link/delta_batch.h"
 #include "link/intersection.h"
@@ -22,7 +23,7 @@ namespace causeway::transport {
 
 struct EngineOptions {
   int loops = 1;
-  size_t lane_slots = 4096;
+  size_t lane_slots = limits::kLaneSlots;
   retained::Limits retained;
   bool store_retained = true;
   router::Strategy strategy = router::Strategy::kRoundRobin;
@@ -34,7 +35,7 @@ struct BootstrapRequest {
   std::string actor;
   int64_t incarnation = 0;
   uint32_t cursor = 0;
-  size_t entries_max = 4000, bytes_max = 512 << 10;
+  size_t entries_max = limits::kRouteBatchEntries, bytes_max = limits::kRouteBatchBytes;
 };
 struct BootstrapBatch {
   std::string payload;  // empty: nothing matched in this stretch
@@ -43,7 +44,7 @@ struct BootstrapBatch {
   bool done = false;
 };
 
-class Engine : public LoopPeers, public link::RouteSink {
+class Engine final : public LoopPeers, public link::RouteSink {
  public:
   static constexpr int kLinks = 64;
 
@@ -71,6 +72,7 @@ class Engine : public LoopPeers, public link::RouteSink {
   size_t filters() const { return index_.size(); }
   size_t retained_messages() const { return retained_.count(); }
   size_t retained_bytes() const { return retained_.bytes(); }
+  uint64_t retained_expired() const { return retained_expired_; }
   size_t epoch_bytes() const { return epochs_.retired_bytes(); }
   /// Sweeps expired retained messages and lets go of what readers have left; for a timer of
   /// control.
@@ -154,6 +156,7 @@ class Engine : public LoopPeers, public link::RouteSink {
   link::RouteTable routes_;
   std::vector<std::vector<uint32_t>> route_epochs_;  // by link, lane
   std::vector<std::string> cuts_;
+  uint64_t retained_expired_ = 0;
   bool started_ = false;
   bool halted_ = false;
 };

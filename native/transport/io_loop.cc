@@ -97,6 +97,7 @@ void IoLoop::EndTurn() {
   work_left_ = false;
   RunCommands();
   if (stopping_) return;
+  ResumeColdWaiters();
   shard_.Work(now_ms_);
   std::vector<session::Connection*>& dirty = shard_.sender()->dirty()->list();
   while (!dirty.empty()) {  // a flush that makes room may dirty the connection again
@@ -117,6 +118,7 @@ void IoLoop::EndTurn() {
       } else {
         events_shared_ += events_;
       }
+      events_shared_bytes_.store(events_shared_.size(), std::memory_order_relaxed);
     }
     events_.clear();
     peers_->EventsWaiting();
@@ -132,9 +134,33 @@ void IoLoop::EndTurn() {
 }
 
 void IoLoop::TakeEvents(std::string* out) {
-  const std::lock_guard<std::mutex> lock(events_mutex_);
-  out->append(events_shared_);
-  events_shared_.clear();
+  {
+    const std::lock_guard<std::mutex> lock(events_mutex_);
+    out->append(events_shared_);
+    events_shared_.clear();
+    events_shared_bytes_.store(0, std::memory_order_relaxed);
+  }
+  // The mutex above orders this after the loop's last look at the bytes: a waiter is woken now, or
+  // sees the room itself.
+  if (cold_waiting_.load(std::memory_order_relaxed)) WakeUp();
+}
+
+bool IoLoop::ColdLaneFull() const {
+  return events_.size() + events_shared_bytes_.load(std::memory_order_relaxed) >=
+         limits::kColdLaneBytesMax;
+}
+
+void IoLoop::ResumeColdWaiters() {
+  if (cold_waiters_.empty() || ColdLaneFull()) return;
+  std::vector<uint32_t> waiters;
+  waiters.swap(cold_waiters_);
+  cold_waiting_.store(false, std::memory_order_relaxed);
+  for (const uint32_t number : waiters) {
+    Socket* socket = FindSocket(number);
+    if (socket == nullptr) continue;
+    socket->waits_for_control = false;
+    Resume(socket);
+  }
 }
 
 void IoLoop::Unpaused(session::Connection* connection) { Resume(static_cast<Socket*>(connection)); }
@@ -156,7 +182,7 @@ void IoLoop::Tick() {
   if (second_ == now_ms_ / 1000) return;
   second_ = now_ms_ / 1000;
   shard_.links()->Expire(now_ms_);
-  shard_.links()->PublishGauges();
+  shard_.PublishGauges();
   if (!draining_) PauseListening(admissions_ >= limits::kAdmissionsMax);
 }
 
@@ -198,10 +224,7 @@ void IoLoop::CheckDeadlines(Socket* socket) {
         const int64_t deadline = socket->last_read_ms + socket->keep_alive_ms;
         if (now_ms_ >= deadline) {
           Bump(counters_.keepalive_timeouts);
-          char last[8];
-          const size_t size =
-              mqtt::WriteDisconnect(mqtt::Reason::kKeepAliveTimeout, socket->version, last);
-          shard_.sender()->Write(socket, {last, size});
+          SayDisconnect(socket, mqtt::Reason::kKeepAliveTimeout);
           Close(socket, CloseCause::kKeepAlive, mqtt::Reason::kKeepAliveTimeout, "");
           return;
         }

@@ -38,7 +38,7 @@ class LoopPeers {
   ~LoopPeers() = default;
 };
 
-class IoLoop : public fanout::ShardHost {
+class IoLoop final : public fanout::ShardHost {
  public:
   IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers);
   ~IoLoop();
@@ -113,6 +113,10 @@ class IoLoop : public fanout::ShardHost {
                           fanout::Shard::Published outcome);
   void Barrier(Socket* socket, const mqtt::Frame& frame);
   void Fail(Socket* socket, mqtt::Reason reason);
+  void SayDisconnect(Socket* socket, mqtt::Reason reason);
+  bool NeedsControl(const Socket& socket, mqtt::PacketType type) const;
+  bool ColdLaneFull() const;
+  void ResumeColdWaiters();
 
   // control.cc: what control says
   void Execute(AttachCommand& command);
@@ -153,6 +157,10 @@ class IoLoop : public fanout::ShardHost {
   std::mutex events_mutex_;
   std::string events_shared_;
   std::string events_;  // of this turn
+  std::atomic<size_t> events_shared_bytes_{
+      0};  // of events_shared_; relaxed, a bound that may be late by a turn
+  std::atomic<bool> cold_waiting_{false};  // somebody waits for TakeEvents
+  std::vector<uint32_t> cold_waiters_;  // connections paused because control has too much to decide
 
   std::unordered_map<uint32_t, Socket*> sockets_;
   std::atomic<uint32_t> open_sockets_{0};

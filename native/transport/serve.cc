@@ -48,6 +48,13 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
         Fail(socket, Reason::kPacketTooLarge);
         return bytes.size();
       case mqtt::FrameStatus::kFrame:
+        if (NeedsControl(*socket, frame.type) && ColdLaneFull()) {
+          socket->waits_for_control = true;
+          cold_waiters_.push_back(socket->number);
+          cold_waiting_.store(true, std::memory_order_relaxed);
+          Bump(counters_.cold_lane_pauses);
+          return at;
+        }
         at += frame.whole.size();
         Bump(counters_.packets_received);
         Handle(socket, frame);
@@ -93,6 +100,7 @@ void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {
       verdict = mqtt::ValidatePing(frame);
       if (verdict == Reason::kSuccess) {
         char answer[8];
+        Bump(counters_.packets_pingresp_sent);
         shard_.sender()->Write(socket, {answer, mqtt::WritePingresp(answer)});  // [MQTT-3.12.4-1]
         return;
       }
@@ -102,6 +110,15 @@ void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {
   }
   if (verdict != Reason::kSuccess) return Fail(socket, verdict);
   Barrier(socket, frame);
+}
+
+/// Whether a packet of this type ends up with control. A link's PUBLISH does too but is not asked
+/// here: one a connection may wait, and the message path must not depend on control.
+bool IoLoop::NeedsControl(const Socket& socket, PacketType type) const {
+  if (socket.state == Socket::State::kDialed) return type != PacketType::kPuback;
+  return type == PacketType::kConnect || type == PacketType::kSubscribe ||
+         type == PacketType::kUnsubscribe || type == PacketType::kDisconnect ||
+         type == PacketType::kAuth;
 }
 
 void IoLoop::Barrier(Socket* socket, const mqtt::Frame& frame) {
@@ -153,16 +170,21 @@ void IoLoop::Fail(Socket* socket, Reason reason) {
                                           : counters_.protocol_errors);
   if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {
     shard_.sender()->FlushGate(socket);
-    const Version version =
-        socket->state == Socket::State::kDialed ? Version::kMqtt5 : socket->version;
-    char last[8];
-    const size_t size = mqtt::WriteDisconnect(reason, version, last);
-    shard_.sender()->Write(socket, {last, size});
+    SayDisconnect(socket, reason);
   } else {
     Bump(counters_.connects_refused_malformed);  // before a valid CONNECT the version is not known:
                                                  // just close
   }
   Close(socket, CloseCause::kProtocolError, reason, "");
+}
+
+/// Nothing for versions that have no such packet from a server.
+void IoLoop::SayDisconnect(Socket* socket, Reason reason) {
+  char last[8];
+  const size_t size = mqtt::WriteDisconnect(reason, socket->version, last);
+  if (size == 0) return;
+  Bump(counters_.packets_disconnect_sent);
+  shard_.sender()->Write(socket, {last, size});
 }
 
 // ---- PUBLISH
@@ -260,6 +282,7 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
   publication.publisher_generation = session->generation;
   publication.client_id = session->client_id;
   Bump(counters_.messages_received);
+  if (publish.retain) Bump(counters_.messages_retained);
   Bump(publish.qos == 0   ? counters_.messages_qos0_received
        : publish.qos == 1 ? counters_.messages_qos1_received
                           : counters_.messages_qos2_received);

@@ -45,7 +45,12 @@ struct Socket : session::Connection, TimerEntry {
   std::string partial;         // read, not parsed
   std::string peer;
 
-  bool blocked() const { return barrier || fanout_pending || state == State::kAdmission; }
+  bool waits_for_control =
+      false;  // its next packet needs a decision and control has too much to decide
+
+  bool blocked() const {
+    return barrier || fanout_pending || waits_for_control || state == State::kAdmission;
+  }
 };
 
 }  // namespace causeway::transport

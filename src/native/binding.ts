@@ -61,7 +61,7 @@ export interface Binding {
   /** Sweeps expired retained messages and frees what readers have left; about 1 ms at most. */
   maintain(): void
   openSockets(): number
-  /** In the order of `layout.counters`, then filters, retained messages, retained bytes, bytes waiting for readers. */
+  /** In the order of `layout.counters`, then filters, retained messages, retained bytes, bytes waiting for readers, retained messages expired. */
   counters(): Float64Array
 
   // link

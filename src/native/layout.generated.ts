@@ -92,11 +92,6 @@ export const layout = {
       "meaning": "of every type"
     },
     {
-      "name": "packets_sent",
-      "unit": "packets",
-      "meaning": "of every type"
-    },
-    {
       "name": "packets_connect_received",
       "unit": "packets",
       "meaning": "CONNECT, complete"
@@ -110,11 +105,6 @@ export const layout = {
       "name": "packets_publish_received",
       "unit": "packets",
       "meaning": "PUBLISH"
-    },
-    {
-      "name": "packets_publish_sent",
-      "unit": "packets",
-      "meaning": "PUBLISH, retransmissions included"
     },
     {
       "name": "packets_puback_received",
@@ -162,19 +152,9 @@ export const layout = {
       "meaning": "SUBSCRIBE"
     },
     {
-      "name": "packets_suback_sent",
-      "unit": "packets",
-      "meaning": "SUBACK"
-    },
-    {
       "name": "packets_unsubscribe_received",
       "unit": "packets",
       "meaning": "UNSUBSCRIBE"
-    },
-    {
-      "name": "packets_unsuback_sent",
-      "unit": "packets",
-      "meaning": "UNSUBACK"
     },
     {
       "name": "packets_pingreq_received",
@@ -198,11 +178,6 @@ export const layout = {
     },
     {
       "name": "packets_auth_received",
-      "unit": "packets",
-      "meaning": "AUTH"
-    },
-    {
-      "name": "packets_auth_sent",
       "unit": "packets",
       "meaning": "AUTH"
     },
@@ -265,11 +240,6 @@ export const layout = {
       "name": "messages_published",
       "unit": "messages",
       "meaning": "entered the router, wills and links' messages included"
-    },
-    {
-      "name": "wills_published",
-      "unit": "messages",
-      "meaning": "of these, wills"
     },
     {
       "name": "deliveries",
@@ -402,19 +372,14 @@ export const layout = {
       "meaning": "named an old session generation or connection"
     },
     {
+      "name": "cold_lane_pauses",
+      "unit": "pauses",
+      "meaning": "a connection paused because control had too much to decide"
+    },
+    {
       "name": "cold_lane_entries",
       "unit": "entries",
       "meaning": "packets handed to control"
-    },
-    {
-      "name": "cold_lane_full_pauses",
-      "unit": "pauses",
-      "meaning": "a connection paused because the cold lane was full"
-    },
-    {
-      "name": "barrier_full_pauses",
-      "unit": "pauses",
-      "meaning": "a connection not read: enough waits behind its barrier"
     },
     {
       "name": "barrier_timeouts",
@@ -462,34 +427,9 @@ export const layout = {
       "meaning": "unsupported protocol version: 0x84, 1"
     },
     {
-      "name": "connects_refused_client_id",
-      "unit": "connections",
-      "meaning": "client identifier not valid: 0x85, 2"
-    },
-    {
-      "name": "connects_refused_credentials",
-      "unit": "connections",
-      "meaning": "bad user name or password: 0x86, 4; 0x8C"
-    },
-    {
-      "name": "connects_refused_not_authorized",
-      "unit": "connections",
-      "meaning": "not authorized, banned: 0x87, 5; 0x8A"
-    },
-    {
-      "name": "connects_refused_unavailable",
-      "unit": "connections",
-      "meaning": "unavailable, busy, stopping: 0x88, 3; 0x89"
-    },
-    {
       "name": "connects_refused_quota",
       "unit": "connections",
       "meaning": "a limit of the listener or node: 0x97, 0x9F"
-    },
-    {
-      "name": "connects_refused_too_large",
-      "unit": "connections",
-      "meaning": "CONNECT above kConnectBytesMax: 0x95"
     },
     {
       "name": "connects_refused_timeout",
@@ -497,24 +437,9 @@ export const layout = {
       "meaning": "no whole CONNECT within kConnectDeadlineMs"
     },
     {
-      "name": "connects_refused_other",
-      "unit": "connections",
-      "meaning": "any other reason code"
-    },
-    {
       "name": "takeovers",
       "unit": "sessions",
       "meaning": "a new connection took over a connected session: 0x8E"
-    },
-    {
-      "name": "sessions_resumed",
-      "unit": "sessions",
-      "meaning": "Session Present was set"
-    },
-    {
-      "name": "sessions_discarded",
-      "unit": "sessions",
-      "meaning": "ended by Clean Start"
     },
     {
       "name": "keepalive_timeouts",
@@ -530,11 +455,6 @@ export const layout = {
       "name": "retained_deleted",
       "unit": "messages",
       "meaning": "deleted by an empty payload"
-    },
-    {
-      "name": "retained_expired",
-      "unit": "messages",
-      "meaning": "swept after their Message Expiry Interval"
     },
     {
       "name": "retained_refused_count",
@@ -557,59 +477,14 @@ export const layout = {
       "meaning": "sent to a new subscription"
     },
     {
-      "name": "retained_replay_yields",
-      "unit": "pauses",
-      "meaning": "a replay that had used its slice"
-    },
-    {
-      "name": "link_matched",
-      "unit": "messages",
-      "meaning": "matched a link's routes, once a link"
-    },
-    {
-      "name": "link_sent",
-      "unit": "messages",
-      "meaning": "put on a link's connection"
-    },
-    {
-      "name": "link_acked",
-      "unit": "messages",
-      "meaning": "acknowledged by the peer, 0x10 included"
-    },
-    {
-      "name": "link_retried",
-      "unit": "messages",
-      "meaning": "sent again after a reconnect"
-    },
-    {
-      "name": "link_expired",
-      "unit": "messages",
-      "meaning": "Message Expiry Interval over in the outbox"
-    },
-    {
-      "name": "link_overflowed",
-      "unit": "messages",
-      "meaning": "pushed out of a full outbox"
-    },
-    {
       "name": "link_dropped_no_slot",
       "unit": "messages",
       "meaning": "the link was disabled or its pool shrunk meanwhile"
     },
     {
-      "name": "link_rejected",
-      "unit": "messages",
-      "meaning": "refused by the peer: reason code >= 0x80 other than transient"
-    },
-    {
       "name": "link_received",
       "unit": "messages",
       "meaning": "arrived through a link"
-    },
-    {
-      "name": "link_duplicates",
-      "unit": "messages",
-      "meaning": "arrived again, recognised by id, not published"
     },
     {
       "name": "link_undecodable",

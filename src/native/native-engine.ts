@@ -229,7 +229,7 @@ export class NativeEngine implements Engine {
     layout.counters.forEach((counter, at) => {
       named[counter.name] = values[at] ?? 0
     })
-    const gauges = ['router_filters', 'retained_count', 'retained_bytes', 'router_retired_bytes']
+    const gauges = ['router_filters', 'retained_count', 'retained_bytes', 'router_retired_bytes', 'retained_expired']
     gauges.forEach((name, at) => {
       named[name] = values[layout.counters.length + at] ?? 0
     })
