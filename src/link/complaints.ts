@@ -27,3 +27,8 @@ export class Complaints {
     return said?.suppressed ?? 0
   }
 }
+
+/** Text from the wire, shortened and without what a terminal would obey. */
+export function printable(text: string): string {
+  return text.slice(0, 64).replace(/[^\x20-\x7e]/g, '?')
+}

@@ -43,7 +43,12 @@ export type ConnectionEvent =
 
 export type ConnectionEffect =
   | { readonly kind: 'prepare'; readonly attempt: number; readonly server: number }
-  | { readonly kind: 'dial'; readonly attempt: number; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'dial'
+      readonly attempt: number
+      readonly host: string
+      readonly port: number
+    }
   | { readonly kind: 'ping' }
   /** Say DISCONNECT with this code and close; the connection is forgotten. */
   | { readonly kind: 'hang-up'; readonly reasonCode: number }
@@ -98,20 +103,32 @@ export function connectionDeadline(state: ConnectionState): number {
   return state.deadlineMs
 }
 
-export function stepConnection(state: ConnectionState, event: ConnectionEvent, now: number): ConnectionStep {
+export function stepConnection(
+  state: ConnectionState,
+  event: ConnectionEvent,
+  now: number,
+): ConnectionStep {
   if (state.kind === 'down') return unchanged(state)
   switch (event.kind) {
     case 'prepared':
       if (state.kind !== 'preparing') return unchanged(state)
       return {
-        ...unchanged({ ...state, kind: 'dialing', deadlineMs: now + linkLimits.dialTimeoutMs + linkLimits.dialGraceMs }),
+        ...unchanged({
+          ...state,
+          kind: 'dialing',
+          deadlineMs: now + linkLimits.dialTimeoutMs + linkLimits.dialGraceMs,
+        }),
         effects: [{ kind: 'dial', attempt: state.attempt, host: event.host, port: event.port }],
       }
     case 'unprepared':
       return lost(state, event.failure)
     case 'dialed':
       if (state.kind !== 'dialing') return unchanged(state)
-      return unchanged({ ...state, kind: 'greeting', deadlineMs: now + linkLimits.connackTimeoutMs })
+      return unchanged({
+        ...state,
+        kind: 'greeting',
+        deadlineMs: now + linkLimits.connackTimeoutMs,
+      })
     case 'packet':
       return onPacket(state, event.packet, now)
     case 'closed':
@@ -124,7 +141,14 @@ export function stepConnection(state: ConnectionState, event: ConnectionEvent, n
 function onPacket(state: ConnectionState, packet: ServerPacket, now: number): ConnectionStep {
   if (packet.type === 'disconnect') {
     const said = packet.reasonString === '' ? '' : ` (${packet.reasonString})`
-    return dropped(state, failure('disconnected_by_peer', `the far end sent DISCONNECT ${reasonText(packet.reasonCode)}${said}`), 0)
+    return dropped(
+      state,
+      failure(
+        'disconnected_by_peer',
+        `the far end sent DISCONNECT ${reasonText(packet.reasonCode)}${said}`,
+      ),
+      0,
+    )
   }
   if (packet.type === 'malformed') {
     return dropped(state, failure('protocol_error', `the far end sent ${packet.what}`), 0x81)
@@ -135,33 +159,61 @@ function onPacket(state: ConnectionState, packet: ServerPacket, now: number): Co
     return dropped(state, failure('protocol_error', 'the far end sent a second CONNACK'), 0x82)
   }
   if (state.kind !== 'up') {
-    return dropped(state, failure('protocol_error', `the far end sent ${packet.type.toUpperCase()} before CONNACK`), 0x82)
+    return dropped(
+      state,
+      failure('protocol_error', `the far end sent ${packet.type.toUpperCase()} before CONNACK`),
+      0x82,
+    )
   }
-  if (packet.type === 'pingresp') return unchanged({ ...state, pingWaits: false, deadlineMs: now + state.pingEveryMs })
+  if (packet.type === 'pingresp')
+    return unchanged({ ...state, pingWaits: false, deadlineMs: now + state.pingEveryMs })
   return unchanged(state)
 }
 
-function onConnack(state: ConnectionState, packet: ServerPacket & { type: 'connack' }, now: number): ConnectionStep {
+function onConnack(
+  state: ConnectionState,
+  packet: ServerPacket & { type: 'connack' },
+  now: number,
+): ConnectionStep {
   if (packet.reasonCode !== 0) {
     const said = packet.reasonString === '' ? '' : ` (${packet.reasonString})`
-    return dropped(state, failure('connack_refused', `the far end refused CONNECT: ${reasonText(packet.reasonCode)}${said}`), 0)
+    return dropped(
+      state,
+      failure(
+        'connack_refused',
+        `the far end refused CONNECT: ${reasonText(packet.reasonCode)}${said}`,
+      ),
+      0,
+    )
   }
   if (packet.sessionPresent) {
     // We asked for a clean start and keep no session. [MQTT-3.2.2-4]
-    return dropped(state, failure('protocol_error', 'the far end resumed a session that we did not ask for'), 0x82)
+    return dropped(
+      state,
+      failure('protocol_error', 'the far end resumed a session that we did not ask for'),
+      0x82,
+    )
   }
   if (packet.maximumQos === 0) {
-    return dropped(state, failure('unsuitable_peer', 'the far end accepts QoS 0 only; a link needs QoS 1'), 0) // [MQTT-3.2.2-11]
+    return dropped(
+      state,
+      failure('unsuitable_peer', 'the far end accepts QoS 0 only; a link needs QoS 1'),
+      0,
+    ) // [MQTT-3.2.2-11]
   }
   if (packet.packetBytesMax !== 0 && packet.packetBytesMax < linkLimits.peerPacketBytesMin) {
     return dropped(
       state,
-      failure('unsuitable_peer', `the far end accepts packets of ${packet.packetBytesMax} bytes; a link needs ${linkLimits.peerPacketBytesMin}`),
+      failure(
+        'unsuitable_peer',
+        `the far end accepts packets of ${packet.packetBytesMax} bytes; a link needs ${linkLimits.peerPacketBytesMin}`,
+      ),
       0,
     )
   }
   const keepAliveMs = (packet.serverKeepAliveSeconds ?? linkLimits.keepAliveSeconds) * 1000 // [MQTT-3.2.2-21]
-  const pingEveryMs = keepAliveMs === 0 ? linkLimits.pingEveryMs : Math.min(linkLimits.pingEveryMs, keepAliveMs / 2)
+  const pingEveryMs =
+    keepAliveMs === 0 ? linkLimits.pingEveryMs : Math.min(linkLimits.pingEveryMs, keepAliveMs / 2)
   return {
     state: { ...state, kind: 'up', pingEveryMs, pingWaits: false, deadlineMs: now + pingEveryMs },
     effects: [],
@@ -179,9 +231,14 @@ function onDeadline(state: ConnectionState, now: number): ConnectionStep {
     case 'dialing':
       return dropped(state, failure('connect_timeout', 'the server does not answer'), 0)
     case 'greeting':
-      return dropped(state, failure('connack_timeout', 'the server accepted the connection but did not answer CONNECT'), 0)
+      return dropped(
+        state,
+        failure('connack_timeout', 'the server accepted the connection but did not answer CONNECT'),
+        0,
+      )
     case 'up':
-      if (state.pingWaits) return dropped(state, failure('ping_timeout', 'the far end did not answer PINGREQ'), 0)
+      if (state.pingWaits)
+        return dropped(state, failure('ping_timeout', 'the far end did not answer PINGREQ'), 0)
       return {
         ...unchanged({ ...state, pingWaits: true, deadlineMs: now + linkLimits.responseTimeoutMs }),
         effects: [{ kind: 'ping' }],
@@ -192,7 +249,11 @@ function onDeadline(state: ConnectionState, now: number): ConnectionStep {
 function closedFailure(state: ConnectionState, cause: string, detail: string): LinkFailure {
   const why = detail === '' ? cause : detail
   if (state.kind === 'up') return failure('connection_closed', `the connection was closed (${why})`)
-  if (state.kind === 'greeting') return failure('connection_closed', `the server closed the connection instead of answering CONNECT (${why})`)
+  if (state.kind === 'greeting')
+    return failure(
+      'connection_closed',
+      `the server closed the connection instead of answering CONNECT (${why})`,
+    )
   return failure('connect_failed', `the server cannot be reached (${why})`)
 }
 

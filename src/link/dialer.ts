@@ -53,7 +53,10 @@ export class Dialer {
   async prepare(link: LinkConfig, server: number): Promise<Target | LinkFailure> {
     const chosen = serverOf(link, server)
     if (chosen.tls || link.tls !== null) {
-      return failure('tls_unavailable', `${chosen.host}:${chosen.port} asks for TLS, which this version does not have; the link stays down rather than speak in clear`)
+      return failure(
+        'tls_unavailable',
+        `${chosen.host}:${chosen.port} asks for TLS, which this version does not have; the link stays down rather than speak in clear`,
+      )
     }
     let password = link.password
     if (password?.startsWith('file://') === true) {
@@ -61,7 +64,10 @@ export class Dialer {
       try {
         password = (await this.#environment.readSecret(path)).trimEnd()
       } catch (error) {
-        return failure('password_unreadable', `the password file ${path} cannot be read (${message(error)})`)
+        return failure(
+          'password_unreadable',
+          `the password file ${path} cannot be read (${message(error)})`,
+        )
       }
     }
     if (isIP(chosen.host) !== 0) return { host: chosen.host, port: chosen.port, password }
@@ -75,7 +81,13 @@ export class Dialer {
     }
   }
 
-  dial(loop: number, host: string, port: number, connect: Uint8Array, owner: Dialled): ConnectionAddress {
+  dial(
+    loop: number,
+    host: string,
+    port: number,
+    connect: Uint8Array,
+    owner: Dialled,
+  ): ConnectionAddress {
     let connection = firstNumber + (this.#next++ % numbers)
     while (this.#connections.has(connection)) connection = firstNumber + (this.#next++ % numbers)
     this.#connections.set(connection, owner)
@@ -92,7 +104,8 @@ export class Dialer {
   }
 
   send(address: ConnectionAddress, bytes: Uint8Array): void {
-    if (this.#connections.get(address.connection) != null) this.#environment.engine.send(address, bytes)
+    if (this.#connections.get(address.connection) != null)
+      this.#environment.engine.send(address, bytes)
   }
 
   /** Says DISCONNECT and closes; the owner hears nothing more of it. */

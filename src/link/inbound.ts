@@ -9,15 +9,15 @@
  *
  * Source: docs/protocol/cluster-link.md "Receiver".
  */
-import type { Timer } from '../clock.js'
 import { linkLimits } from '../limits.js'
 import { encodeDisconnect } from '../mqtt/index.js'
 import type { EngineEvent, RouteMessage } from '../native/engine.js'
 import { decodeCapabilities, encodeCapabilities } from './capabilities.js'
-import { Complaints } from './complaints.js'
+import { Complaints, printable } from './complaints.js'
 import { Counters } from './counters.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { ActorRegistry, type RemoteActor } from './registry.js'
+import { Retirement } from './retirement.js'
 import type { RemoteActorStatus } from './status.js'
 import { clusterOfRouteTopic, isResponseTopicOf } from './topics.js'
 import { type Carrier, decodeCarrier, encodeAcknowledgement, encodePublish } from './wire.js'
@@ -45,11 +45,15 @@ export class Inbound {
   readonly #counters: readonly Counters[]
   /** Of clusters that we have no link with. */
   readonly #strangers = new Counters()
-  #expiry: Timer | null = null
-  #settling: Timer | null = null
+  readonly #retirement: Retirement
 
   /** @param onSelfConnected told the name of the link whose route agent has reached this process */
-  constructor(environment: LinkEnvironment, settings: LinkSettings, instance: string, onSelfConnected: (link: string) => void) {
+  constructor(
+    environment: LinkEnvironment,
+    settings: LinkSettings,
+    instance: string,
+    onSelfConnected: (link: string) => void,
+  ) {
     this.#environment = environment
     this.#settings = settings
     this.#instance = instance
@@ -57,17 +61,17 @@ export class Inbound {
     this.#complaints = new Complaints(environment.clock)
     this.#indexOf = new Map(settings.links.map((link, index) => [link.name, index]))
     this.#counters = settings.links.map(() => new Counters())
+    this.#retirement = new Retirement(environment, this.#registry, (cluster, name, by) =>
+      this.#count(cluster, name, by),
+    )
   }
 
   start(): void {
-    this.#scheduleExpiry(linkLimits.actorSweepMs)
+    this.#retirement.start()
   }
 
   stop(): void {
-    this.#expiry?.cancel()
-    this.#settling?.cancel()
-    this.#expiry = null
-    this.#settling = null
+    this.#retirement.stop()
   }
 
   /** The session's connection is gone. Its actor stays until it expires. */
@@ -78,7 +82,10 @@ export class Inbound {
   onLinkPublish(event: LinkPublish): void {
     const carrier = decodeCarrier(event.packet, event.version)
     if (carrier === null) {
-      this.#refuse(event, '', { reason: 'undecodable_packet', text: 'a PUBLISH that could not be decoded' })
+      this.#refuse(event, '', {
+        reason: 'undecodable_packet',
+        text: 'a PUBLISH that could not be decoded',
+      })
       return
     }
     const cluster = clusterOfRouteTopic(carrier.topic)
@@ -112,7 +119,12 @@ export class Inbound {
   }
 
   /** Null: answered. */
-  #onMessage(event: LinkPublish, carrier: Carrier, cluster: string, message: RouteMessage): Violation | null {
+  #onMessage(
+    event: LinkPublish,
+    carrier: Carrier,
+    cluster: string,
+    message: RouteMessage,
+  ): Violation | null {
     switch (message.op) {
       case 'actor_init':
         return this.#onInit(event, carrier, cluster, message)
@@ -125,21 +137,41 @@ export class Inbound {
       case 'unknown':
         return { reason: 'unknown_operation', text: 'an operation that we do not know' }
       case 'invalid':
-        return { reason: 'invalid_payload', text: `a payload that is not a route message (${message.reason})` }
+        return {
+          reason: 'invalid_payload',
+          text: `a payload that is not a route message (${message.reason})`,
+        }
     }
   }
 
   // ------------------------------------------------------------------------------------------ actor_init
 
-  #onInit(event: LinkPublish, carrier: Carrier, cluster: string, message: InitMessage): Violation | null {
+  #onInit(
+    event: LinkPublish,
+    carrier: Carrier,
+    cluster: string,
+    message: InitMessage,
+  ): Violation | null {
     const { correlationData, responseTopic } = carrier
-    if (correlationData === null || responseTopic === null || !isResponseTopicOf(responseTopic, cluster)) {
-      return { reason: 'init_without_request', text: 'actor_init without Correlation-Data or a Response-Topic of the link' }
+    if (
+      correlationData === null ||
+      responseTopic === null ||
+      !isResponseTopicOf(responseTopic, cluster)
+    ) {
+      return {
+        reason: 'init_without_request',
+        text: 'actor_init without Correlation-Data or a Response-Topic of the link',
+      }
     }
-    if (message.actor === '' || message.actor.length > linkLimits.actorNameChars || message.actor.includes('\0')) {
+    if (
+      message.actor === '' ||
+      message.actor.length > linkLimits.actorNameChars ||
+      message.actor.includes('\0')
+    ) {
       return { reason: 'invalid_actor', text: 'actor_init with an impossible actor name' }
     }
-    const capabilities = message.capabilities === null ? null : decodeCapabilities(message.capabilities)
+    const capabilities =
+      message.capabilities === null ? null : decodeCapabilities(message.capabilities)
     if (capabilities?.instance === this.#instance) {
       this.#onSelfConnected(message.target)
       return { reason: 'self_connected', text: 'actor_init of this very broker' }
@@ -148,7 +180,12 @@ export class Inbound {
 
     const respond = (error: string | null, needBootstrap: boolean | null) => {
       const ours = capabilities === null ? null : encodeCapabilities(this.#instance)
-      const ack = this.#environment.engine.encodeActorInitAck(message.actor, error, needBootstrap, ours)
+      const ack = this.#environment.engine.encodeActorInitAck(
+        message.actor,
+        error,
+        needBootstrap,
+        ours,
+      )
       const packet = encodePublish(responseTopic, 1, 1, ack, { correlationData })
       this.#environment.engine.publish({ loop: event.loop, packet, clientId: '' })
       this.#answer(event, carrier, noMatchingSubscribers)
@@ -158,11 +195,18 @@ export class Inbound {
     const rejection = this.#rejection(link, message.target)
     if (link === undefined || rejection !== null) {
       this.#count(cluster, `init_rejected_${rejection}`)
-      this.#complain('cluster_link_actor_init_rejected', event, cluster, rejectionText(rejection, message.target))
+      this.#complain(
+        'cluster_link_actor_init_rejected',
+        event,
+        cluster,
+        rejectionText(rejection, message.target),
+      )
       respond(rejection, null)
       return null
     }
-    return this.#admit(event, cluster, link, message, (needBootstrap) => respond(null, needBootstrap))
+    return this.#admit(event, cluster, link, message, (needBootstrap) =>
+      respond(null, needBootstrap),
+    )
   }
 
   /** In this order. Source: docs/protocol/cluster-link.md "Receiver". */
@@ -173,9 +217,22 @@ export class Inbound {
     return target === this.#settings.clusterName ? null : 'bad_remote_cluster_link_name'
   }
 
-  #admit(event: LinkPublish, cluster: string, link: number, message: InitMessage, accept: (needBootstrap: boolean) => void): Violation | null {
+  #admit(
+    event: LinkPublish,
+    cluster: string,
+    link: number,
+    message: InitMessage,
+    accept: (needBootstrap: boolean) => void,
+  ): Violation | null {
     const now = this.#environment.clock.monotonicMs()
-    const verdict = this.#registry.init(event.connection, link, cluster, message.actor, message.incarnation, now)
+    const verdict = this.#registry.init(
+      event.connection,
+      link,
+      cluster,
+      message.actor,
+      message.incarnation,
+      now,
+    )
     switch (verdict.kind) {
       case 'created':
         break
@@ -184,18 +241,31 @@ export class Inbound {
       case 'reincarnated':
         // What the lane holds stays live and counts as old; the sweep takes what the new bootstrap does not repeat.
         this.#environment.engine.markRoutes(link, verdict.actor.lane)
-        this.#scheduleSettling()
+        this.#retirement.rearm()
         break
       case 'stale':
-        return { reason: 'stale_incarnation', text: 'actor_init with a smaller incarnation than before; has its clock gone back?' }
+        return {
+          reason: 'stale_incarnation',
+          text: 'actor_init with a smaller incarnation than before; has its clock gone back?',
+        }
       case 'second-init':
-        return { reason: 'second_init', text: 'a second actor_init for another actor on one connection' }
+        return {
+          reason: 'second_init',
+          text: 'a second actor_init for another actor on one connection',
+        }
       case 'full':
         return { reason: 'too_many_actors', text: `more than ${linkLimits.remoteActors} actors` }
     }
     this.#count(cluster, `init_${verdict.kind}`)
     this.#environment.log.info(
-      { event: 'cluster_link_actor_init', link: cluster, actor: message.actor, incarnation: String(message.incarnation), peer: event.connection, as: verdict.kind },
+      {
+        event: 'cluster_link_actor_init',
+        link: cluster,
+        actor: message.actor,
+        incarnation: String(message.incarnation),
+        peer: event.connection,
+        as: verdict.kind,
+      },
       `link ${cluster}: ${printable(message.actor)} announces its routes`,
     )
     accept(verdict.kind !== 'known')
@@ -203,25 +273,44 @@ export class Inbound {
   }
 
   #warnOfNamesake(event: LinkPublish, cluster: string): void {
-    this.#complain('cluster_link_same_name', event, cluster, `another broker calls itself ${cluster}, which is our own name; every cluster needs a name of its own`)
+    this.#complain(
+      'cluster_link_same_name',
+      event,
+      cluster,
+      `another broker calls itself ${cluster}, which is our own name; every cluster needs a name of its own`,
+    )
   }
 
   // ----------------------------------------------------------------------------------- routes, heartbeats
 
-  #onRoutes(event: LinkPublish, carrier: Carrier, cluster: string, message: RouteMessage & { op: 'route' }): Violation | null {
+  #onRoutes(
+    event: LinkPublish,
+    carrier: Carrier,
+    cluster: string,
+    message: RouteMessage & { op: 'route' },
+  ): Violation | null {
     const actor = this.#touch(event, cluster, message, true)
     if ('reason' in actor) return actor
-    const { adds, deletes, invalid } = this.#environment.engine.applyRoutes(actor.link, actor.lane, carrier.payload)
+    const { adds, deletes, invalid } = this.#environment.engine.applyRoutes(
+      actor.link,
+      actor.lane,
+      carrier.payload,
+    )
     this.#count(cluster, 'route_batches_applied')
     this.#count(cluster, 'routes_added', adds)
     this.#count(cluster, 'routes_deleted', deletes)
     this.#count(cluster, 'routes_invalid', invalid)
-    if (actor.reincarnation !== null) this.#scheduleSettling()
+    if (actor.reincarnation !== null) this.#retirement.rearm()
     this.#answer(event, carrier, noMatchingSubscribers)
     return null
   }
 
-  #onHeartbeat(event: LinkPublish, carrier: Carrier, cluster: string, message: RouteMessage & { op: 'heartbeat' }): Violation | null {
+  #onHeartbeat(
+    event: LinkPublish,
+    carrier: Carrier,
+    cluster: string,
+    message: RouteMessage & { op: 'heartbeat' },
+  ): Violation | null {
     const actor = this.#touch(event, cluster, message, false)
     if ('reason' in actor && actor.reason !== 'not_initialised') return actor
     this.#count(cluster, 'reason' in actor ? 'heartbeats_ignored' : 'heartbeats')
@@ -229,80 +318,37 @@ export class Inbound {
     return null
   }
 
-  #touch(event: LinkPublish, cluster: string, message: { actor: string; incarnation: bigint }, isBatch: boolean): RemoteActor | Violation {
+  #touch(
+    event: LinkPublish,
+    cluster: string,
+    message: { actor: string; incarnation: bigint },
+    isBatch: boolean,
+  ): RemoteActor | Violation {
     const now = this.#environment.clock.monotonicMs()
-    const verdict = this.#registry.touch(event.connection, cluster, message.actor, message.incarnation, isBatch, now)
+    const verdict = this.#registry.touch(
+      event.connection,
+      cluster,
+      message.actor,
+      message.incarnation,
+      isBatch,
+      now,
+    )
     switch (verdict.kind) {
       case 'valid':
         return verdict.actor
       case 'unbound':
         return { reason: 'not_initialised', text: 'routes before actor_init' }
       case 'foreign':
-        return { reason: 'foreign_actor', text: 'a message for another actor than its connection speaks for' }
+        return {
+          reason: 'foreign_actor',
+          text: 'a message for another actor than its connection speaks for',
+        }
       case 'gone':
-        return { reason: 'actor_gone', text: 'a message of an actor that has expired or was replaced; it must introduce itself again' }
+        return {
+          reason: 'actor_gone',
+          text: 'a message of an actor that has expired or was replaced; it must introduce itself again',
+        }
     }
-  }
-
-  // ------------------------------------------------------------------------------------------- housekeeping
-
-  #scheduleExpiry(delayMs: number): void {
-    this.#expiry = this.#environment.timers.after(delayMs, () => {
-      const removed = this.#expire()
-      this.#scheduleExpiry(removed > 0 ? linkLimits.actorSweepAgainMs : linkLimits.actorSweepMs)
-    })
-  }
-
-  #expire(): number {
-    const expired = this.#registry.takeExpired(this.#environment.clock.monotonicMs())
-    for (const actor of expired) {
-      this.#count(actor.cluster, 'actors_expired')
-      this.#environment.log.warn(
-        { event: 'cluster_link_actor_expired', link: actor.cluster, actor: actor.actor, incarnation: String(actor.incarnation) },
-        `link ${actor.cluster}: ${printable(actor.actor)} was silent for ${linkLimits.actorTtlMs / 1000} s; its routes are dropped`,
-      )
-      void this.#environment.slices
-        .run('link-actor-clear', this.#clear(actor))
-        .catch((error: unknown) => this.#jobFailed('link-actor-clear', actor, error))
-    }
-    return expired.length
-  }
-
-  *#clear(actor: RemoteActor): Generator<void> {
-    const { engine } = this.#environment
-    while (!engine.clearRoutes(actor.link, actor.lane, linkLimits.sweepBudget).done) yield
-    this.#registry.releaseLane(actor.link, actor.lane)
-  }
-
-  #scheduleSettling(): void {
-    this.#settling?.cancel()
-    this.#settling = null
-    const at = this.#registry.nextSettleMs()
-    if (at === Number.POSITIVE_INFINITY) return
-    const delayMs = Math.max(0, at - this.#environment.clock.monotonicMs())
-    this.#settling = this.#environment.timers.after(delayMs, () => {
-      for (const actor of this.#registry.takeSettled(this.#environment.clock.monotonicMs())) {
-        void this.#environment.slices
-          .run('link-route-sweep', this.#sweep(actor))
-          .catch((error: unknown) => this.#jobFailed('link-route-sweep', actor, error))
-      }
-      this.#scheduleSettling()
-    })
-  }
-
-  /** Ends early when the actor reincarnates again or expires: then another job takes care of the lane. */
-  *#sweep(actor: RemoteActor): Generator<void> {
-    const { engine } = this.#environment
-    while (this.#registry.isCurrent(actor)) {
-      const { removed, done } = engine.sweepRoutes(actor.link, actor.lane, linkLimits.sweepBudget)
-      this.#count(actor.cluster, 'routes_swept', removed)
-      if (done) return
-      yield
-    }
-  }
-
-  #jobFailed(job: string, actor: RemoteActor, error: unknown): void {
-    this.#environment.log.error({ event: 'cluster_link_job_failed', job, link: actor.cluster, actor: actor.actor, err: error }, `${job} failed`)
   }
 
   // ------------------------------------------------------------------------------------------------ answers
@@ -310,24 +356,42 @@ export class Inbound {
   #answer(event: LinkPublish, carrier: Carrier, reasonCode: number): void {
     const { loop, session, generation, connection, version } = event
     const reply =
-      carrier.qos === 0 ? Buffer.alloc(0) : encodeAcknowledgement(carrier.qos, carrier.packetId, reasonCode, version)
-    this.#environment.engine.answer({ loop, session, generation, connection, ops: [], reply, then: 'resume' })
+      carrier.qos === 0
+        ? Buffer.alloc(0)
+        : encodeAcknowledgement(carrier.qos, carrier.packetId, reasonCode, version)
+    this.#environment.engine.answer({
+      loop,
+      session,
+      generation,
+      connection,
+      ops: [],
+      reply,
+      then: 'resume',
+    })
   }
 
   #refuse(event: LinkPublish, cluster: string, { reason, text }: Violation): void {
     this.#count(cluster, 'protocol_errors')
     this.#count(cluster, `protocol_error_${reason}`)
-    if (reason !== 'self_connected') this.#complain('cluster_link_routesync_protocol_error', event, cluster, text)
+    if (reason !== 'self_connected')
+      this.#complain('cluster_link_routesync_protocol_error', event, cluster, text)
     this.#registry.forgetConnection(event.connection)
     const code = reason === 'too_many_actors' ? quotaExceeded : implementationError
-    this.#environment.engine.close({ loop: event.loop, connection: event.connection }, encodeDisconnect(event.version, code), code)
+    this.#environment.engine.close(
+      { loop: event.loop, connection: event.connection },
+      encodeDisconnect(event.version, code),
+      code,
+    )
   }
 
   #complain(name: string, event: LinkPublish, cluster: string, text: string): void {
     const suppressed = this.#complaints.admit(`${name} ${cluster.slice(0, 255)} ${text}`)
     if (suppressed === null) return
     const { loop, connection } = event
-    this.#environment.log.warn({ event: name, link: cluster.slice(0, 255), loop, connection, suppressed }, `link ${printable(cluster)}: ${text}`)
+    this.#environment.log.warn(
+      { event: name, link: cluster.slice(0, 255), loop, connection, suppressed },
+      `link ${printable(cluster)}: ${text}`,
+    )
   }
 
   /** Strangers share one set of counters: names from the wire must not grow a map. */
@@ -347,9 +411,4 @@ function rejectionText(reason: string | null, target: string): string {
     default:
       return `believes that we are called ${printable(target)} (bad_remote_cluster_link_name)`
   }
-}
-
-/** A name from the wire, shortened and without what a terminal would obey. */
-function printable(text: string): string {
-  return text.slice(0, 64).replace(/[^\x20-\x7e]/g, '?')
 }

@@ -4,6 +4,8 @@
  * May import: clock, errors, limits, config, mqtt, native (types). Imported by: broker, management.
  * Read next: room.ts (who calls what), agent.ts (states), registry.ts (remote actors), docs/protocol/cluster-link.md.
  */
+
+export { systemLookup } from './dialer.js'
 export type {
   BootstrapTasks,
   LinkEnvironment,
@@ -15,4 +17,3 @@ export type {
 export type { IncarnationStore } from './incarnation.js'
 export { LinkRoom, type LinkRoomOptions } from './room.js'
 export type { LinkStatus, PoolStatus, RemoteActorStatus, RouteStatus } from './status.js'
-export { systemLookup } from './dialer.js'

@@ -4,7 +4,11 @@
 import type { Clock, Timer, Timers } from '../clock.js'
 
 export interface MachineRules<State, Event, Effect> {
-  step(state: State, event: Event, now: number): { readonly state: State; readonly effects: readonly Effect[] }
+  step(
+    state: State,
+    event: Event,
+    now: number,
+  ): { readonly state: State; readonly effects: readonly Effect[] }
   /** When a timer event is due; infinite: never. */
   deadline(state: State): number
   /** The event that tells the machine to look at the clock. */
@@ -23,7 +27,12 @@ export class Machine<State, Event, Effect> {
   #timer: Timer | null = null
   #timerAtMs = Number.POSITIVE_INFINITY
 
-  constructor(initial: State, rules: MachineRules<State, Event, Effect>, clock: Clock, timers: Timers) {
+  constructor(
+    initial: State,
+    rules: MachineRules<State, Event, Effect>,
+    clock: Clock,
+    timers: Timers,
+  ) {
     this.#state = initial
     this.#rules = rules
     this.#clock = clock

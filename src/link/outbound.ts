@@ -2,28 +2,23 @@
  * Our side of one link: performs the effects of its route agent and of its message slots, and feeds them what comes back.
  */
 import type { LinkConfig } from '../config/index.js'
+import { assertNever } from '../errors.js'
 import { linkLimits } from '../limits.js'
-import type { ConnectionAddress } from '../native/engine.js'
-import { type AgentEffect, type AgentEvent, type AgentState, agentDeadline, newAgent, stepAgent } from './agent.js'
+import { agentDeadline, stepAgent } from './agent.js'
+import { type AgentEffect, type AgentEvent, type AgentState, newAgent } from './agent-state.js'
 import { decodeCapabilities, encodeCapabilities } from './capabilities.js'
-import type { ConnectionEffect, ConnectionEvent } from './connection.js'
+import type { ConnectionEvent } from './connection.js'
 import { Counters } from './counters.js'
-import { type Dialer, serverOf, type Target } from './dialer.js'
+import { type Dialer, serverOf } from './dialer.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import type { LinkFailure } from './failure.js'
 import type { Incarnations } from './incarnation.js'
+import { Line } from './line.js'
 import { Machine } from './machine.js'
-import { newSlot, type SlotEffect, type SlotEvent, type SlotState, slotDeadline, stepSlot } from './pool.js'
+import { MessageSlot } from './message-slot.js'
 import type { LinkError, PoolStatus, RouteStatus } from './status.js'
-import { messageClientId, responseTopic, routeClientId, routeTopic } from './topics.js'
-import {
-  decodeServerPacket,
-  encodeAcknowledgement,
-  encodeConnect,
-  encodePublish,
-  encodeSubscribe,
-  pingreq,
-} from './wire.js'
+import { responseTopic, routeClientId, routeTopic } from './topics.js'
+import { encodeAcknowledgement, encodePublish, encodeSubscribe } from './wire.js'
 
 /** What outbound links share. */
 export interface OutboundParts {
@@ -35,25 +30,19 @@ export interface OutboundParts {
   readonly instance: string
 }
 
-/** A machine's connection as the dialer knows it: address, and the password that was read for this attempt. */
-interface Line {
-  address: ConnectionAddress | null
-  target: Target | null
-}
-
-type Slot = Machine<SlotState, SlotEvent, SlotEffect>
-
 export class Outbound {
   readonly #parts: OutboundParts
   readonly #config: LinkConfig
   readonly #index: number
   readonly #routeTopic: string
+  readonly #responseTopic: string
   readonly #agent: Machine<AgentState, AgentEvent, AgentEffect>
-  readonly #agentLine: Line = { address: null, target: null }
-  readonly #slots: readonly Slot[]
+  readonly #line: Line
+  readonly #slots: readonly MessageSlot[]
   readonly #counters = new Counters()
   #peerIsCauseway = false
   #server = ''
+  #seenFailure: LinkFailure | null = null
   #routeError: LinkError | null = null
   #poolError: LinkError | null = null
   #poolSaid = ''
@@ -63,6 +52,7 @@ export class Outbound {
     this.#config = config
     this.#index = index
     this.#routeTopic = routeTopic(parts.settings.clusterName)
+    this.#responseTopic = responseTopic(parts.settings.clusterName, parts.settings.nodeName)
     const { clock, timers } = parts.environment
     this.#agent = new Machine<AgentState, AgentEvent, AgentEffect>(
       newAgent(this.#routeTopic, this.#seed()),
@@ -70,22 +60,40 @@ export class Outbound {
         step: stepAgent,
         deadline: agentDeadline,
         timer: { kind: 'timer' },
-        perform: (effect, state) => this.#performAgent(effect, state),
+        perform: (effect, state) => this.#perform(effect, state),
       },
       clock,
       timers,
     )
-    this.#slots = Array.from({ length: config.poolSize }, (_, slot) => this.#newSlot(slot))
+    this.#line = new Line({
+      dialer: parts.dialer,
+      link: config,
+      clientId: routeClientId(config.clientId, parts.settings.nodeName),
+      loop: index % parts.environment.engine.loops,
+      attempt: () => this.#agent.state.connection.attempt,
+      feed: (event) => this.#feed(event),
+    })
+    this.#slots = Array.from({ length: config.poolSize }, (_, slot) => {
+      return new MessageSlot({
+        parts,
+        link: config,
+        index,
+        slot,
+        seed: this.#seed(),
+        onOnline: () => this.#onSlotOnline(),
+        onLost: (lost, why) => this.#onSlotLost(lost, why),
+      })
+    })
   }
 
   start(): void {
     this.#agent.dispatch({ kind: 'start' })
-    for (const slot of this.#slots) slot.dispatch({ kind: 'start' })
+    for (const slot of this.#slots) slot.start()
   }
 
   stop(): void {
     this.#agent.dispatch({ kind: 'stop' })
-    for (const slot of this.#slots) slot.dispatch({ kind: 'stop' })
+    for (const slot of this.#slots) slot.stop()
   }
 
   /** Looks at the shared flags of interest capture: no crossing, so as often as one likes. */
@@ -103,7 +111,7 @@ export class Outbound {
 
   /** Our actor_init has come in through our own listener. The slots wait until a handshake succeeds. */
   onSelfConnected(): void {
-    for (const slot of this.#slots) slot.dispatch({ kind: 'stop' })
+    for (const slot of this.#slots) slot.stop()
     this.#agent.dispatch({
       kind: 'self-connected',
       text: `server ${this.#server} is this broker itself; put the address of a listener of ${this.#config.name} there`,
@@ -112,12 +120,24 @@ export class Outbound {
 
   route(): RouteStatus {
     const { phase, incarnation, bootstrap, routesOut } = this.#agent.state
-    const state = phase.kind === 'stopped' ? 'disabled' : phase.kind === 'subscribing' ? 'connecting' : phase.kind
-    return { state, server: this.#server, incarnation, bootstrap, routesOut, lastError: this.#routeError }
+    const state =
+      phase.kind === 'stopped'
+        ? 'disabled'
+        : phase.kind === 'subscribing'
+          ? 'connecting'
+          : phase.kind
+    return {
+      state,
+      server: this.#server,
+      incarnation,
+      bootstrap,
+      routesOut,
+      lastError: this.#routeError,
+    }
   }
 
   pool(): PoolStatus {
-    const online = this.#slots.filter((slot) => slot.state.phase.kind === 'online').length
+    const online = this.#slots.filter(({ online }) => online).length
     return { size: this.#slots.length, online, lastError: this.#poolError }
   }
 
@@ -131,62 +151,80 @@ export class Outbound {
 
   // --------------------------------------------------------------------------------------- the route agent
 
-  #performAgent(effect: AgentEffect, state: AgentState): void {
+  #perform(effect: AgentEffect, state: AgentState): void {
     const { engine } = this.#parts.environment
-    const { settings, instance } = this.#parts
+    const { nodeName } = this.#parts.settings
+    if (state.lastFailure !== this.#seenFailure && state.lastFailure !== null) {
+      this.#seenFailure = state.lastFailure
+      this.#routeError = this.#errorOf(state.lastFailure)
+    }
     switch (effect.kind) {
       case 'prepare':
+        this.#server = addressText(serverOf(this.#config, effect.server))
+        this.#line.perform(effect)
+        break
       case 'dial':
       case 'ping':
       case 'hang-up':
-        this.#performConnection(effect, this.#agentLine, this.#index, routeClientId(this.#config.clientId, settings.nodeName), {
-          feed: (event) => this.#feedAgent(event),
-          attempt: () => this.#agent.state.connection.attempt,
-        })
-        return
+        this.#line.perform(effect)
+        break
       case 'subscribe':
-        return this.#send(encodeSubscribe(effect.packetId, responseTopic(settings.clusterName, settings.nodeName)))
+        this.#line.send(encodeSubscribe(effect.packetId, this.#responseTopic))
+        break
       case 'identify':
-        return this.#identify(effect.fresh, state)
-      case 'send-init': {
-        const payload = engine.encodeActorInit(settings.nodeName, effect.incarnation, this.#config.name, encodeCapabilities(instance))
-        return this.#send(
-          encodePublish(this.#routeTopic, 1, effect.packetId, payload, {
-            responseTopic: responseTopic(settings.clusterName, settings.nodeName),
-            correlationData: Buffer.from(effect.correlation, 'latin1'),
-          }),
-        )
-      }
+        this.#identify(effect.fresh, state)
+        break
+      case 'send-init':
+        this.#sendInit(effect)
+        break
       case 'acknowledge':
-        return this.#send(encodeAcknowledgement(1, effect.packetId, 0, 5))
-      case 'heartbeat':
-        return this.#send(encodePublish(this.#routeTopic, 0, 0, engine.encodeHeartbeat(settings.nodeName, effect.incarnation), null))
+        this.#line.send(encodeAcknowledgement(1, effect.packetId, 0, 5))
+        break
+      case 'heartbeat': {
+        const payload = engine.encodeHeartbeat(nodeName, effect.incarnation)
+        this.#line.send(encodePublish(this.#routeTopic, 0, 0, payload, null))
+        break
+      }
       case 'make-batch':
-        return this.#makeBatch(effect)
+        this.#makeBatch(effect)
+        break
       case 'send-batch':
-        return this.#send(encodePublish(this.#routeTopic, 1, effect.packetId, effect.payload, null))
+        this.#line.send(encodePublish(this.#routeTopic, 1, effect.packetId, effect.payload, null))
+        break
       case 'take':
-        return this.#take(effect.incarnation, effect.bytesMax)
+        this.#take(effect.incarnation, effect.bytesMax)
+        break
       case 'settle':
-        return engine.settleInterest(this.#index, effect.token, effect.delivered)
+        engine.settleInterest(this.#index, effect.token, effect.delivered)
+        break
       case 'close-interest':
-        return engine.closeInterest(this.#index)
+        engine.closeInterest(this.#index)
+        break
       case 'accepted':
-        return this.#onAccepted(effect.capabilities)
+        this.#onAccepted(effect.capabilities)
+        break
       case 'count':
-        return this.#counters.add(effect.counter, effect.by)
+        this.#counters.add(effect.counter, effect.by)
+        break
       case 'log':
-        return this.#logAgent(effect, state)
+        this.#log(effect, state)
+        break
+      default:
+        assertNever(effect)
     }
   }
 
   /** The decoded packet, and behind an answer what it says. */
-  #feedAgent(event: ConnectionEvent): void {
+  #feed(event: ConnectionEvent): void {
     this.#agent.dispatch(event)
     if (event.kind !== 'packet' || event.packet.type !== 'publish') return
     const { correlation, payload } = event.packet
     if (this.#agent.state.phase.kind !== 'handshaking') return
-    this.#agent.dispatch({ kind: 'answer', correlation, message: this.#parts.environment.engine.decodeRoute(payload) })
+    this.#agent.dispatch({
+      kind: 'answer',
+      correlation,
+      message: this.#parts.environment.engine.decodeRoute(payload),
+    })
   }
 
   /** Capture is opened before anything is announced; what it catches until the bootstrap is over waits. */
@@ -195,11 +233,23 @@ export class Outbound {
     const anew = fresh || state.incarnation === null || engine.interestOverflowed(this.#index)
     if (anew) engine.openInterest(this.#index, this.#config.topics)
     const incarnation =
-      anew || state.incarnation === null ? this.#parts.incarnations.next(clock.wallMs()) : state.incarnation
-    this.#agent.dispatch({ kind: 'identified', incarnation, correlation: randomHex(8), fresh: anew })
+      anew || state.incarnation === null
+        ? this.#parts.incarnations.next(clock.wallMs())
+        : state.incarnation
+    this.#agent.dispatch({
+      kind: 'identified',
+      incarnation,
+      correlation: randomHex(8),
+      fresh: anew,
+    })
   }
 
-  #makeBatch({ attempt, incarnation, cursor, bytesMax }: AgentEffect & { kind: 'make-batch' }): void {
+  #makeBatch({
+    attempt,
+    incarnation,
+    cursor,
+    bytesMax,
+  }: AgentEffect & { kind: 'make-batch' }): void {
     const { tasks } = this.#parts.environment
     const request = {
       topics: this.#config.topics,
@@ -211,7 +261,8 @@ export class Outbound {
     }
     tasks.bootstrapBatch(request).then(
       (batch) => this.#agent.dispatch({ kind: 'batch', attempt, ...batch }),
-      (error: unknown) => this.#agent.dispatch({ kind: 'batch-failed', attempt, reason: messageOf(error) }),
+      (error: unknown) =>
+        this.#agent.dispatch({ kind: 'batch-failed', attempt, reason: messageOf(error) }),
     )
   }
 
@@ -231,56 +282,49 @@ export class Outbound {
   #onAccepted(raw: Uint8Array | null): void {
     this.#peerIsCauseway = raw !== null && decodeCapabilities(raw) !== null
     // Slots that were held because the server was ourselves; a start is nothing to the others.
-    for (const slot of this.#slots) slot.dispatch({ kind: 'start' })
+    for (const slot of this.#slots) slot.start()
   }
 
-  #send(bytes: Uint8Array): void {
-    const { address } = this.#agentLine
-    if (address !== null) this.#parts.dialer.send(address, bytes)
+  #sendInit({ packetId, incarnation, correlation }: AgentEffect & { kind: 'send-init' }): void {
+    const { environment, instance, settings } = this.#parts
+    const payload = environment.engine.encodeActorInit(
+      settings.nodeName,
+      incarnation,
+      this.#config.name,
+      encodeCapabilities(instance),
+    )
+    const request = {
+      responseTopic: this.#responseTopic,
+      correlationData: Buffer.from(correlation, 'latin1'),
+    }
+    this.#line.send(encodePublish(this.#routeTopic, 1, packetId, payload, request))
   }
 
-  #logAgent(effect: AgentEffect & { kind: 'log' }, state: AgentState): void {
+  #log(effect: AgentEffect & { kind: 'log' }, state: AgentState): void {
     const { log } = this.#parts.environment
     const { name } = this.#config
-    const fields = { event: effect.event, link: name, server: this.#server, incarnation: String(state.incarnation ?? '') }
-    if (effect.level !== 'info' && state.lastFailure !== null) this.#routeError = this.#errorOf(state.lastFailure)
-    log[effect.level](effect.event.endsWith('self_connected') ? { ...fields, code: 'LINK_SELF_CONNECTED' } : fields, `link ${name}: ${effect.text}`)
+    const fields = {
+      event: effect.event,
+      link: name,
+      server: this.#server,
+      incarnation: String(state.incarnation ?? ''),
+    }
+    log[effect.level](
+      effect.event.endsWith('self_connected') ? { ...fields, code: 'LINK_SELF_CONNECTED' } : fields,
+      `link ${name}: ${effect.text}`,
+    )
   }
 
   // -------------------------------------------------------------------------------------- the message slots
 
-  #newSlot(slot: number): Slot {
-    const { clock, timers } = this.#parts.environment
-    const line: Line = { address: null, target: null }
-    const machine: Slot = new Machine<SlotState, SlotEvent, SlotEffect>(
-      newSlot(this.#seed()),
-      {
-        step: stepSlot,
-        deadline: slotDeadline,
-        timer: { kind: 'timer' },
-        perform: (effect) => this.#performSlot(effect, machine, slot, line),
-      },
-      clock,
-      timers,
+  #onSlotOnline(): void {
+    if (!this.#slots.every(({ online }) => online)) return
+    this.#poolSaid = ''
+    const { name, poolSize } = this.#config
+    this.#parts.environment.log.info(
+      { event: 'cluster_link_forwarding_online', link: name, connections: poolSize },
+      `link ${name}: all ${poolSize} message connections are up`,
     )
-    return machine
-  }
-
-  #performSlot(effect: SlotEffect, machine: Slot, slot: number, line: Line): void {
-    const { engine } = this.#parts.environment
-    switch (effect.kind) {
-      case 'hand-over':
-        if (line.address === null) return
-        engine.slotOnline({ ...line.address, link: this.#index, slot, ...effect.peer })
-        return
-      case 'lost':
-        return this.#onSlotLost(slot, effect.failure)
-      default:
-        this.#performConnection(effect, line, this.#index + slot, messageClientId(this.#config.clientId, this.#parts.settings.nodeName, slot), {
-          feed: (event) => machine.dispatch(event),
-          attempt: () => machine.state.connection.attempt,
-        })
-    }
   }
 
   #onSlotLost(slot: number, why: LinkFailure): void {
@@ -297,58 +341,6 @@ export class Outbound {
     )
   }
 
-  // ---------------------------------------------------------------------------------------------- both kinds
-
-  #performConnection(
-    effect: ConnectionEffect,
-    line: Line,
-    placement: number,
-    clientId: string,
-    machine: { feed(event: ConnectionEvent): void; attempt(): number },
-  ): void {
-    const { dialer, environment } = this.#parts
-    switch (effect.kind) {
-      case 'prepare':
-        line.address = null
-        this.#prepare(effect.attempt, effect.server, line, machine)
-        return
-      case 'dial': {
-        const { attempt } = effect
-        // What comes for an attempt that is over is not for the one under way.
-        const feed = (event: ConnectionEvent) => {
-          if (machine.attempt() === attempt) machine.feed(event)
-        }
-        const connect = encodeConnect(clientId, this.#config.username, line.target?.password ?? null)
-        line.address = dialer.dial(placement % environment.engine.loops, effect.host, effect.port, connect, {
-          onDialed: () => feed({ kind: 'dialed' }),
-          onPacket: (bytes) => feed({ kind: 'packet', packet: decodeServerPacket(bytes) }),
-          onClosed: (cause, detail) => feed({ kind: 'closed', cause, detail }),
-        })
-        return
-      }
-      case 'ping':
-        if (line.address !== null) dialer.send(line.address, pingreq)
-        return
-      case 'hang-up':
-        if (line.address !== null) dialer.hangUp(line.address, effect.reasonCode)
-        line.address = null
-        return
-    }
-  }
-
-  #prepare(attempt: number, server: number, line: Line, machine: { feed(event: ConnectionEvent): void; attempt(): number }): void {
-    if (line === this.#agentLine) {
-      const { host, port } = serverOf(this.#config, server)
-      this.#server = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-    }
-    void this.#parts.dialer.prepare(this.#config, server).then((result) => {
-      if (machine.attempt() !== attempt) return
-      if ('code' in result) return machine.feed({ kind: 'unprepared', failure: result })
-      line.target = result
-      machine.feed({ kind: 'prepared', host: result.host, port: result.port })
-    })
-  }
-
   #errorOf(why: LinkFailure): LinkError {
     return { code: why.code, message: why.text, atMs: this.#parts.environment.clock.wallMs() }
   }
@@ -356,6 +348,10 @@ export class Outbound {
   #seed(): number {
     return Number.parseInt(this.#parts.environment.randomHex(4), 16) | 0
   }
+}
+
+function addressText({ host, port }: LinkConfig['servers'][number]): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function messageOf(error: unknown): string {

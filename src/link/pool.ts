@@ -56,7 +56,12 @@ const retryPolicy: RetryPolicy = {
 }
 
 export function newSlot(seed: number): SlotState {
-  return { phase: { kind: 'stopped' }, connection: downConnection, retry: firstAttempt(seed), lastFailure: null }
+  return {
+    phase: { kind: 'stopped' },
+    connection: downConnection,
+    retry: firstAttempt(seed),
+    lastFailure: null,
+  }
 }
 
 /** When a `timer` event is due at the latest; infinite when nothing is. */
@@ -68,14 +73,17 @@ export function slotDeadline(state: SlotState): number {
 /** @param now monotonic milliseconds */
 export function stepSlot(state: SlotState, event: SlotEvent, now: number): SlotStep {
   const { phase } = state
-  if (event.kind === 'start') return phase.kind === 'stopped' ? connect(state, now, []) : { state, effects: [] }
+  if (event.kind === 'start')
+    return phase.kind === 'stopped' ? connect(state, now, []) : { state, effects: [] }
   if (phase.kind === 'stopped') return { state, effects: [] }
   if (event.kind === 'stop') {
     const { state: connection, effects } = hangUp(state.connection, 0)
     return { state: { ...state, phase: { kind: 'stopped' }, connection }, effects }
   }
   if (phase.kind === 'waiting') {
-    return event.kind === 'timer' && now >= phase.retryAtMs ? connect(state, now, []) : { state, effects: [] }
+    return event.kind === 'timer' && now >= phase.retryAtMs
+      ? connect(state, now, [])
+      : { state, effects: [] }
   }
   const step = stepConnection(state.connection, event, now)
   const next = { ...state, connection: step.state }
@@ -90,15 +98,30 @@ export function stepSlot(state: SlotState, event: SlotEvent, now: number): SlotS
 function connect(state: SlotState, now: number, effects: readonly SlotEffect[]): SlotStep {
   const step = openConnection(state.connection, now)
   return {
-    state: { ...state, phase: { kind: 'connecting' }, connection: step.state, retry: started(state.retry, now) },
+    state: {
+      ...state,
+      phase: { kind: 'connecting' },
+      connection: step.state,
+      retry: started(state.retry, now),
+    },
     effects: [...effects, ...step.effects],
   }
 }
 
-function lost(state: SlotState, why: LinkFailure, now: number, effects: readonly SlotEffect[]): SlotStep {
+function lost(
+  state: SlotState,
+  why: LinkFailure,
+  now: number,
+  effects: readonly SlotEffect[],
+): SlotStep {
   const upSinceMs = state.phase.kind === 'online' ? state.phase.sinceMs : null
   const { state: retry, retryAtMs } = failed(retryPolicy, state.retry, now, upSinceMs, 0)
-  const next: SlotState = { ...state, phase: { kind: 'waiting', retryAtMs }, retry, lastFailure: why }
+  const next: SlotState = {
+    ...state,
+    phase: { kind: 'waiting', retryAtMs },
+    retry,
+    lastFailure: why,
+  }
   const all: SlotEffect[] = [...effects, { kind: 'lost', failure: why }]
   return retryAtMs <= now ? connect(next, now, all) : { state: next, effects: all }
 }

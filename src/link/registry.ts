@@ -59,10 +59,18 @@ export class ActorRegistry {
   readonly #lanes = new Map<number, Set<number>>()
   readonly #bindings = new Map<number, Binding>()
 
-  init(connection: number, link: number, cluster: string, actor: string, incarnation: bigint, now: number): InitVerdict {
+  init(
+    connection: number,
+    link: number,
+    cluster: string,
+    actor: string,
+    incarnation: bigint,
+    now: number,
+  ): InitVerdict {
     const key = keyOf(cluster, actor)
     const binding = this.#bindings.get(connection)
-    if (binding !== undefined && (binding.key !== key || binding.incarnation !== incarnation)) return { kind: 'second-init' }
+    if (binding !== undefined && (binding.key !== key || binding.incarnation !== incarnation))
+      return { kind: 'second-init' }
     const known = this.#actors.get(key)
     if (known !== undefined && incarnation < known.incarnation) return { kind: 'stale' }
     const expiresAtMs = now + linkLimits.actorTtlMs
@@ -74,16 +82,29 @@ export class ActorRegistry {
     } else if (incarnation === known.incarnation) {
       next = { ...known, expiresAtMs }
     } else {
-      next = { ...known, incarnation, expiresAtMs, reincarnation: { beganAtMs: now, lastBatchAtMs: null } }
+      next = {
+        ...known,
+        incarnation,
+        expiresAtMs,
+        reincarnation: { beganAtMs: now, lastBatchAtMs: null },
+      }
     }
     this.#actors.set(key, next)
     this.#bindings.set(connection, { key, incarnation, lastSeenMs: now })
-    const kind = known === undefined ? 'created' : incarnation === known.incarnation ? 'known' : 'reincarnated'
+    const kind =
+      known === undefined ? 'created' : incarnation === known.incarnation ? 'known' : 'reincarnated'
     return { kind, actor: next }
   }
 
   /** A route batch or heartbeat has come: may it, and if so its actor lives on. */
-  touch(connection: number, cluster: string, actor: string, incarnation: bigint, isBatch: boolean, now: number): TouchVerdict {
+  touch(
+    connection: number,
+    cluster: string,
+    actor: string,
+    incarnation: bigint,
+    isBatch: boolean,
+    now: number,
+  ): TouchVerdict {
     const binding = this.#bindings.get(connection)
     if (binding === undefined) return { kind: 'unbound' }
     const key = keyOf(cluster, actor)
@@ -94,7 +115,10 @@ export class ActorRegistry {
     const next: RemoteActor = {
       ...known,
       expiresAtMs: now + linkLimits.actorTtlMs,
-      reincarnation: reincarnation === null || !isBatch ? reincarnation : { ...reincarnation, lastBatchAtMs: now },
+      reincarnation:
+        reincarnation === null || !isBatch
+          ? reincarnation
+          : { ...reincarnation, lastBatchAtMs: now },
     }
     this.#actors.set(key, next)
     this.#bindings.set(connection, { ...binding, lastSeenMs: now })
@@ -143,7 +167,11 @@ export class ActorRegistry {
   /** True while this actor, in this incarnation, is the one that holds the lane, and is not reincarnating again. */
   isCurrent(actor: RemoteActor): boolean {
     const known = this.#actors.get(keyOf(actor.cluster, actor.actor))
-    return known?.incarnation === actor.incarnation && known.lane === actor.lane && known.reincarnation === null
+    return (
+      known?.incarnation === actor.incarnation &&
+      known.lane === actor.lane &&
+      known.reincarnation === null
+    )
   }
 
   forgetConnection(connection: number): void {

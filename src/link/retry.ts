@@ -47,7 +47,10 @@ export function failed(
     return { state: { ...state, failures: 0 }, retryAtMs: now }
   }
   const failures = state.failures + 1
-  const interval = Math.max(floorMs, failures <= policy.fastFailures ? policy.fastMs : policy.slowMs)
+  const interval = Math.max(
+    floorMs,
+    failures <= policy.fastFailures ? policy.fastMs : policy.slowMs,
+  )
   const seed = nextSeed(state.seed)
   const jittered = interval * (1 + policy.jitter * ((seed >>> 0) / 0x1_0000_0000))
   return {

@@ -10,7 +10,7 @@ import type { EngineEvent, LinkDataPlane } from '../native/engine.js'
 import { Dialer } from './dialer.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { Inbound, type LinkPublish } from './inbound.js'
-import { IncarnationFile, Incarnations, type IncarnationStore } from './incarnation.js'
+import { IncarnationFile, type IncarnationStore, Incarnations } from './incarnation.js'
 import { Outbound } from './outbound.js'
 import type { LinkStatus } from './status.js'
 
@@ -32,7 +32,12 @@ export class LinkRoom {
   readonly #pollMs: number
   #poll: Timer | null = null
 
-  constructor({ environment, settings, incarnations, pollMs = linkLimits.interestPollMs }: LinkRoomOptions) {
+  constructor({
+    environment,
+    settings,
+    incarnations,
+    pollMs = linkLimits.interestPollMs,
+  }: LinkRoomOptions) {
     this.#pollMs = pollMs
     this.#environment = environment
     this.#settings = settings
@@ -47,7 +52,9 @@ export class LinkRoom {
     )
     const parts = { environment, settings, dialer, incarnations: numbers, instance }
     this.#dialer = dialer
-    this.#inbound = new Inbound(environment, settings, instance, (name) => this.#onSelfConnected(name))
+    this.#inbound = new Inbound(environment, settings, instance, (name) =>
+      this.#onSelfConnected(name),
+    )
     this.#outbound = settings.links.map((link, index) => new Outbound(parts, link, index))
   }
 
@@ -110,7 +117,11 @@ export class LinkRoom {
         remoteActors: this.#inbound.actors(index),
         routesIn: engine.routeCount(index),
         peerIsCauseway: outbound.peerIsCauseway,
-        counters: { ...engine.linkCounters(index), ...outbound.counters(), ...this.#inbound.counters(index) },
+        counters: {
+          ...engine.linkCounters(index),
+          ...outbound.counters(),
+          ...this.#inbound.counters(index),
+        },
       }
     })
   }

@@ -50,7 +50,11 @@ const version5 = { protocolVersion: 5 } as const
 export const pingreq: Uint8Array = Buffer.from([0xc0, 0x00])
 
 /** As EMQX's: version 5, Clean Start, keep alive 60, no properties. Source: docs/protocol/cluster-link.md "Connections". */
-export function encodeConnect(clientId: string, username: string | null, password: string | null): Buffer {
+export function encodeConnect(
+  clientId: string,
+  username: string | null,
+  password: string | null,
+): Buffer {
   return mqttPacket.generate({
     cmd: 'connect',
     protocolId: 'MQTT',
@@ -65,7 +69,11 @@ export function encodeConnect(clientId: string, username: string | null, passwor
 
 export function encodeSubscribe(packetId: number, filter: string): Buffer {
   return mqttPacket.generate(
-    { cmd: 'subscribe', messageId: packetId, subscriptions: [{ topic: filter, qos: 1, nl: false, rap: false, rh: 0 }] },
+    {
+      cmd: 'subscribe',
+      messageId: packetId,
+      subscriptions: [{ topic: filter, qos: 1, nl: false, rap: false, rh: 0 }],
+    },
     version5,
   )
 }
@@ -99,7 +107,8 @@ export function encodeAcknowledgement(
   version: ProtocolVersion,
 ): Buffer {
   const cmd = qos === 1 ? 'puback' : 'pubrec'
-  const packet: Packet = version === 5 ? { cmd, messageId: packetId, reasonCode } : { cmd, messageId: packetId }
+  const packet: Packet =
+    version === 5 ? { cmd, messageId: packetId, reasonCode } : { cmd, messageId: packetId }
   return mqttPacket.generate(packet, { protocolVersion: version })
 }
 

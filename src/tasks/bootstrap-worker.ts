@@ -5,6 +5,6 @@
 import type { BootstrapBatch, BootstrapRequest } from '../native/engine.js'
 import { bootstrapBatch } from '../native/index.js'
 
-export default function makeBootstrapBatch(request: BootstrapRequest): BootstrapBatch {
+export function run(request: BootstrapRequest): BootstrapBatch {
   return bootstrapBatch(request)
 }

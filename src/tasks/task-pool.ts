@@ -11,7 +11,7 @@ import type { BootstrapBatch, BootstrapRequest } from '../native/engine.js'
 export interface TaskPoolOptions {
   /** `workers.tasks`: threads at most; they start with the first jobs and stay. */
   readonly threads: number
-  /** Where the code of each job is; a test brings its own. */
+  /** Where the code of each job is, a module that exports `run`; a test brings its own. */
   readonly jobs?: Readonly<Record<JobName, URL>>
 }
 
@@ -64,7 +64,12 @@ export class TaskPool {
 
   status(): TaskStatus {
     const waiting = this.#piscina.queueSize
-    return { waiting, running: this.#unfinished - waiting, completed: this.#completed, refused: this.#refused }
+    return {
+      waiting,
+      running: this.#unfinished - waiting,
+      completed: this.#completed,
+      refused: this.#refused,
+    }
   }
 
   /** Ends the threads within a second, whatever they do; jobs not done reject with TASKS_STOPPED. Idempotent. */
@@ -72,24 +77,38 @@ export class TaskPool {
     this.#stopped = true
     // A thread inside a native call ends when that returns; we do not wait longer than promised for it.
     const patience = new AbortController()
-    const impatience = setTimeout(taskLimits.stopMs, undefined, { ref: false, signal: patience.signal }).catch(() => {})
+    const impatience = setTimeout(taskLimits.stopMs, undefined, {
+      ref: false,
+      signal: patience.signal,
+    }).catch(() => {})
     await Promise.race([this.#piscina.destroy(), impatience])
     patience.abort()
   }
 
   async #run<Request, Result>(name: JobName, request: Request): Promise<Result> {
-    if (this.#stopped) throw new CausewayError('TASKS_STOPPED', `job ${name}: the task threads are stopped`)
+    if (this.#stopped)
+      throw new CausewayError('TASKS_STOPPED', `job ${name}: the task threads are stopped`)
     if (this.#piscina.queueSize >= taskLimits.queue) {
       this.#refused++
-      throw new CausewayError('TASK_QUEUE_FULL', `job ${name}: ${taskLimits.queue} jobs are waiting already`, {
-        detail: { job: name, waiting: taskLimits.queue },
-      })
+      throw new CausewayError(
+        'TASK_QUEUE_FULL',
+        `job ${name}: ${taskLimits.queue} jobs are waiting already`,
+        {
+          detail: { job: name, waiting: taskLimits.queue },
+        },
+      )
     }
     this.#unfinished++
     try {
-      return await this.#piscina.run(request, { filename: fileURLToPath(this.#jobs[name]) })
+      return await this.#piscina.run(request, {
+        filename: fileURLToPath(this.#jobs[name]),
+        name: 'run',
+      })
     } catch (error) {
-      if (this.#stopped) throw new CausewayError('TASKS_STOPPED', `job ${name} ended with the task threads`, { cause: error })
+      if (this.#stopped)
+        throw new CausewayError('TASKS_STOPPED', `job ${name} ended with the task threads`, {
+          cause: error,
+        })
       throw error
     } finally {
       this.#unfinished--

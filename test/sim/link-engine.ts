@@ -36,7 +36,12 @@ interface Lane {
 type Term = { op: string; actor?: string; incarnation?: string; [key: string]: unknown }
 
 export function matches(topics: readonly string[], filter: string): boolean {
-  return topics.some((topic) => topic === '#' || topic === filter || (topic.endsWith('/#') && filter.startsWith(topic.slice(0, -1))))
+  return topics.some(
+    (topic) =>
+      topic === '#' ||
+      topic === filter ||
+      (topic.endsWith('/#') && filter.startsWith(topic.slice(0, -1))),
+  )
 }
 
 /** The parts without a network; the world adds dial, send, answer, close, publish. */
@@ -63,12 +68,25 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     if (this.interest.delete(filter)) this.#edge({ filter, add: false })
   }
 
-  bootstrapBatch({ topics, actor, incarnation, cursor, entriesMax }: BootstrapRequest): BootstrapBatch {
-    const left = [...this.interest].filter(([, order]) => order > cursor).sort((a, b) => a[1] - b[1])
+  bootstrapBatch({
+    topics,
+    actor,
+    incarnation,
+    cursor,
+    entriesMax,
+  }: BootstrapRequest): BootstrapBatch {
+    const left = [...this.interest]
+      .filter(([, order]) => order > cursor)
+      .sort((a, b) => a[1] - b[1])
     const stretch = left.slice(0, Math.min(entriesMax, entriesPerBatch))
-    const changes = stretch.filter(([filter]) => matches(topics, filter)).map(([filter]) => ({ filter, add: true }))
+    const changes = stretch
+      .filter(([filter]) => matches(topics, filter))
+      .map(([filter]) => ({ filter, add: true }))
     return {
-      payload: changes.length === 0 ? null : encode({ op: 'route', actor, incarnation: String(incarnation), changes }),
+      payload:
+        changes.length === 0
+          ? null
+          : encode({ op: 'route', actor, incarnation: String(incarnation), changes }),
       entries: changes.length,
       cursor: stretch.at(-1)?.[1] ?? cursor,
       done: stretch.length === left.length,
@@ -83,14 +101,23 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     this.#captures.delete(link)
   }
 
-  takeInterest(link: number, actor: string, incarnation: bigint, entriesMax: number): InterestBatch | null {
+  takeInterest(
+    link: number,
+    actor: string,
+    incarnation: bigint,
+    entriesMax: number,
+  ): InterestBatch | null {
     const capture = this.#captures.get(link)
     if (capture === undefined || capture.pending.size === 0) return null
     const changes = [...capture.pending.values()].slice(0, Math.min(entriesMax, entriesPerBatch))
     for (const { filter } of changes) capture.pending.delete(filter)
     const token = ++this.#tokens
     capture.out.set(token, changes)
-    return { payload: encode({ op: 'route', actor, incarnation: String(incarnation), changes }), token, entries: changes.length }
+    return {
+      payload: encode({ op: 'route', actor, incarnation: String(incarnation), changes }),
+      token,
+      entries: changes.length,
+    }
   }
 
   settleInterest(link: number, token: number, delivered: boolean): void {
@@ -100,8 +127,10 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     capture.out.delete(token)
     if (delivered) return
     const newer = new Set([...capture.pending.keys()])
-    for (const [other, batch] of capture.out) if (other > token) for (const { filter } of batch) newer.add(filter)
-    for (const change of changes) if (!newer.has(change.filter)) capture.pending.set(change.filter, change)
+    for (const [other, batch] of capture.out)
+      if (other > token) for (const { filter } of batch) newer.add(filter)
+    for (const change of changes)
+      if (!newer.has(change.filter)) capture.pending.set(change.filter, change)
   }
 
   interestWaiting(link: number): boolean {
@@ -123,7 +152,14 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     const incarnation = BigInt(term.incarnation ?? 0)
     switch (term.op) {
       case 'actor_init':
-        return { op: 'actor_init', actor, incarnation, target: String(term.target), protocolVersion: 1, capabilities: bytes(term.capabilities) }
+        return {
+          op: 'actor_init',
+          actor,
+          incarnation,
+          target: String(term.target),
+          protocolVersion: 1,
+          capabilities: bytes(term.capabilities),
+        }
       case 'actor_init_ack':
         return {
           op: 'actor_init_ack',
@@ -142,12 +178,34 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     }
   }
 
-  encodeActorInit(actor: string, incarnation: bigint, target: string, capabilities: Uint8Array | null): Buffer {
-    return encode({ op: 'actor_init', actor, incarnation: String(incarnation), target, capabilities: hex(capabilities) })
+  encodeActorInit(
+    actor: string,
+    incarnation: bigint,
+    target: string,
+    capabilities: Uint8Array | null,
+  ): Buffer {
+    return encode({
+      op: 'actor_init',
+      actor,
+      incarnation: String(incarnation),
+      target,
+      capabilities: hex(capabilities),
+    })
   }
 
-  encodeActorInitAck(actor: string, error: string | null, needBootstrap: boolean | null, capabilities: Uint8Array | null): Buffer {
-    return encode({ op: 'actor_init_ack', actor, error, needBootstrap, capabilities: hex(capabilities) })
+  encodeActorInitAck(
+    actor: string,
+    error: string | null,
+    needBootstrap: boolean | null,
+    capabilities: Uint8Array | null,
+  ): Buffer {
+    return encode({
+      op: 'actor_init_ack',
+      actor,
+      error,
+      needBootstrap,
+      capabilities: hex(capabilities),
+    })
   }
 
   encodeHeartbeat(actor: string, incarnation: bigint): Buffer {
@@ -189,7 +247,8 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
   /** The filters held for a link by any lane, sorted. */
   routesOf(link: number): string[] {
     const filters = new Set<string>()
-    for (const [key, { routes }] of this.#lanes) if (key.startsWith(`${link}/`)) for (const filter of routes.keys()) filters.add(filter)
+    for (const [key, { routes }] of this.#lanes)
+      if (key.startsWith(`${link}/`)) for (const filter of routes.keys()) filters.add(filter)
     return [...filters].sort()
   }
 

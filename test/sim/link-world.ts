@@ -6,38 +6,22 @@
 import mqttPacket, { type Packet } from 'mqtt-packet'
 import type { Timers } from '../../src/clock.js'
 import type { LinkConfig } from '../../src/config/index.js'
-import { type IncarnationStore, type LinkLog, type LinkPorts, LinkRoom } from '../../src/link/index.js'
+import {
+  type IncarnationStore,
+  type LinkLog,
+  type LinkPorts,
+  LinkRoom,
+} from '../../src/link/index.js'
 import { decodeConnect, decodePacket } from '../../src/mqtt/index.js'
-import type { AnswerCommand, ConnectionAddress, DialCommand, PublishCommand, SlotOnlineCommand } from '../../src/native/engine.js'
+import type {
+  AnswerCommand,
+  ConnectionAddress,
+  DialCommand,
+  PublishCommand,
+  SlotOnlineCommand,
+} from '../../src/native/engine.js'
 import { ModelLinkEngine } from './link-engine.js'
-
-export class Random {
-  #state: number
-  constructor(seed: number) {
-    this.#state = (seed * 2_654_435_761) >>> 0 || 1
-  }
-  /** 0 ≤ x < n */
-  below(n: number): number {
-    // mulberry32
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let t = this.#state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) % n
-  }
-  chance(percent: number): boolean {
-    return this.below(100) < percent
-  }
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T // callers pass at least one
-  }
-}
-
-interface Scheduled {
-  readonly at: number
-  readonly order: number
-  readonly run: () => void
-}
+import { pop, push, Random, type Scheduled } from './link-schedule.js'
 
 /** One TCP connection. Each direction keeps order; what is under way when it is cut is lost. */
 interface Wire {
@@ -199,14 +183,23 @@ export class SimBroker {
         clock: { monotonicMs: () => world.now, wallMs: () => this.wallOffset + world.now },
         timers,
         log: this.#log(),
-        randomHex: (bytes) => Array.from({ length: bytes }, () => world.random.below(256).toString(16).padStart(2, '0')).join(''),
+        randomHex: (bytes) =>
+          Array.from({ length: bytes }, () =>
+            world.random.below(256).toString(16).padStart(2, '0'),
+          ).join(''),
         lookup: (host) => {
           world.unsettled = true
           return Promise.resolve([host.replace('.example', '')])
         },
         readSecret: async () => '',
       },
-      settings: { clusterName: this.name, nodeName: `${this.name}@node`, links: this.links, dataDir: '/nowhere', packetBytesMax: 1_048_576 },
+      settings: {
+        clusterName: this.name,
+        nodeName: `${this.name}@node`,
+        links: this.links,
+        dataDir: '/nowhere',
+        packetBytesMax: 1_048_576,
+      },
       incarnations: this.store,
       pollMs: 2_000,
     })
@@ -240,7 +233,16 @@ export class SimBroker {
     wire.clientOpen = false
     this.#dialled.delete(wire.connection)
     const { loop, connection } = wire
-    this.room?.onDialClosed({ kind: 'closed', loop, session: -1, generation: 0, connection, cause, reasonCode: 0, detail: '' })
+    this.room?.onDialClosed({
+      kind: 'closed',
+      loop,
+      session: -1,
+      generation: 0,
+      connection,
+      cause,
+      reasonCode: 0,
+      detail: '',
+    })
   }
 
   #ports(): LinkPorts {
@@ -248,10 +250,12 @@ export class SimBroker {
     const own = {
       loops: 2,
       dial: (command: DialCommand) => this.#dial(command),
-      send: ({ connection }: ConnectionAddress, bytes: Uint8Array) => this.#clientSends(connection, Buffer.from(bytes)),
+      send: ({ connection }: ConnectionAddress, bytes: Uint8Array) =>
+        this.#clientSends(connection, Buffer.from(bytes)),
       slotOnline: (_command: SlotOnlineCommand) => {},
       answer: (command: AnswerCommand) => this.#answer(command),
-      close: ({ connection }: ConnectionAddress, bytes: Uint8Array) => this.#close(connection, Buffer.from(bytes)),
+      close: ({ connection }: ConnectionAddress, bytes: Uint8Array) =>
+        this.#close(connection, Buffer.from(bytes)),
       publish: (command: PublishCommand) => this.#publish(command),
     }
     return new Proxy(model, {
@@ -310,11 +314,13 @@ export class SimBroker {
     const { world } = this
     if ((bytes[0] ?? 0) >> 1 === 0x19) {
       wire.unacked++
-      if (wire.unacked > wire.receiveMaximum) world.violated(`${this.name} exceeds the peer's Receive Maximum of ${wire.receiveMaximum}`)
+      if (wire.unacked > wire.receiveMaximum)
+        world.violated(`${this.name} exceeds the peer's Receive Maximum of ${wire.receiveMaximum}`)
     }
     wire.arrivesAtServer = Math.max(wire.arrivesAtServer, world.now + world.delay())
     world.at(wire.arrivesAtServer - world.now, () => {
-      if (!wire.silent && wire.serverOpen && wire.server.epoch === wire.serverEpoch) wire.server.#onServed(wire, bytes)
+      if (!wire.silent && wire.serverOpen && wire.server.epoch === wire.serverEpoch)
+        wire.server.#onServed(wire, bytes)
     })
   }
 
@@ -339,7 +345,13 @@ export class SimBroker {
       serverOpen: true,
       receiveMaximum: 1 + this.world.random.below(4),
     }
-    this.#served.set(served.serverConnection, { wire: served, clientId: '', responseTopic: '', barrier: false, behindBarrier: [] })
+    this.#served.set(served.serverConnection, {
+      wire: served,
+      clientId: '',
+      responseTopic: '',
+      barrier: false,
+      behindBarrier: [],
+    })
     return served
   }
 
@@ -360,20 +372,37 @@ export class SimBroker {
 
   #serve(side: ServerSide, bytes: Buffer): void {
     const { wire } = side
-    if (bytes[0] === 0x10) return this.#connect(side, decodeConnect(bytes).clientId)
+    if (bytes[0] === 0x10) {
+      this.#connect(side, decodeConnect(bytes).clientId)
+      return
+    }
     const packet = decodePacket(bytes, 5)
     switch (packet.cmd) {
       case 'subscribe':
         side.responseTopic = packet.subscriptions[0]?.topic ?? ''
-        return this.#toClient(wire, encode({ cmd: 'suback', messageId: packet.messageId ?? 0, granted: [1] }))
+        this.#toClient(
+          wire,
+          encode({ cmd: 'suback', messageId: packet.messageId ?? 0, granted: [1] }),
+        )
+        return
       case 'pingreq':
-        return this.#toClient(wire, encode({ cmd: 'pingresp' }))
+        this.#toClient(wire, encode({ cmd: 'pingresp' }))
+        return
       case 'disconnect':
-        return this.servedClosed(wire)
+        this.servedClosed(wire)
+        return
       case 'publish': {
         side.barrier = true
         const { loop, serverConnection: connection } = wire
-        this.room?.onLinkPublish({ kind: 'link-publish', loop, session: connection, generation: 1, connection, version: 5, packet: bytes })
+        this.room?.onLinkPublish({
+          kind: 'link-publish',
+          loop,
+          session: connection,
+          generation: 1,
+          connection,
+          version: 5,
+          packet: bytes,
+        })
         return
       }
       default:
@@ -388,7 +417,15 @@ export class SimBroker {
     }
     side.clientId = clientId
     const { receiveMaximum } = side.wire
-    this.#toClient(side.wire, encode({ cmd: 'connack', sessionPresent: false, reasonCode: 0, properties: { receiveMaximum } }))
+    this.#toClient(
+      side.wire,
+      encode({
+        cmd: 'connack',
+        sessionPresent: false,
+        reasonCode: 0,
+        properties: { receiveMaximum },
+      }),
+    )
   }
 
   #answer({ connection, reply }: AnswerCommand): void {
@@ -417,12 +454,18 @@ export class SimBroker {
     if (wire === undefined) return
     this.#toServer(wire, bytes)
     this.world.at(0, () => this.wireClosed(wire, 'closed-by-control'))
-    this.world.at(wire.arrivesAtServer - this.world.now, () => !wire.silent && wire.server.servedClosed(wire))
+    this.world.at(
+      wire.arrivesAtServer - this.world.now,
+      () => !wire.silent && wire.server.servedClosed(wire),
+    )
   }
 
   #publish({ packet }: PublishCommand): void {
     const decoded = decodePacket(Buffer.from(packet), 5)
-    if (decoded.cmd !== 'publish') return this.world.violated(`${this.name} publishes ${decoded.cmd}`)
+    if (decoded.cmd !== 'publish') {
+      this.world.violated(`${this.name} publishes ${decoded.cmd}`)
+      return
+    }
     for (const side of this.#served.values()) {
       if (side.responseTopic === decoded.topic) this.#toClient(side.wire, Buffer.from(packet))
     }
@@ -430,9 +473,49 @@ export class SimBroker {
 
   #log(): LinkLog {
     const write = (level: string) => (_fields: object, message: string) => {
-      this.world.trace.push(`${String(this.world.now).padStart(7)} ${this.name} ${level} ${message}`)
+      this.world.trace.push(
+        `${String(this.world.now).padStart(7)} ${this.name} ${level} ${message}`,
+      )
     }
-    return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+    return {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+    }
+  }
+}
+
+/** An entry of `cluster.links` as the schema would make it. @param host an address of the world */
+export function linkConfig(
+  name: string,
+  host: string,
+  topics: readonly string[],
+  enable = true,
+): LinkConfig {
+  return {
+    path: 'cluster.links.1',
+    name,
+    enable,
+    servers: [{ host: `${host}.example`, port: 1883, tls: false }],
+    clientId: 'link',
+    username: null,
+    password: null,
+    topics,
+    poolSize: 1,
+    retryIntervalMs: 15_000,
+    maxInflight: 32,
+    tls: null,
+    tcp: { nodelay: true, keepalive: false, sndbufBytes: null, recbufBytes: null },
+    resource: {
+      requestTtlMs: 45_000,
+      inflightWindow: 100,
+      maxBufferBytes: 1_048_576,
+      healthCheckIntervalMs: 15_000,
+      startTimeoutMs: 5_000,
+      workerPoolSize: 16,
+      dispatchStrategy: 'per_clientid',
+    },
   }
 }
 
@@ -441,37 +524,4 @@ export const faults = { silentDialPercent: 0 }
 
 function encode(packet: Packet): Buffer {
   return mqttPacket.generate(packet, { protocolVersion: 5 })
-}
-
-function before(a: Scheduled, b: Scheduled): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order)
-}
-
-function push(heap: Scheduled[], item: Scheduled): void {
-  let at = heap.push(item) - 1
-  while (at > 0) {
-    const up = (at - 1) >> 1
-    const parent = heap[up] as Scheduled // up < at
-    if (!before(item, parent)) break
-    heap[at] = parent
-    at = up
-  }
-  heap[at] = item
-}
-
-function pop(heap: Scheduled[]): void {
-  const item = heap.pop()
-  if (item === undefined || heap.length === 0) return
-  let at = 0
-  for (;;) {
-    let down = 2 * at + 1
-    if (down >= heap.length) break
-    const right = heap[down + 1]
-    if (right !== undefined && before(right, heap[down] as Scheduled)) down++
-    const child = heap[down] as Scheduled // down < length
-    if (!before(child, item)) break
-    heap[at] = child
-    at = down
-  }
-  heap[at] = item
 }

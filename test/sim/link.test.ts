@@ -5,9 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { LinkConfig } from '../../src/config/index.js'
 import { matches } from './link-engine.js'
-import { faults, SimBroker, World } from './link-world.js'
+import { faults, linkConfig, SimBroker, World } from './link-world.js'
 
 const names = ['east', 'west', 'north']
 const filters = Array.from({ length: 24 }, (_, n) => `${'abc'[n % 3]}/${n}`)
@@ -26,7 +25,9 @@ test('after the trouble every cluster holds exactly the cut interest of the othe
     try {
       await story(seed, false)
     } catch (error) {
-      throw new Error(`seed ${seed} failed; LINK_SIM_SEED=${seed} replays it with its log`, { cause: error })
+      throw new Error(`seed ${seed} failed; LINK_SIM_SEED=${seed} replays it with its log`, {
+        cause: error,
+      })
     }
   }
 })
@@ -40,12 +41,15 @@ async function story(seed: number, verbose: boolean): Promise<readonly string[]>
   const { random } = world
   const cluster = names.slice(0, random.chance(25) ? 3 : 2)
   for (const [index, name] of cluster.entries()) {
-    const links = cluster.filter((other) => other !== name).map((other) => linkTo(other, random.pick(topicLists)))
+    const links = cluster
+      .filter((other) => other !== name)
+      .map((other) => linkConfig(other, addressOf(names.indexOf(other)), random.pick(topicLists)))
     world.brokers.push(new SimBroker(world, name, addressOf(index), links))
   }
   faults.silentDialPercent = 5
   for (const broker of world.brokers) world.at(random.below(3_000), () => broker.start())
-  for (let at = 0; at < troubleMs; at += 100 + random.below(1_500)) world.at(at, () => happen(world))
+  for (let at = 0; at < troubleMs; at += 100 + random.below(1_500))
+    world.at(at, () => happen(world))
   await world.run(troubleMs)
 
   faults.silentDialPercent = 0
@@ -58,12 +62,24 @@ async function story(seed: number, verbose: boolean): Promise<readonly string[]>
     for (const [index, { name, topics }] of sender.links.entries()) {
       const receiver = world.brokers.find((broker) => broker.name === name)
       assert.ok(receiver)
-      const expected = [...sender.engine.interest.keys()].filter((filter) => matches(topics, filter)).sort()
-      const held = receiver.engine.routesOf(receiver.links.findIndex((link) => link.name === sender.name))
+      const expected = [...sender.engine.interest.keys()]
+        .filter((filter) => matches(topics, filter))
+        .sort()
+      const held = receiver.engine.routesOf(
+        receiver.links.findIndex((link) => link.name === sender.name),
+      )
       assert.deepEqual(held, expected, `${receiver.name} holds of ${sender.name}`)
       const status = sender.room?.status()[index]
-      assert.equal(status?.route.state, 'online', `${sender.name} to ${name}: ${status?.route.lastError?.message}`)
-      assert.equal(status?.pool.online, 1, `${sender.name} to ${name}, pool: ${status?.pool.lastError?.message}`)
+      assert.equal(
+        status?.route.state,
+        'online',
+        `${sender.name} to ${name}: ${status?.route.lastError?.message}`,
+      )
+      assert.equal(
+        status?.pool.online,
+        1,
+        `${sender.name} to ${name}, pool: ${status?.pool.lastError?.message}`,
+      )
     }
   }
   return world.trace
@@ -99,31 +115,4 @@ const topicLists: readonly (readonly string[])[] = [['#'], ['#'], ['a/#'], ['a/#
 
 function addressOf(index: number): string {
   return `127.0.0.${index + 1}`
-}
-
-function linkTo(name: string, topics: readonly string[]): LinkConfig {
-  return {
-    path: 'cluster.links.1',
-    name,
-    enable: true,
-    servers: [{ host: `${addressOf(names.indexOf(name))}.example`, port: 1883, tls: false }],
-    clientId: 'link',
-    username: null,
-    password: null,
-    topics,
-    poolSize: 1,
-    retryIntervalMs: 15_000,
-    maxInflight: 32,
-    tls: null,
-    tcp: { nodelay: true, keepalive: false, sndbufBytes: null, recbufBytes: null },
-    resource: {
-      requestTtlMs: 45_000,
-      inflightWindow: 100,
-      maxBufferBytes: 1_048_576,
-      healthCheckIntervalMs: 15_000,
-      startTimeoutMs: 5_000,
-      workerPoolSize: 16,
-      dispatchStrategy: 'per_clientid',
-    },
-  }
 }

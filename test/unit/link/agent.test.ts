@@ -1,7 +1,8 @@
 /** Scripts of the route agent; what it does to each event is in transcripts/agent-*.txt. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AgentEvent, agentDeadline, newAgent, stepAgent } from '../../../src/link/agent.js'
+import { agentDeadline, stepAgent } from '../../../src/link/agent.js'
+import { type AgentEvent, newAgent } from '../../../src/link/agent-state.js'
 import type { ServerPacket } from '../../../src/link/wire.js'
 import type { RouteMessage } from '../../../src/native/engine.js'
 import { assertTranscript, describe } from './golden.js'
@@ -36,7 +37,11 @@ class Script {
   }
 
   connect(): this {
-    return this.play({ kind: 'prepared', host: '10.0.0.1', port: 1883 }, { kind: 'dialed' }, packet(connack))
+    return this.play(
+      { kind: 'prepared', host: '10.0.0.1', port: 1883 },
+      { kind: 'dialed' },
+      packet(connack),
+    )
   }
 
   handshake(incarnation: bigint, fresh: boolean): this {
@@ -50,10 +55,14 @@ class Script {
 
   /** Online after an empty bootstrap. */
   online(incarnation = 100n): this {
-    return this.play({ kind: 'start' })
-      .connect()
-      .handshake(incarnation, true)
-      .play({ kind: 'batch', attempt: this.state.connection.attempt, payload: null, entries: 0, cursor: 0, done: true })
+    return this.play({ kind: 'start' }).connect().handshake(incarnation, true).play({
+      kind: 'batch',
+      attempt: this.state.connection.attempt,
+      payload: null,
+      entries: 0,
+      cursor: 0,
+      done: true,
+    })
   }
 }
 
@@ -68,14 +77,25 @@ const connack: ServerPacket & { type: 'connack' } = {
   reasonString: '',
 }
 
-const accepted: RouteMessage = { op: 'actor_init_ack', actor: 'n', protocolVersion: 1, error: null, needBootstrap: false, capabilities: null }
+const accepted: RouteMessage = {
+  op: 'actor_init_ack',
+  actor: 'n',
+  protocolVersion: 1,
+  error: null,
+  needBootstrap: false,
+  capabilities: null,
+}
 
 function packet(from: ServerPacket): AgentEvent {
   return { kind: 'packet', packet: from }
 }
 
 function rejected(error: string): AgentEvent {
-  return { kind: 'answer', correlation: 'c0ffee', message: { ...accepted, error, needBootstrap: null } as RouteMessage }
+  return {
+    kind: 'answer',
+    correlation: 'c0ffee',
+    message: { ...accepted, error, needBootstrap: null } as RouteMessage,
+  }
 }
 
 function batch(attempt: number, cursor: number, done: boolean, entries = 2): AgentEvent {
@@ -94,7 +114,12 @@ test('a link comes up: one request, a bootstrap within the window, then live cha
   script.play({ kind: 'interest-waits' }) // not before the bootstrap is acknowledged
   script.play(batch(1, 9, true), packet({ type: 'puback', packetId: 4, reasonCode: 0x10 }))
   script.play(packet({ type: 'puback', packetId: 5, reasonCode: 0x10 }))
-  script.play(live(71), live(72), { kind: 'interest-waits' }, packet({ type: 'puback', packetId: 6, reasonCode: 0x00 }))
+  script.play(
+    live(71),
+    live(72),
+    { kind: 'interest-waits' },
+    packet({ type: 'puback', packetId: 6, reasonCode: 0x00 }),
+  )
   script.untilDeadline()
   assert.equal(script.state.phase.kind, 'online')
   assert.equal(script.state.routesOut, 7)
@@ -123,7 +148,10 @@ test('an unacknowledged actor_init counts against the peer’s Receive Maximum',
 test('a lost connection is dialled again at once, with the same incarnation and what was not acknowledged', () => {
   const script = new Script().online()
   script.wait(20_000).play(live(71), { kind: 'closed', cause: 'socket-closed', detail: '' })
-  script.connect().handshake(100n, false).play(batch(2, 0, true))
+  script
+    .connect()
+    .handshake(100n, false)
+    .play(batch(2, 0, true))
   assert.equal(script.state.fresh, false)
   assertTranscript('agent-reconnects', script.lines)
 })
@@ -135,11 +163,24 @@ test('a connection that is lost again and again is not dialled in a tight loop',
     script.play({ kind: 'closed', cause: 'socket-closed', detail: '' })
     if (script.state.phase.kind === 'disconnected') script.untilDeadline()
     starts.push(script.now)
-    script.connect().handshake(100n, false).play({ kind: 'batch', attempt: script.state.connection.attempt, payload: null, entries: 0, cursor: 0, done: true })
+    script.connect().handshake(100n, false).play({
+      kind: 'batch',
+      attempt: script.state.connection.attempt,
+      payload: null,
+      entries: 0,
+      cursor: 0,
+      done: true,
+    })
   }
   const gaps = starts.slice(1).map((start, index) => start - (starts[index] ?? 0))
-  assert.ok(gaps.slice(0, 4).every((gap) => gap >= 1_000 && gap <= 1_200), `the first gaps: ${gaps}`)
-  assert.ok(gaps.slice(5).every((gap) => gap >= 5_000 && gap <= 6_000), `later gaps: ${gaps}`)
+  assert.ok(
+    gaps.slice(0, 4).every((gap) => gap >= 1_000 && gap <= 1_200),
+    `the first gaps: ${gaps}`,
+  )
+  assert.ok(
+    gaps.slice(5).every((gap) => gap >= 5_000 && gap <= 6_000),
+    `later gaps: ${gaps}`,
+  )
 })
 
 for (const reason of ['unknown_cluster', 'bad_remote_cluster_link_name', 'cluster_link_disabled']) {
@@ -182,7 +223,10 @@ test('a far end that ends the connection instead of answering actor_init gets a 
     packet({ type: 'disconnect', reasonCode: 0x83, reasonString: '' }),
   )
   assert.equal(script.state.fresh, true)
-  script.untilDeadline().connect().play(packet({ type: 'suback', packetId: 1, reasonCodes: [1] }))
+  script
+    .untilDeadline()
+    .connect()
+    .play(packet({ type: 'suback', packetId: 1, reasonCodes: [1] }))
   assertTranscript('agent-stale-incarnation', script.lines)
 })
 
@@ -193,7 +237,9 @@ test('capture that overflowed starts the link over under a new incarnation', () 
 })
 
 test('a refused route batch ends the connection; the batch is kept', () => {
-  const script = new Script().online().play(live(71), live(72), packet({ type: 'puback', packetId: 4, reasonCode: 0x97 }))
+  const script = new Script()
+    .online()
+    .play(live(71), live(72), packet({ type: 'puback', packetId: 4, reasonCode: 0x97 }))
   assertTranscript('agent-batch-refused', script.lines)
 })
 
@@ -226,39 +272,84 @@ test('a link to ourselves is an error, and tried again once a minute', () => {
 
 test('stopping says goodbye, keeps nothing and hears nothing', () => {
   const script = new Script().online().play(live(71), { kind: 'stop' })
-  script.play({ kind: 'closed', cause: 'closed-by-control', detail: '' }, batch(1, 0, true), { kind: 'timer' })
+  script.play({ kind: 'closed', cause: 'closed-by-control', detail: '' }, batch(1, 0, true), {
+    kind: 'timer',
+  })
   assert.equal(agentDeadline(script.state), Number.POSITIVE_INFINITY)
   assertTranscript('agent-stops', script.lines)
 })
 
 test('a route larger than the peer’s Maximum Packet Size is given up and counted, not sent in a loop', () => {
   const script = new Script()
-  script.play({ kind: 'start' }, { kind: 'prepared', host: '10.0.0.1', port: 1883 }, { kind: 'dialed' })
+  script.play(
+    { kind: 'start' },
+    { kind: 'prepared', host: '10.0.0.1', port: 1883 },
+    { kind: 'dialed' },
+  )
   script.play(packet({ ...connack, packetBytesMax: 8_192 })).handshake(1n, true)
-  script.play({ kind: 'batch', attempt: 1, payload: Buffer.alloc(9_000), entries: 1, cursor: 3, done: true })
+  script.play({
+    kind: 'batch',
+    attempt: 1,
+    payload: Buffer.alloc(9_000),
+    entries: 1,
+    cursor: 3,
+    done: true,
+  })
   script.play({ kind: 'live', payload: Buffer.alloc(9_000), token: 5, entries: 1 })
   assert.equal(script.state.phase.kind, 'online')
   assertTranscript('agent-oversize', script.lines)
 })
 
 const hostile: readonly { readonly title: string; readonly packets: readonly ServerPacket[] }[] = [
-  { title: 'a refused CONNECT', packets: [{ ...connack, reasonCode: 0x87, reasonString: 'who are you' }] },
+  {
+    title: 'a refused CONNECT',
+    packets: [{ ...connack, reasonCode: 0x87, reasonString: 'who are you' }],
+  },
   { title: 'a session that we did not ask for', packets: [{ ...connack, sessionPresent: true }] },
   { title: 'QoS 0 only', packets: [{ ...connack, maximumQos: 0 }] },
   { title: 'tiny packets only', packets: [{ ...connack, packetBytesMax: 100 }] },
-  { title: 'a SUBACK before CONNACK', packets: [{ type: 'suback', packetId: 1, reasonCodes: [1] }] },
+  {
+    title: 'a SUBACK before CONNACK',
+    packets: [{ type: 'suback', packetId: 1, reasonCodes: [1] }],
+  },
   { title: 'two CONNACKs', packets: [connack, connack] },
-  { title: 'a SUBACK without codes', packets: [connack, { type: 'suback', packetId: 1, reasonCodes: [] }] },
-  { title: 'a refused SUBSCRIBE', packets: [connack, { type: 'suback', packetId: 1, reasonCodes: [0x87] }] },
-  { title: 'a PUBLISH of QoS 2', packets: [connack, { type: 'publish', topic: 'x', qos: 2, packetId: 9, correlation: null, payload: Buffer.alloc(0) }] },
-  { title: 'bytes that do not decode', packets: [{ type: 'malformed', what: 'a malformed packet' }] },
+  {
+    title: 'a SUBACK without codes',
+    packets: [connack, { type: 'suback', packetId: 1, reasonCodes: [] }],
+  },
+  {
+    title: 'a refused SUBSCRIBE',
+    packets: [connack, { type: 'suback', packetId: 1, reasonCodes: [0x87] }],
+  },
+  {
+    title: 'a PUBLISH of QoS 2',
+    packets: [
+      connack,
+      {
+        type: 'publish',
+        topic: 'x',
+        qos: 2,
+        packetId: 9,
+        correlation: null,
+        payload: Buffer.alloc(0),
+      },
+    ],
+  },
+  {
+    title: 'bytes that do not decode',
+    packets: [{ type: 'malformed', what: 'a malformed packet' }],
+  },
 ]
 
 test('a far end that misbehaves is left with a reason', () => {
   const lines: string[] = []
   for (const { title, packets } of hostile) {
     const script = new Script()
-    script.play({ kind: 'start' }, { kind: 'prepared', host: '10.0.0.1', port: 1883 }, { kind: 'dialed' })
+    script.play(
+      { kind: 'start' },
+      { kind: 'prepared', host: '10.0.0.1', port: 1883 },
+      { kind: 'dialed' },
+    )
     const before = script.lines.length
     script.play(...packets.map(packet))
     assert.equal(script.state.phase.kind, 'disconnected', title)

@@ -22,7 +22,11 @@ export function assertTranscript(name: string, lines: readonly string[]): void {
     writeFileSync(path, actual)
     return
   }
-  assert.equal(actual, readFileSync(path, 'utf8'), `${name}: the transcript differs; UPDATE=1 rewrites it`)
+  assert.equal(
+    actual,
+    readFileSync(path, 'utf8'),
+    `${name}: the transcript differs; UPDATE=1 rewrites it`,
+  )
 }
 
 /** One event or effect on one line: kind first, byte arrays by length, big numbers plain. */

@@ -8,14 +8,15 @@ import fc from 'fast-check'
 import type { LinkConfig } from '../../../src/config/index.js'
 import { decodeCapabilities, encodeCapabilities } from '../../../src/link/capabilities.js'
 import { Dialer } from '../../../src/link/dialer.js'
-import type { LinkEnvironment, LinkSettings } from '../../../src/link/index.js'
 import { IncarnationFile, Incarnations } from '../../../src/link/incarnation.js'
+import type { LinkEnvironment, LinkSettings } from '../../../src/link/index.js'
 
 test('incarnations grow across restarts although the clock goes back', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'causeway-incarnation-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const failures: unknown[] = []
-  const restart = () => new Incarnations(new IncarnationFile(directory), (error) => failures.push(error))
+  const restart = () =>
+    new Incarnations(new IncarnationFile(directory), (error) => failures.push(error))
   const first = restart()
   assert.equal(first.next(1_000), 1_000n)
   assert.equal(first.next(1_000), 1_001n)
@@ -29,19 +30,25 @@ test('incarnations grow across restarts although the clock goes back', (t) => {
 
 test('a data directory that cannot be written is reported, and the link goes on', () => {
   const failures: unknown[] = []
-  const incarnations = new Incarnations(new IncarnationFile('/dev/null/nowhere'), (error) => failures.push(error))
+  const incarnations = new Incarnations(new IncarnationFile('/dev/null/nowhere'), (error) =>
+    failures.push(error),
+  )
   assert.equal(incarnations.next(1_000), 1_000n)
   assert.equal(incarnations.next(1_000), 1_001n)
   assert.equal(failures.length, 2)
 })
 
 test('capabilities survive the way there and back', () => {
-  assert.deepEqual(decodeCapabilities(encodeCapabilities('a1b2')), { software: 'causeway', instance: 'a1b2' })
+  assert.deepEqual(decodeCapabilities(encodeCapabilities('a1b2')), {
+    software: 'causeway',
+    instance: 'a1b2',
+  })
 })
 
 test('capabilities that are not ours are null, whatever the bytes', () => {
   const ours = encodeCapabilities('a1b2c3d4')
-  for (let length = 0; length < ours.length; length++) assert.equal(decodeCapabilities(ours.subarray(0, length)), null)
+  for (let length = 0; length < ours.length; length++)
+    assert.equal(decodeCapabilities(ours.subarray(0, length)), null)
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
       const decoded = decodeCapabilities(bytes)
@@ -62,12 +69,16 @@ const server = (host: string, tls = false) => ({ host, port: 1883, tls })
 function dialer(addresses: Record<string, readonly string[]>): Dialer {
   const environment = {
     lookup: async (host: string) => addresses[host] ?? Promise.reject(new Error('ENOTFOUND')),
-    readSecret: async (path: string) => (path === '/secret' ? 'hunter2\n' : Promise.reject(new Error('ENOENT'))),
+    readSecret: async (path: string) =>
+      path === '/secret' ? 'hunter2\n' : Promise.reject(new Error('ENOENT')),
   }
   return new Dialer(environment as unknown as LinkEnvironment, {} as LinkSettings) // what `prepare` uses of them
 }
 
-function link(servers: readonly ReturnType<typeof server>[], password: string | null = null): LinkConfig {
+function link(
+  servers: readonly ReturnType<typeof server>[],
+  password: string | null = null,
+): LinkConfig {
   return { servers, password, tls: null } as unknown as LinkConfig // what `prepare` uses of it
 }
 
@@ -83,7 +94,11 @@ test('servers are tried in turn, then the next address of each', async () => {
 
 test('an address needs no lookup; a name without one, TLS and a missing password file are reasons', async () => {
   const none = dialer({ empty: [] })
-  assert.deepEqual(await none.prepare(link([server('::1')]), 0), { host: '::1', port: 1883, password: null })
+  assert.deepEqual(await none.prepare(link([server('::1')]), 0), {
+    host: '::1',
+    port: 1883,
+    password: null,
+  })
   const code = async (config: LinkConfig) => {
     const result = await none.prepare(config, 0)
     return 'code' in result ? result.code : result.password

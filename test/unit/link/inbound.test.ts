@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LinkConfig } from '../../../src/config/index.js'
 import { encodeCapabilities } from '../../../src/link/capabilities.js'
-import type { LinkEnvironment, LinkPorts } from '../../../src/link/index.js'
 import { Inbound } from '../../../src/link/inbound.js'
+import type { LinkEnvironment, LinkPorts } from '../../../src/link/index.js'
 import { decodeServerPacket, encodePublish } from '../../../src/link/wire.js'
 import type { ProtocolVersion } from '../../../src/native/engine.js'
 import { ModelLinkEngine } from '../../sim/link-engine.js'
@@ -51,7 +51,10 @@ class Bench {
         nodeName: 'us@1',
         dataDir: '',
         packetBytesMax: 0,
-        links: [{ name: 'eu', enable: true }, { name: 'asia', enable: false }] as LinkConfig[], // what inbound uses of them
+        links: [
+          { name: 'eu', enable: true },
+          { name: 'asia', enable: false },
+        ] as LinkConfig[], // what inbound uses of them
       },
       instance,
       (link) => this.selfConnected.push(link),
@@ -73,28 +76,70 @@ class Bench {
     this.now = until
   }
 
-  receive(connection: number, topic: string, payload: Uint8Array, options: { qos?: 0 | 1; response?: string | null; version?: ProtocolVersion } = {}): string[] {
+  receive(
+    connection: number,
+    topic: string,
+    payload: Uint8Array,
+    options: { qos?: 0 | 1; response?: string | null; version?: ProtocolVersion } = {},
+  ): string[] {
     const { qos = 1, response = null, version = 5 } = options
-    const request = response === null ? null : { responseTopic: response, correlationData: Buffer.from('0123456789abcdef') }
+    const request =
+      response === null
+        ? null
+        : { responseTopic: response, correlationData: Buffer.from('0123456789abcdef') }
     const packet = encodePublish(topic, qos, 7, payload, request)
     this.did.length = 0
-    this.inbound.onLinkPublish({ kind: 'link-publish', loop: 1, session: 4, generation: 2, connection, version, packet })
+    this.inbound.onLinkPublish({
+      kind: 'link-publish',
+      loop: 1,
+      session: 4,
+      generation: 2,
+      connection,
+      version,
+      packet,
+    })
     return [...this.did]
   }
 
-  init(connection: number, options: { cluster?: string; actor?: string; incarnation?: bigint; target?: string; capabilities?: Buffer } = {}): string[] {
-    const { cluster = 'eu', actor = 'eu@1', incarnation = 5n, target = 'us', capabilities = null } = options
+  init(
+    connection: number,
+    options: {
+      cluster?: string
+      actor?: string
+      incarnation?: bigint
+      target?: string
+      capabilities?: Buffer
+    } = {},
+  ): string[] {
+    const {
+      cluster = 'eu',
+      actor = 'eu@1',
+      incarnation = 5n,
+      target = 'us',
+      capabilities = null,
+    } = options
     const payload = this.engine.encodeActorInit(actor, incarnation, target, capabilities)
-    return this.receive(connection, `$LINK/cluster/route/${cluster}`, payload, { response: `$LINK/cluster/resp/${cluster}/${actor}` })
+    return this.receive(connection, `$LINK/cluster/route/${cluster}`, payload, {
+      response: `$LINK/cluster/resp/${cluster}/${actor}`,
+    })
   }
 
   routes(connection: number, add: readonly string[], actor = 'eu@1', incarnation = 5n): string[] {
     const changes = add.map((filter) => ({ filter, add: true }))
-    return this.receive(connection, '$LINK/cluster/route/eu', json({ op: 'route', actor, incarnation: String(incarnation), changes }))
+    return this.receive(
+      connection,
+      '$LINK/cluster/route/eu',
+      json({ op: 'route', actor, incarnation: String(incarnation), changes }),
+    )
   }
 
   heartbeat(connection: number, incarnation = 5n): string[] {
-    return this.receive(connection, '$LINK/cluster/route/eu', this.engine.encodeHeartbeat('eu@1', incarnation), { qos: 0 })
+    return this.receive(
+      connection,
+      '$LINK/cluster/route/eu',
+      this.engine.encodeHeartbeat('eu@1', incarnation),
+      { qos: 0 },
+    )
   }
 
   #ports(): LinkPorts {
@@ -103,24 +148,43 @@ class Bench {
       publish: ({ packet }: { packet: Uint8Array }) => {
         const decoded = decodeServerPacket(Buffer.from(packet))
         assert.ok(decoded.type === 'publish')
-        const { error, needBootstrap } = JSON.parse(decoded.payload.toString()) as { error: unknown; needBootstrap: unknown }
-        did.push(`ack ${decoded.topic} qos ${decoded.qos} correlation ${decoded.correlation}: ${error ?? 'ok'}, need_bootstrap ${needBootstrap}`)
+        const { error, needBootstrap } = JSON.parse(decoded.payload.toString()) as {
+          error: unknown
+          needBootstrap: unknown
+        }
+        did.push(
+          `ack ${decoded.topic} qos ${decoded.qos} correlation ${decoded.correlation}: ${error ?? 'ok'}, need_bootstrap ${needBootstrap}`,
+        )
       },
-      answer: ({ reply, then }: { reply: Uint8Array; then: string }) => did.push(`answer ${Buffer.from(reply).toString('hex')} ${then}`),
-      close: (_address: object, bytes: Uint8Array, code: number) => did.push(`close ${Buffer.from(bytes).toString('hex')} ${code}`),
+      answer: ({ reply, then }: { reply: Uint8Array; then: string }) =>
+        did.push(`answer ${Buffer.from(reply).toString('hex')} ${then}`),
+      close: (_address: object, bytes: Uint8Array, code: number) =>
+        did.push(`close ${Buffer.from(bytes).toString('hex')} ${code}`),
       markRoutes: (link: number, lane: number) => {
         did.push(`mark ${link}/${lane}`)
         engine.markRoutes(link, lane)
       },
     }
-    return Object.assign(Object.create(engine) as ModelLinkEngine, bound(engine), own) as unknown as LinkPorts // all members inbound uses
+    return Object.assign(
+      Object.create(engine) as ModelLinkEngine,
+      bound(engine),
+      own,
+    ) as unknown as LinkPorts // all members inbound uses
   }
 }
 
 /** The model's methods bound to it: private fields do not pass through a prototype. */
 function bound(engine: ModelLinkEngine): object {
-  const names = ['decodeRoute', 'encodeActorInitAck', 'applyRoutes', 'sweepRoutes', 'clearRoutes'] as const
-  return Object.fromEntries(names.map((name) => [name, (engine[name] as () => unknown).bind(engine)]))
+  const names = [
+    'decodeRoute',
+    'encodeActorInitAck',
+    'applyRoutes',
+    'sweepRoutes',
+    'clearRoutes',
+  ] as const
+  return Object.fromEntries(
+    names.map((name) => [name, (engine[name] as () => unknown).bind(engine)]),
+  )
 }
 
 function json(term: object): Buffer {
@@ -147,9 +211,18 @@ test('the three refusals name their reason and leave the connection open', () =>
   const bench = new Bench()
   const asia = '$LINK/cluster/resp/asia/eu@1 qos 1 correlation 0123456789abcdef'
   const mars = '$LINK/cluster/resp/mars/eu@1 qos 1 correlation 0123456789abcdef'
-  assert.deepEqual(bench.init(1, { cluster: 'mars' }), [`ack ${mars}: unknown_cluster, need_bootstrap null`, `${puback}1000 resume`])
-  assert.deepEqual(bench.init(1, { target: 'them' }), [`${ack}: bad_remote_cluster_link_name, need_bootstrap null`, `${puback}1000 resume`])
-  assert.deepEqual(bench.init(1, { cluster: 'asia' }), [`ack ${asia}: cluster_link_disabled, need_bootstrap null`, `${puback}1000 resume`])
+  assert.deepEqual(bench.init(1, { cluster: 'mars' }), [
+    `ack ${mars}: unknown_cluster, need_bootstrap null`,
+    `${puback}1000 resume`,
+  ])
+  assert.deepEqual(bench.init(1, { target: 'them' }), [
+    `${ack}: bad_remote_cluster_link_name, need_bootstrap null`,
+    `${puback}1000 resume`,
+  ])
+  assert.deepEqual(bench.init(1, { cluster: 'asia' }), [
+    `ack ${asia}: cluster_link_disabled, need_bootstrap null`,
+    `${puback}1000 resume`,
+  ])
   // A disabled link is reported as such whatever name the far end has for us.
   assert.match(bench.init(1, { cluster: 'asia', target: 'them' })[0] ?? '', /cluster_link_disabled/)
   assert.match(bench.init(1)[0] ?? '', /: ok/, 'after a refusal the same connection may try again')
@@ -167,7 +240,12 @@ test('actor_init without a request, or with a response topic elsewhere, is a pro
   const payload = bench.engine.encodeActorInit('eu@1', 5n, 'us', null)
   const topic = '$LINK/cluster/route/eu'
   assert.deepEqual(bench.receive(1, topic, payload), protocolError)
-  for (const response of ['alarm/fire', '$LINK/cluster/resp/mars/x', '$LINK/cluster/resp/eu/', '$LINK/cluster/msg/eu']) {
+  for (const response of [
+    'alarm/fire',
+    '$LINK/cluster/resp/mars/x',
+    '$LINK/cluster/resp/eu/',
+    '$LINK/cluster/msg/eu',
+  ]) {
     assert.deepEqual(bench.receive(1, topic, payload, { response }), protocolError, response)
   }
 })
@@ -205,13 +283,20 @@ test('an unknown operation and a payload that is no term are protocol errors', (
   assert.deepEqual(bench.receive(1, topic, json({ op: 'dance' })), protocolError)
   assert.deepEqual(bench.receive(1, topic, Buffer.from('garbage')), protocolError)
   // Below version 5 a server has no DISCONNECT to say.
-  assert.deepEqual(bench.receive(1, topic, Buffer.from('garbage'), { version: 4 }).map((did) => did.slice(0, 6)), ['close '])
+  assert.deepEqual(
+    bench.receive(1, topic, Buffer.from('garbage'), { version: 4 }).map((did) => did.slice(0, 6)),
+    ['close '],
+  )
 })
 
 test('other reserved topics are refused, not consumed', () => {
   const bench = new Bench()
-  assert.deepEqual(bench.receive(1, '$LINK/cluster/resp/us/us@1', Buffer.alloc(1)), [`${puback}8700 resume`])
-  assert.deepEqual(bench.receive(1, '$LINK/cluster/route/', Buffer.alloc(1)), [`${puback}8700 resume`])
+  assert.deepEqual(bench.receive(1, '$LINK/cluster/resp/us/us@1', Buffer.alloc(1)), [
+    `${puback}8700 resume`,
+  ])
+  assert.deepEqual(bench.receive(1, '$LINK/cluster/route/', Buffer.alloc(1)), [
+    `${puback}8700 resume`,
+  ])
 })
 
 test('a silent actor loses its routes within a minute, one that sends anything keeps them', () => {
@@ -232,7 +317,11 @@ test('a reincarnated actor keeps its routes until its bootstrap is over, then lo
   const bench = new Bench()
   bench.init(1)
   bench.routes(1, ['kept', 'gone 1', 'gone 2', 'gone 3'])
-  assert.deepEqual(bench.init(2, { incarnation: 6n }), ['mark 0/0', `${ack}: ok, need_bootstrap true`, `${puback}1000 resume`])
+  assert.deepEqual(bench.init(2, { incarnation: 6n }), [
+    'mark 0/0',
+    `${ack}: ok, need_bootstrap true`,
+    `${puback}1000 resume`,
+  ])
   bench.routes(2, ['kept', 'new'], 'eu@1', 6n)
   bench.pass(1_900)
   assert.equal(bench.engine.routeCount(0), 5)
@@ -256,13 +345,20 @@ test('an empty bootstrap is swept too', () => {
 
 test('our own actor_init is recognised by the instance in it, and its connection ended', () => {
   const bench = new Bench()
-  assert.deepEqual(bench.init(1, { cluster: 'us', target: 'eu', capabilities: encodeCapabilities(instance) }), protocolError)
+  assert.deepEqual(
+    bench.init(1, { cluster: 'us', target: 'eu', capabilities: encodeCapabilities(instance) }),
+    protocolError,
+  )
   assert.deepEqual(bench.selfConnected, ['eu'])
 })
 
 test('another broker with our own name is no link to ourselves, but somebody should know', () => {
   const bench = new Bench()
-  const [answer] = bench.init(1, { cluster: 'us', target: 'eu', capabilities: encodeCapabilities('ffffffffffffffff') })
+  const [answer] = bench.init(1, {
+    cluster: 'us',
+    target: 'eu',
+    capabilities: encodeCapabilities('ffffffffffffffff'),
+  })
   assert.match(answer ?? '', /unknown_cluster/)
   assert.deepEqual(bench.selfConnected, [])
   assert.match(bench.logged.join('\n'), /calls itself us, which is our own name/)

@@ -29,7 +29,10 @@ test('a slot is handed to its loop, pinged, and dialled again at once, then ever
   const play = (...events: SlotEvent[]) => {
     for (const event of events) {
       const step = stepSlot(state, event, now)
-      lines.push(`${String(now).padStart(6)} > ${describe(event)}`, ...step.effects.map((effect) => `       < ${describe(effect)}`))
+      lines.push(
+        `${String(now).padStart(6)} > ${describe(event)}`,
+        ...step.effects.map((effect) => `       < ${describe(effect)}`),
+      )
       if (step.effects.some(({ kind }) => kind === 'prepare')) starts.push(now)
       state = step.state
     }
@@ -49,6 +52,9 @@ test('a slot is handed to its loop, pinged, and dialled again at once, then ever
   }
   play(prepared, { kind: 'dialed' }, connack, { kind: 'stop' })
   const gaps = starts.slice(2).map((start, index) => start - (starts[index + 1] ?? 0))
-  assert.ok(gaps.every((gap) => gap >= 2_000 && gap <= 2_400), `gaps: ${gaps}`)
+  assert.ok(
+    gaps.every((gap) => gap >= 2_000 && gap <= 2_400),
+    `gaps: ${gaps}`,
+  )
   assertTranscript('slot', lines)
 })

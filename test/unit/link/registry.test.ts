@@ -1,8 +1,8 @@
 /** Who may speak for which remote actor, and when it is forgotten. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ActorRegistry } from '../../../src/link/registry.js'
 import { linkLimits } from '../../../src/limits.js'
+import { ActorRegistry } from '../../../src/link/registry.js'
 
 const link = 0
 
@@ -20,7 +20,11 @@ test('actors of one link take the smallest free lanes', () => {
   assert.equal(expired?.actor, 'b')
 
   const whileCleared = registry.init(9, link, 'west', 'd', 1n, 40_000)
-  assert.equal(whileCleared.kind === 'created' && whileCleared.actor.lane, 3, 'a lane being cleared is not given away')
+  assert.equal(
+    whileCleared.kind === 'created' && whileCleared.actor.lane,
+    3,
+    'a lane being cleared is not given away',
+  )
   registry.releaseLane(link, 1)
   const after = registry.init(10, link, 'west', 'e', 1n, 40_000)
   assert.equal(after.kind === 'created' && after.actor.lane, 1)
@@ -103,6 +107,7 @@ test('a sweep is for the incarnation it was made for', () => {
 
 test('a link may have 1,024 actors and not one more', () => {
   const registry = new ActorRegistry()
-  for (let actor = 0; actor < linkLimits.remoteActors; actor++) registry.init(actor, link, 'west', `a${actor}`, 1n, 0)
+  for (let actor = 0; actor < linkLimits.remoteActors; actor++)
+    registry.init(actor, link, 'west', `a${actor}`, 1n, 0)
   assert.equal(registry.init(5_000, link, 'west', 'one more', 1n, 0).kind, 'full')
 })

@@ -3,8 +3,23 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { clusterOfRouteTopic, isResponseTopicOf, messageClientId, nodeHash, responseTopic, routeClientId, routeTopic } from '../../../src/link/topics.js'
-import { decodeCarrier, decodeServerPacket, encodeAcknowledgement, encodeConnect, encodePublish, encodeSubscribe } from '../../../src/link/wire.js'
+import {
+  clusterOfRouteTopic,
+  isResponseTopicOf,
+  messageClientId,
+  nodeHash,
+  responseTopic,
+  routeClientId,
+  routeTopic,
+} from '../../../src/link/topics.js'
+import {
+  decodeCarrier,
+  decodeServerPacket,
+  encodeAcknowledgement,
+  encodeConnect,
+  encodePublish,
+  encodeSubscribe,
+} from '../../../src/link/wire.js'
 import { root } from './golden.js'
 
 interface Row {
@@ -17,10 +32,17 @@ interface Row {
   readonly clientId?: string
   readonly payloadHex: string | null
   readonly packetHex?: string
-  readonly properties: { readonly correlationDataHex?: string; readonly responseTopic?: string; readonly receiveMaximum?: number; readonly maximumPacketSize?: number }
+  readonly properties: {
+    readonly correlationDataHex?: string
+    readonly responseTopic?: string
+    readonly receiveMaximum?: number
+    readonly maximumPacketSize?: number
+  }
 }
 
-const rows = (JSON.parse(readFileSync(join(root, 'test/vectors/emqx-capture.json'), 'utf8')) as Row[]).filter((row) => row.packetHex !== undefined)
+const rows = (
+  JSON.parse(readFileSync(join(root, 'test/vectors/emqx-capture.json'), 'utf8')) as Row[]
+).filter((row) => row.packetHex !== undefined)
 
 /** Rows of one kind; a test over none would prove nothing. */
 function captured(of: (row: Row) => boolean): Row[] {
@@ -30,13 +52,24 @@ function captured(of: (row: Row) => boolean): Row[] {
 }
 
 test('the CONNECT of a message slot is EMQX’s, byte for byte', () => {
-  for (const row of captured(({ packetType, clientId, scenario }) => packetType === 'CONNECT' && clientId?.includes(':msg:') === true && scenario !== '46-link-credentials')) {
+  for (const row of captured(
+    ({ packetType, clientId, scenario }) =>
+      packetType === 'CONNECT' &&
+      clientId?.includes(':msg:') === true &&
+      scenario !== '46-link-credentials',
+  )) {
     assert.equal(encodeConnect(row.clientId ?? '', null, null).toString('hex'), row.packetHex)
   }
 })
 
 test('credentials are in the CONNECT as in EMQX’s', () => {
-  const withCredentials = captured(({ packetType, scenario, packetHex, clientId }) => scenario === '46-link-credentials' && packetType === 'CONNECT' && clientId?.includes(':msg:') === true && (Number.parseInt(packetHex?.slice(18, 20) ?? '0', 16) & 0xc0) === 0xc0)
+  const withCredentials = captured(
+    ({ packetType, scenario, packetHex, clientId }) =>
+      scenario === '46-link-credentials' &&
+      packetType === 'CONNECT' &&
+      clientId?.includes(':msg:') === true &&
+      (Number.parseInt(packetHex?.slice(18, 20) ?? '0', 16) & 0xc0) === 0xc0,
+  )
   for (const row of withCredentials) {
     const bytes = Buffer.from(row.packetHex ?? '', 'hex')
     let at = bytes.indexOf(row.clientId ?? '') + (row.clientId?.length ?? 0)
@@ -58,20 +91,44 @@ test('SUBSCRIBE, actor_init, routes and heartbeats are EMQX’s, byte for byte',
   for (const row of captured(({ packetType }) => packetType === 'SUBSCRIBE')) {
     assert.equal(encodeSubscribe(row.packetId ?? 0, row.topic ?? '').toString('hex'), row.packetHex)
   }
-  const ours = captured(({ packetType, topic, clientId }) => packetType === 'PUBLISH' && topic?.startsWith('$LINK/cluster/route/') === true && clientId?.includes(':routesync') === true)
+  const ours = captured(
+    ({ packetType, topic, clientId }) =>
+      packetType === 'PUBLISH' &&
+      topic?.startsWith('$LINK/cluster/route/') === true &&
+      clientId?.includes(':routesync') === true,
+  )
   for (const row of ours) {
     const { correlationDataHex, responseTopic: response } = row.properties
-    const request = correlationDataHex === undefined || response === undefined ? null : { responseTopic: response, correlationData: Buffer.from(correlationDataHex, 'hex') }
-    const bytes = encodePublish(row.topic ?? '', row.qos === 0 ? 0 : 1, row.packetId ?? 0, Buffer.from(row.payloadHex ?? '', 'hex'), request)
+    const request =
+      correlationDataHex === undefined || response === undefined
+        ? null
+        : { responseTopic: response, correlationData: Buffer.from(correlationDataHex, 'hex') }
+    const bytes = encodePublish(
+      row.topic ?? '',
+      row.qos === 0 ? 0 : 1,
+      row.packetId ?? 0,
+      Buffer.from(row.payloadHex ?? '', 'hex'),
+      request,
+    )
     // Property order is free; EMQX writes Correlation-Data first, so compare what was meant where both are present.
     if (request === null) assert.equal(bytes.toString('hex'), row.packetHex)
-    else assert.deepEqual(decodeCarrier(bytes, 5), decodeCarrier(Buffer.from(row.packetHex ?? '', 'hex'), 5))
+    else
+      assert.deepEqual(
+        decodeCarrier(bytes, 5),
+        decodeCarrier(Buffer.from(row.packetHex ?? '', 'hex'), 5),
+      )
   }
 })
 
 test('the acknowledgement of route operations is EMQX’s, byte for byte', () => {
-  for (const row of captured(({ packetType, reasonCode, clientId }) => packetType === 'PUBACK' && reasonCode === 0x10 && clientId?.includes(':routesync') === true)) {
-    assert.equal(encodeAcknowledgement(1, row.packetId ?? 0, 0x10, 5).toString('hex'), row.packetHex)
+  for (const row of captured(
+    ({ packetType, reasonCode, clientId }) =>
+      packetType === 'PUBACK' && reasonCode === 0x10 && clientId?.includes(':routesync') === true,
+  )) {
+    assert.equal(
+      encodeAcknowledgement(1, row.packetId ?? 0, 0x10, 5).toString('hex'),
+      row.packetHex,
+    )
   }
 })
 
@@ -83,21 +140,39 @@ test('everything that EMQX’s servers sent to link clients decodes', () => {
     assert.equal(packet.receiveMaximum, row.properties.receiveMaximum)
     assert.equal(packet.packetBytesMax, row.properties.maximumPacketSize)
   }
-  for (const row of captured(({ packetType, topic }) => packetType === 'PUBLISH' && topic?.startsWith('$LINK/cluster/resp/') === true)) {
+  for (const row of captured(
+    ({ packetType, topic }) =>
+      packetType === 'PUBLISH' && topic?.startsWith('$LINK/cluster/resp/') === true,
+  )) {
     const packet = decodeServerPacket(Buffer.from(row.packetHex ?? '', 'hex'))
     assert.ok(packet.type === 'publish')
-    assert.equal(Buffer.from(packet.correlation ?? '', 'latin1').toString('hex'), row.properties.correlationDataHex)
+    assert.equal(
+      Buffer.from(packet.correlation ?? '', 'latin1').toString('hex'),
+      row.properties.correlationDataHex,
+    )
     assert.equal(packet.payload.toString('hex'), row.payloadHex)
   }
-  for (const row of captured(({ packetType }) => packetType === 'SUBACK' || packetType === 'PUBACK' || packetType === 'DISCONNECT')) {
-    assert.equal(decodeServerPacket(Buffer.from(row.packetHex ?? '', 'hex')).type, row.packetType.toLowerCase())
+  for (const row of captured(
+    ({ packetType }) =>
+      packetType === 'SUBACK' || packetType === 'PUBACK' || packetType === 'DISCONNECT',
+  )) {
+    assert.equal(
+      decodeServerPacket(Buffer.from(row.packetHex ?? '', 'hex')).type,
+      row.packetType.toLowerCase(),
+    )
   }
 })
 
 test('bytes that are no packet, or one that a server does not send, are malformed and no exception', () => {
   for (const hex of ['f000', '2003000000', '3003000161', '820000', '10', '', 'd001ff']) {
     const packet = decodeServerPacket(Buffer.from(hex, 'hex'))
-    assert.ok(packet.type === 'malformed' || packet.type === 'connack' || packet.type === 'publish' || packet.type === 'pingresp', hex)
+    assert.ok(
+      packet.type === 'malformed' ||
+        packet.type === 'connack' ||
+        packet.type === 'publish' ||
+        packet.type === 'pingresp',
+      hex,
+    )
   }
   assert.equal(decodeServerPacket(Buffer.from('c000', 'hex')).type, 'malformed') // PINGREQ
 })
@@ -110,7 +185,9 @@ test('topics and client ids are EMQX’s', () => {
   const ids = new Set(rows.map(({ clientId }) => clientId))
   assert.ok(ids.has('link-emqx-b:routesync:f6fea826') && ids.has('link-emqx-a:msg:0d672ed9:1'))
   const topics = new Set(rows.map(({ topic }) => topic))
-  assert.ok(topics.has(routeTopic('emqx-b')) && topics.has(responseTopic('emqx-b', 'emqx42@127.0.0.1')))
+  assert.ok(
+    topics.has(routeTopic('emqx-b')) && topics.has(responseTopic('emqx-b', 'emqx42@127.0.0.1')),
+  )
 })
 
 test('a route topic names its cluster, raw', () => {

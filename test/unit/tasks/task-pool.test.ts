@@ -14,14 +14,23 @@ after(() => rmSync(directory, { recursive: true }))
 
 function poolOf(body: string): TaskPool {
   const path = join(directory, `job-${Math.random().toString(36).slice(2)}.mjs`)
-  writeFileSync(path, `export default function (request) { ${body} }`)
+  writeFileSync(path, `export function run(request) { ${body} }`)
   return new TaskPool({ threads: 1, jobs: { 'link-bootstrap': pathToFileURL(path) } })
 }
 
-const request: BootstrapRequest = { topics: ['#'], actor: 'n', incarnation: 2n ** 60n, cursor: 0, entriesMax: 10, bytesMax: 100 }
+const request: BootstrapRequest = {
+  topics: ['#'],
+  actor: 'n',
+  incarnation: 2n ** 60n,
+  cursor: 0,
+  entriesMax: 10,
+  bytesMax: 100,
+}
 
 test('a job gets its request and returns its result from another thread', async () => {
-  const pool = poolOf('return { payload: new Uint8Array([1, 2]), entries: Number(request.incarnation >> 59n), cursor: 3, done: true }')
+  const pool = poolOf(
+    'return { payload: new Uint8Array([1, 2]), entries: Number(request.incarnation >> 59n), cursor: 3, done: true }',
+  )
   const batch = await pool.bootstrapBatch(request)
   assert.deepEqual([...(batch.payload ?? [])], [1, 2])
   assert.equal(batch.entries, 2)
@@ -39,8 +48,16 @@ test('a full queue refuses the next job', async () => {
   const pool = poolOf('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)') // until the thread is ended
   const jobs = Array.from({ length: taskLimits.queue + 1 }, () => pool.bootstrapBatch(request))
   const ends = Promise.allSettled(jobs)
-  const more = await Promise.allSettled([pool.bootstrapBatch(request), pool.bootstrapBatch(request)])
-  assert.ok(more.some((end) => end.status === 'rejected' && (end.reason as { code: string }).code === 'TASK_QUEUE_FULL'))
+  const more = await Promise.allSettled([
+    pool.bootstrapBatch(request),
+    pool.bootstrapBatch(request),
+  ])
+  assert.ok(
+    more.some(
+      (end) =>
+        end.status === 'rejected' && (end.reason as { code: string }).code === 'TASK_QUEUE_FULL',
+    ),
+  )
   assert.ok(pool.status().refused > 0)
   await pool.stop()
   assert.ok((await ends).every(({ status }) => status === 'rejected'))

@@ -1,0 +1,84 @@
+/**
+ * The connection of one machine, route agent or message slot: performs what connection.ts asks for and feeds back what comes,
+ * for the attempt under way only.
+ */
+import type { LinkConfig } from '../config/index.js'
+import type { ConnectionAddress } from '../native/engine.js'
+import type { ConnectionEffect, ConnectionEvent } from './connection.js'
+import type { Dialer, Target } from './dialer.js'
+import { decodeServerPacket, encodeConnect, pingreq } from './wire.js'
+
+export interface LineOptions {
+  readonly dialer: Dialer
+  readonly link: LinkConfig
+  readonly clientId: string
+  readonly loop: number
+  /** Number of the attempt under way: what comes for another one is dropped. */
+  attempt(): number
+  feed(event: ConnectionEvent): void
+}
+
+export class Line {
+  readonly #options: LineOptions
+  #target: Target | null = null
+  #address: ConnectionAddress | null = null
+
+  constructor(options: LineOptions) {
+    this.#options = options
+  }
+
+  /** Null unless dialled. */
+  get address(): ConnectionAddress | null {
+    return this.#address
+  }
+
+  perform(effect: ConnectionEffect): void {
+    switch (effect.kind) {
+      case 'prepare':
+        void this.#prepare(effect.attempt, effect.server)
+        return
+      case 'dial':
+        this.#dial(effect.attempt, effect.host, effect.port)
+        return
+      case 'ping':
+        this.send(pingreq)
+        return
+      case 'hang-up':
+        if (this.#address !== null) this.#options.dialer.hangUp(this.#address, effect.reasonCode)
+        this.#address = null
+        return
+    }
+  }
+
+  /** Nothing when there is no connection. */
+  send(bytes: Uint8Array): void {
+    if (this.#address !== null) this.#options.dialer.send(this.#address, bytes)
+  }
+
+  async #prepare(attempt: number, server: number): Promise<void> {
+    const { dialer, link } = this.#options
+    this.#address = null
+    const result = await dialer.prepare(link, server)
+    if ('code' in result) {
+      this.#feed(attempt, { kind: 'unprepared', failure: result })
+      return
+    }
+    this.#target = result
+    this.#feed(attempt, { kind: 'prepared', host: result.host, port: result.port })
+  }
+
+  #dial(attempt: number, host: string, port: number): void {
+    const { clientId, dialer, link, loop } = this.#options
+    const connect = encodeConnect(clientId, link.username, this.#target?.password ?? null)
+    this.#address = dialer.dial(loop, host, port, connect, {
+      onDialed: () => this.#feed(attempt, { kind: 'dialed' }),
+      onPacket: (bytes) =>
+        this.#feed(attempt, { kind: 'packet', packet: decodeServerPacket(bytes) }),
+      onClosed: (cause, detail) => this.#feed(attempt, { kind: 'closed', cause, detail }),
+    })
+  }
+
+  #feed(attempt: number, event: ConnectionEvent): void {
+    if (this.#options.attempt() === attempt) this.#options.feed(event)
+  }
+}

@@ -1,0 +1,131 @@
+/** The whole room between brokers without faults: self-talk, one-way and disabled links, what the status says. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { linkConfig, SimBroker, World } from '../../sim/link-world.js'
+
+function statusOf(broker: SimBroker, link = 0) {
+  const status = broker.room?.status()[link]
+  assert.ok(status)
+  return status
+}
+
+function twoClusters(
+  eastWants: readonly string[],
+  westWants: readonly string[],
+  westEnabled = true,
+) {
+  const world = new World(1)
+  const east = new SimBroker(world, 'east', '10.0.0.1', [linkConfig('west', '10.0.0.2', eastWants)])
+  const westLink = linkConfig('east', '10.0.0.1', westWants, westEnabled)
+  const west = new SimBroker(world, 'west', '10.0.0.2', [westLink])
+  world.brokers.push(east, west)
+  east.start()
+  west.start()
+  return { world, east, west }
+}
+
+test('two brokers link, and tell each other what they want', async () => {
+  const { world, east, west } = twoClusters(['#'], ['a/#'])
+  east.subscribe('a/1')
+  west.subscribe('a/2')
+  west.subscribe('b/2')
+  await world.run(5_000)
+  assert.deepEqual(east.engine.routesOf(0), ['a/2'])
+  assert.deepEqual(west.engine.routesOf(0), ['a/1'])
+  const { route, pool, peerIsCauseway, routesIn, remoteActors } = statusOf(east)
+  assert.equal(route.state, 'online')
+  assert.equal(route.bootstrap.done, true)
+  assert.deepEqual([pool.size, pool.online, peerIsCauseway, routesIn], [1, 1, true, 1])
+  assert.deepEqual(
+    remoteActors.map(({ actor, lane }) => [actor, lane]),
+    [['west@node', 0]],
+  )
+})
+
+test('a link that wants nothing still introduces itself, so the other direction works', async () => {
+  const { world, east, west } = twoClusters([], ['#'])
+  east.subscribe('a/1')
+  west.subscribe('a/2')
+  await world.run(5_000)
+  assert.deepEqual(west.engine.routesOf(0), [])
+  assert.deepEqual(east.engine.routesOf(0), ['a/2'])
+  assert.equal(statusOf(east).route.state, 'online')
+})
+
+test('a disabled link dials nobody and refuses its peer with the reason', async () => {
+  const { world, east, west } = twoClusters(['#'], ['#'], false)
+  await world.run(20_000)
+  assert.equal(west.attempts, 0)
+  assert.deepEqual(
+    west.engine.links.map(({ enabled }) => enabled),
+    [false],
+  )
+  assert.equal(statusOf(west).route.state, 'disabled')
+  assert.equal(statusOf(east).route.lastError?.code, 'rejected')
+  assert.match(statusOf(east).route.lastError?.message ?? '', /cluster_link_disabled/)
+  assert.equal(
+    world.trace.filter((line) => line.includes('cluster_link_disabled')).length,
+    2,
+    'each side says it once',
+  )
+})
+
+test('a broker that links with itself says what belongs there, and does not hammer itself', async () => {
+  const world = new World(1)
+  const east = new SimBroker(world, 'east', '10.0.0.1', [linkConfig('west', '10.0.0.1', ['#'])])
+  world.brokers.push(east)
+  east.start()
+  await world.run(55_000)
+  const { route, pool } = statusOf(east)
+  assert.equal(route.state, 'disconnected')
+  assert.equal(route.lastError?.code, 'self_connected')
+  assert.equal(pool.online, 0)
+  assert.equal(east.attempts, 2, 'one route connection, one message connection')
+  assert.deepEqual(
+    world.trace
+      .filter((line) => line.includes(' error '))
+      .map((line) => line.replace(/^.* error /, '')),
+    [
+      'link west: server 10.0.0.1.example:1883 is this broker itself; put the address of a listener of west there',
+    ],
+  )
+  await world.run(200_000)
+  assert.ok(east.attempts <= 5, `${east.attempts} attempts`)
+})
+
+test('a host that does not answer is tried again for ever, and said once', async () => {
+  const world = new World(1)
+  const east = new SimBroker(world, 'east', '10.0.0.1', [linkConfig('west', '10.9.9.9', ['#'])])
+  world.brokers.push(east)
+  east.start()
+  await world.run(300_000)
+  assert.equal(world.trace.length, 2, world.trace.join('\n'))
+  assert.equal(statusOf(east).route.lastError?.code, 'connect_failed')
+  assert.ok(east.attempts >= 40 && east.attempts <= 62, `${east.attempts} attempts`)
+})
+
+test('after a kill and a restart of either side routes are exchanged again within 10 s', async () => {
+  for (const name of ['east', 'west']) {
+    const { world, east, west } = twoClusters(['#'], ['#'])
+    await world.run(30_000)
+    const victim = name === 'east' ? east : west
+    victim.kill(false)
+    await world.run(33_000)
+    victim.start()
+    east.subscribe('a/1')
+    west.subscribe('a/2')
+    await world.run(43_000)
+    assert.deepEqual([east.engine.routesOf(0), west.engine.routesOf(0)], [['a/2'], ['a/1']], name)
+    assert.deepEqual([statusOf(east).pool.online, statusOf(west).pool.online], [1, 1], name)
+  }
+})
+
+test('stopping hangs up everywhere and leaves no timer that acts', async () => {
+  const { world, east, west } = twoClusters(['#'], ['#'])
+  await world.run(5_000)
+  east.room?.stop()
+  await world.run(200_000)
+  assert.equal(statusOf(east).route.state, 'disabled')
+  assert.equal(statusOf(east).pool.online, 0)
+  assert.deepEqual(west.engine.routesOf(0), [])
+})
