@@ -22,8 +22,14 @@ import { controlLimits } from './limits.js'
 import { Listeners, type OpenListener } from './listener/index.js'
 import type { Log } from './log.js'
 import { type ControlCounters, controlCounters, Metrics } from './metrics/index.js'
-import { type ConnectPacket, connectReason, decodeConnect, encodeRefusal, UndecodablePacket } from './mqtt/index.js'
-import type { Engine, EngineEvent } from './native/engine.js'
+import {
+  type ConnectPacket,
+  connectReason,
+  decodeConnect,
+  encodeRefusal,
+  UndecodablePacket,
+} from './mqtt/index.js'
+import type { Engine, EngineEvent } from './native/index.js'
 import { authorizeLinkOnly, SessionDirectory } from './session/index.js'
 import { Slicer } from './slices.js'
 
@@ -226,7 +232,10 @@ export class Broker {
       'a CONNECT was refused',
     )
     const told = packet.requestProblemInformation ? reason : '' // [MQTT-3.1.2-29] allows it in CONNACK; silence was asked for
-    this.#options.engine.refuse(event, encodeRefusal(packet.version, connectReason(refusal, packet.version), told))
+    this.#options.engine.refuse(
+      event,
+      encodeRefusal(packet.version, connectReason(refusal, packet.version), told),
+    )
   }
 
   #decoded(event: EngineEvent & { kind: 'connect' }): ConnectPacket | null {

@@ -57,7 +57,12 @@ export class Slicer {
 
   /** Runs `job` to its end, a step at a time; what it throws goes to `onFailure`. */
   add(job: Iterator<void>, name: string): void {
-    this.#push({ name, iterator: job, done: () => {}, failed: (error) => this.#onFailure({ name, error }) })
+    this.#push({
+      name,
+      iterator: job,
+      done: () => {},
+      failed: (error) => this.#onFailure({ name, error }),
+    })
   }
 
   /** The same, for a caller that waits: resolves when the job is done, rejects with what it throws. */

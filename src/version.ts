@@ -5,7 +5,12 @@ export const version: string = stated()
 
 function stated(): string {
   const content: unknown = JSON.parse(readFileSync(packageFile(), 'utf8'))
-  if (typeof content === 'object' && content !== null && 'version' in content && typeof content.version === 'string') {
+  if (
+    typeof content === 'object' &&
+    content !== null &&
+    'version' in content &&
+    typeof content.version === 'string'
+  ) {
     return content.version
   }
   throw new TypeError('package.json states no version')

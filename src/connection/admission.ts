@@ -72,9 +72,12 @@ export function admit(
       packetBytesMax: packet.packetBytesMax,
       announced: {
         assignedClientId: named.assigned ? named.clientId : null,
-        serverKeepAliveSeconds: keepAliveSeconds === packet.keepAliveSeconds ? null : keepAliveSeconds,
+        serverKeepAliveSeconds:
+          keepAliveSeconds === packet.keepAliveSeconds ? null : keepAliveSeconds,
         responseInformation:
-          packet.requestResponseInformation && policy.responseInformation !== '' ? policy.responseInformation : null,
+          packet.requestResponseInformation && policy.responseInformation !== ''
+            ? policy.responseInformation
+            : null,
       },
     },
   }
@@ -104,17 +107,28 @@ function withinBound(clientId: string, { clientIdBytesMax }: ConnectionPolicy): 
   return { clientId: null, why: `the client id is longer than ${clientIdBytesMax} bytes` }
 }
 
-function refusalOfWill(packet: ConnectPacket, policy: ConnectionPolicy, origin: Origin): Admission | null {
+function refusalOfWill(
+  packet: ConnectPacket,
+  policy: ConnectionPolicy,
+  origin: Origin,
+): Admission | null {
   const { will } = packet
   if (will === null) return null
   if (will.qos > policy.qosMax) return refused('qos-not-supported', `the will has QoS ${will.qos}`) // [MQTT-3.2.2-12]
-  if (will.retain && !policy.retainAvailable) return refused('retain-not-supported', 'the will is retained') // [MQTT-3.2.2-13]
+  if (will.retain && !policy.retainAvailable)
+    return refused('retain-not-supported', 'the will is retained') // [MQTT-3.2.2-13]
   if (topicLevels(will.topic) > policy.topicLevelsMax) {
-    return refused('topic-name-invalid', `the topic of the will has more than ${policy.topicLevelsMax} levels`)
+    return refused(
+      'topic-name-invalid',
+      `the topic of the will has more than ${policy.topicLevelsMax} levels`,
+    )
   }
   // A will is an ordinary message: it never speaks the link protocol, not even where links may come in.
   if (will.topic.startsWith('$LINK/')) {
-    return refused('not-authorized', `the will is for $LINK/${origin.linkAllowed ? ', which takes no wills' : ''}`)
+    return refused(
+      'not-authorized',
+      `the will is for $LINK/${origin.linkAllowed ? ', which takes no wills' : ''}`,
+    )
   }
   return null
 }

@@ -1,11 +1,15 @@
 /** From a decided attach to the one command that performs it on the home loop. */
-import type { AttachCommand } from '../native/engine.js'
+import type { AttachCommand } from '../native/index.js'
 import type { AttachEffect } from '../session/index.js'
 import type { Admitted } from './admission.js'
 import type { Connacks } from './connack.js'
 import type { ConnectionPolicy } from './policy.js'
 
-export function attachCommand(effect: AttachEffect<Admitted>, policy: ConnectionPolicy, connacks: Connacks): AttachCommand {
+export function attachCommand(
+  effect: AttachEffect<Admitted>,
+  policy: ConnectionPolicy,
+  connacks: Connacks,
+): AttachCommand {
   const { candidate, session, resumed, takeOver, before } = effect
   // Field by field: a spread into a literal of this size costs 10 µs, as much as the rest of a CONNECT.
   return {
@@ -18,7 +22,9 @@ export function attachCommand(effect: AttachEffect<Admitted>, policy: Connection
     clientId: candidate.clientId,
     username: candidate.username,
     takeOver:
-      takeOver === null ? null : { session: takeOver.address.session, generation: takeOver.address.generation },
+      takeOver === null
+        ? null
+        : { session: takeOver.address.session, generation: takeOver.address.generation },
     publishBefore: before.map((will) => will.packet),
     connack: connacks.accepting(candidate, resumed), // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
     keepAliveMs: candidate.keepAliveMs,

@@ -27,7 +27,11 @@ export class Connacks {
   /** The bytes may be shared between connections and are never written to. */
   accepting({ version, announced, receiveMax }: Admitted, sessionPresent: boolean): Uint8Array {
     const { assignedClientId, serverKeepAliveSeconds, responseInformation } = announced
-    if (assignedClientId === null && serverKeepAliveSeconds === null && responseInformation === null) {
+    if (
+      assignedClientId === null &&
+      serverKeepAliveSeconds === null &&
+      responseInformation === null
+    ) {
       const key = `${version}${sessionPresent}${receiveMax}`
       const known = this.#plain.get(key)
       if (known !== undefined) return known

@@ -47,7 +47,8 @@ export function connectionPolicy({ mqtt }: Config): ConnectionPolicy {
     responseInformation: mqtt.responseInformation,
     persistentExpiryMs: mqtt.sessionExpiryIntervalMs,
     inflightMax: mqtt.maxInflight,
-    receiveMax: mqtt.maxAwaitingRel === null ? mqttLimits.receiveMaximum : clamp(mqtt.maxAwaitingRel),
+    receiveMax:
+      mqtt.maxAwaitingRel === null ? mqttLimits.receiveMaximum : clamp(mqtt.maxAwaitingRel),
     queueLengthMax: mqtt.maxMqueueLen ?? 0,
     storeQos0: mqtt.mqueueStoreQos0,
     upgradeQos: mqtt.upgradeQos,

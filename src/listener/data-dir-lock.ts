@@ -30,9 +30,16 @@ export class DataDirLock {
     } catch (error) {
       if (error instanceof CausewayError) throw error
       const why = error instanceof Error ? error.message : String(error)
-      throw new CausewayError('DATA_DIR_UNUSABLE', `node.data_dir: ${dataDir} cannot be used: ${why}`, { cause: error })
+      throw new CausewayError(
+        'DATA_DIR_UNUSABLE',
+        `node.data_dir: ${dataDir} cannot be used: ${why}`,
+        { cause: error },
+      )
     }
-    throw new CausewayError('DATA_DIR_LOCKED', `node.data_dir: ${dataDir} is being taken by another Causeway`)
+    throw new CausewayError(
+      'DATA_DIR_LOCKED',
+      `node.data_dir: ${dataDir} is being taken by another Causeway`,
+    )
   }
 
   /** Idempotent; leaves alone what is not ours any more. */

@@ -4,7 +4,7 @@
 import { type Config, formatPosition, type ListenerConfig, type Position } from '../config/index.js'
 import { CausewayError } from '../errors.js'
 import type { Log } from '../log.js'
-import type { Engine, ListenerOptions } from '../native/engine.js'
+import type { Engine, ListenerOptions } from '../native/index.js'
 
 export interface ListenersOptions {
   readonly config: Config
@@ -53,7 +53,10 @@ export class Listeners {
         continue
       }
       if (listener.mountpoint !== '') {
-        log.warn({ event: 'mountpoint_ignored', listener: listener.path }, 'mountpoint has no effect yet')
+        log.warn(
+          { event: 'mountpoint_ignored', listener: listener.path },
+          'mountpoint has no effect yet',
+        )
       }
       try {
         engine.listen(listenerOptions(id, listener, config))
@@ -62,7 +65,11 @@ export class Listeners {
       }
       this.#open.push({ id, config: listener })
       log.info(
-        { event: 'listener_started', listener: `${listener.kind}:${listener.name}`, bind: bindText(listener) },
+        {
+          event: 'listener_started',
+          listener: `${listener.kind}:${listener.name}`,
+          bind: bindText(listener),
+        },
         'listening',
       )
     }
@@ -76,7 +83,10 @@ export class Listeners {
   /** Only what the operator wrote is worth a warning; the defaults sleep quietly. */
   #noteAsleep(listener: ListenerConfig, transport: string): void {
     const { log, where } = this.#options
-    const fields = { event: 'listener_not_available', listener: `${listener.kind}:${listener.name}` }
+    const fields = {
+      event: 'listener_not_available',
+      listener: `${listener.kind}:${listener.name}`,
+    }
     const message = `this listener does not accept connections yet: it comes with ${transport}`
     if (where(listener.path) === null) log.debug(fields, message)
     else log.warn(fields, message)

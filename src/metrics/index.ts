@@ -4,5 +4,5 @@
  * May import: nothing. Imported by: session, broker, management.
  * Read next: names.ts (what there is), metrics.ts (how it is read).
  */
-export { type ControlCounters, controlCounters, Metrics, type MetricSources } from './metrics.js'
+export { type ControlCounters, controlCounters, type MetricSources, Metrics } from './metrics.js'
 export { type ControlGauge, type ControlMetric, controlGauges, controlMetrics } from './names.js'

@@ -13,7 +13,9 @@ export function controlCounters(): ControlCounters {
 export interface MetricSources {
   readonly counters: ControlCounters
   readonly native: () => Readonly<Record<string, number>>
-  readonly gauges: () => Readonly<Record<Exclude<ControlGauge, 'control_delay_p99_ms' | 'control_delay_max_ms'>, number>>
+  readonly gauges: () => Readonly<
+    Record<Exclude<ControlGauge, 'control_delay_p99_ms' | 'control_delay_max_ms'>, number>
+  >
 }
 
 const delayResolutionMs = 10
@@ -37,14 +39,20 @@ export class Metrics {
 
   /** All metrics now. Starts a new interval of the control loop's delay. */
   read(): Readonly<Record<string, number>> {
-    const all: Record<string, number> = { ...this.#sources.counters, ...this.#sources.gauges(), ...this.#readDelay() }
-    for (const [name, value] of Object.entries(this.#sources.native())) all[`native_${name}`] = value
+    const all: Record<string, number> = {
+      ...this.#sources.counters,
+      ...this.#sources.gauges(),
+      ...this.#readDelay(),
+    }
+    for (const [name, value] of Object.entries(this.#sources.native()))
+      all[`native_${name}`] = value
     return all
   }
 
   /** The histogram samples a timer of `delayResolutionMs`, so that much of every sample is no delay. */
   #readDelay(): Record<'control_delay_p99_ms' | 'control_delay_max_ms', number> {
-    const ms = (nanoseconds: number) => Math.max(0, nanoseconds / nanosecondsPerMs - delayResolutionMs)
+    const ms = (nanoseconds: number) =>
+      Math.max(0, nanoseconds / nanosecondsPerMs - delayResolutionMs)
     const none = this.#delay.count === 0
     const read = {
       control_delay_p99_ms: none ? 0 : ms(this.#delay.percentile(99)),

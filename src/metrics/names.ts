@@ -5,30 +5,63 @@
 export const controlMetrics = {
   connects_received: { unit: 'packets', meaning: 'CONNECT packets that reached the control plane' },
   connects_refused: { unit: 'packets', meaning: 'CONNECT packets answered with a refusal' },
-  connects_abandoned: { unit: 'packets', meaning: 'connections closed before their CONNECT was answered' },
-  connections_attached: { unit: 'connections', meaning: 'connections that became the connection of a session' },
+  connects_abandoned: {
+    unit: 'packets',
+    meaning: 'connections closed before their CONNECT was answered',
+  },
+  connections_attached: {
+    unit: 'connections',
+    meaning: 'connections that became the connection of a session',
+  },
   connections_closed: { unit: 'connections', meaning: 'connections of sessions that ended' },
   sessions_created: { unit: 'sessions', meaning: 'sessions begun' },
   sessions_resumed: { unit: 'sessions', meaning: 'sessions that a later connection went on with' },
-  sessions_taken_over: { unit: 'sessions', meaning: 'connections that ended because their client id connected again' },
+  sessions_taken_over: {
+    unit: 'sessions',
+    meaning: 'connections that ended because their client id connected again',
+  },
   sessions_expired: { unit: 'sessions', meaning: 'sessions whose expiry interval passed' },
   sessions_ended: { unit: 'sessions', meaning: 'sessions that ended, expired ones included' },
   wills_published: { unit: 'messages', meaning: 'will messages published' },
-  wills_suppressed: { unit: 'messages', meaning: 'will messages not published because the server was shutting down' },
-  subscriptions_added: { unit: 'subscriptions', meaning: 'filters granted, changes of existing ones included' },
+  wills_suppressed: {
+    unit: 'messages',
+    meaning: 'will messages not published because the server was shutting down',
+  },
+  subscriptions_added: {
+    unit: 'subscriptions',
+    meaning: 'filters granted, changes of existing ones included',
+  },
   subscriptions_removed: { unit: 'subscriptions', meaning: 'filters unsubscribed' },
   subscriptions_refused: { unit: 'subscriptions', meaning: 'filters refused' },
-  packets_undecodable: { unit: 'packets', meaning: 'packets that the loops accepted and the control plane could not decode' },
-  events_stale: { unit: 'events', meaning: 'events that carried an old session or connection number' },
+  packets_undecodable: {
+    unit: 'packets',
+    meaning: 'packets that the loops accepted and the control plane could not decode',
+  },
+  events_stale: {
+    unit: 'events',
+    meaning: 'events that carried an old session or connection number',
+  },
 } as const satisfies Record<string, { unit: string; meaning: string }>
 
 export const controlGauges = {
-  connections: { unit: 'connections', meaning: 'connections of clients, those waiting for an answer included' },
-  sessions: { unit: 'sessions', meaning: 'sessions, connected or not, and those being cleared away' },
+  connections: {
+    unit: 'connections',
+    meaning: 'connections of clients, those waiting for an answer included',
+  },
+  sessions: {
+    unit: 'sessions',
+    meaning: 'sessions, connected or not, and those being cleared away',
+  },
   control_jobs: { unit: 'jobs', meaning: 'bulk jobs that the control thread works on in slices' },
   control_slice_longest_ms: { unit: 'ms', meaning: 'the longest slice of bulk work so far' },
-  control_delay_p99_ms: { unit: 'ms', meaning: 'delay of the control thread’s event loop, 99th percentile since the last reading' },
-  control_delay_max_ms: { unit: 'ms', meaning: 'delay of the control thread’s event loop, maximum since the last reading' },
+  control_delay_p99_ms: {
+    unit: 'ms',
+    meaning: 'delay of the control thread’s event loop, 99th percentile since the last reading',
+  },
+  control_delay_max_ms: {
+    unit: 'ms',
+    meaning: 'delay of the control thread’s event loop, maximum since the last reading',
+  },
 } as const satisfies Record<string, { unit: string; meaning: string }>
 
 export type ControlMetric = keyof typeof controlMetrics

@@ -4,7 +4,7 @@
  * Measured: SUBSCRIBE 1.2 µs, UNSUBSCRIBE 1.2 µs, CONNECT 2.3 µs of CPU with a warm parser.
  */
 import mqttPacket, { type Packet, type Parser, type UserProperties } from 'mqtt-packet'
-import type { ProtocolVersion } from '../native/engine.js'
+import type { ProtocolVersion } from '../native/index.js'
 import { type WillMessage, willMessage } from './will.js'
 
 export interface ConnectPacket {
@@ -87,7 +87,8 @@ export function decodeConnect(bytes: Buffer): ConnectPacket {
 /** @throws UndecodablePacket */
 export function decodeSubscribe(bytes: Buffer, version: ProtocolVersion): SubscribePacket {
   const packet = decoders[version](bytes)
-  if (packet.cmd !== 'subscribe') throw new UndecodablePacket(`expected SUBSCRIBE, got ${packet.cmd}`)
+  if (packet.cmd !== 'subscribe')
+    throw new UndecodablePacket(`expected SUBSCRIBE, got ${packet.cmd}`)
   return {
     packetId: packet.messageId ?? 0,
     subscriptionId: packet.properties?.subscriptionIdentifier ?? 0,
@@ -104,14 +105,16 @@ export function decodeSubscribe(bytes: Buffer, version: ProtocolVersion): Subscr
 /** @throws UndecodablePacket */
 export function decodeUnsubscribe(bytes: Buffer, version: ProtocolVersion): UnsubscribePacket {
   const packet = decoders[version](bytes)
-  if (packet.cmd !== 'unsubscribe') throw new UndecodablePacket(`expected UNSUBSCRIBE, got ${packet.cmd}`)
+  if (packet.cmd !== 'unsubscribe')
+    throw new UndecodablePacket(`expected UNSUBSCRIBE, got ${packet.cmd}`)
   return { packetId: packet.messageId ?? 0, filters: packet.unsubscriptions }
 }
 
 /** @throws UndecodablePacket */
 export function decodeDisconnect(bytes: Buffer, version: ProtocolVersion): DisconnectPacket {
   const packet = decoders[version](bytes)
-  if (packet.cmd !== 'disconnect') throw new UndecodablePacket(`expected DISCONNECT, got ${packet.cmd}`)
+  if (packet.cmd !== 'disconnect')
+    throw new UndecodablePacket(`expected DISCONNECT, got ${packet.cmd}`)
   return {
     reasonCode: packet.reasonCode ?? 0,
     sessionExpirySeconds: packet.properties?.sessionExpiryInterval ?? null,
@@ -127,7 +130,11 @@ type Decoder = (bytes: Buffer) => Packet
 
 /** CONNECT changes the version of the parser that read it, so it has one of its own. */
 const connectDecoder = decoder(4)
-const decoders: Readonly<Record<ProtocolVersion, Decoder>> = { 3: decoder(3), 4: decoder(4), 5: decoder(5) }
+const decoders: Readonly<Record<ProtocolVersion, Decoder>> = {
+  3: decoder(3),
+  4: decoder(4),
+  5: decoder(5),
+}
 
 /** mqtt-packet calls back before `parse` returns. After an error or leftover bytes the parser is replaced. */
 function decoder(version: ProtocolVersion): Decoder {

@@ -2,7 +2,7 @@
  * The one file that chooses MQTT reason codes: what happened, in the broker's words, to a number per protocol version.
  * Source: MQTT 5.0 §2.4; MQTT 3.1.1 §3.2.2.3 (CONNACK), §3.9.3 (SUBACK).
  */
-import type { ProtocolVersion } from '../native/engine.js'
+import type { ProtocolVersion } from '../native/index.js'
 
 /** Why a CONNECT is refused. */
 export type ConnectRefusal =
@@ -58,7 +58,11 @@ export function subscribeReason(refusal: SubscribeRefusal, version: ProtocolVers
   return version === 5 ? subscribeCodes[refusal] : 0x80
 }
 
-export const unsubackReason = { success: 0x00, noSubscriptionExisted: 0x11, filterInvalid: 0x8f } as const
+export const unsubackReason = {
+  success: 0x00,
+  noSubscriptionExisted: 0x11,
+  filterInvalid: 0x8f,
+} as const
 
 /** Why the control plane ends a connection: DISCONNECT, version 5 only. */
 export const disconnectReason = {

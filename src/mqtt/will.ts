@@ -4,7 +4,7 @@
  * mqtt-packet groups User Properties by name, which loses their order; so the property section is taken from the packet's
  * own bytes, without the Will Delay Interval [MQTT-3.1.3-10].
  */
-import type { ProtocolVersion } from '../native/engine.js'
+import type { ProtocolVersion } from '../native/index.js'
 
 export interface WillMessage {
   readonly topic: string
@@ -29,7 +29,11 @@ const willDelayInterval = 0x18
 const anyPacketId = 1
 
 /** @param connect the whole CONNECT, valid, fixed header included */
-export function willMessage(connect: Buffer, will: DecodedWill, version: ProtocolVersion): WillMessage {
+export function willMessage(
+  connect: Buffer,
+  will: DecodedWill,
+  version: ProtocolVersion,
+): WillMessage {
   const properties = version === 5 ? withoutDelay(willProperties(connect)) : Buffer.alloc(0)
   const qos = will.qos ?? 0
   const retain = will.retain ?? false
@@ -47,10 +51,17 @@ function payloadOf(will: DecodedWill): Buffer {
 }
 
 /** Fixed header, topic, packet id, properties, payload. Not from the buffer pool: a will lives as long as its session. */
-function publishPacket(topic: string, payload: Buffer, qos: 0 | 1 | 2, retain: boolean, properties: Buffer): Buffer {
+function publishPacket(
+  topic: string,
+  payload: Buffer,
+  qos: 0 | 1 | 2,
+  retain: boolean,
+  properties: Buffer,
+): Buffer {
   const topicBytes = Buffer.byteLength(topic)
   const idBytes = qos > 0 ? 2 : 0
-  const remaining = 2 + topicBytes + idBytes + varintBytes(properties.length) + properties.length + payload.length
+  const remaining =
+    2 + topicBytes + idBytes + varintBytes(properties.length) + properties.length + payload.length
   const packet = Buffer.allocUnsafeSlow(1 + varintBytes(remaining) + remaining)
   packet[0] = 0x30 | (qos << 1) | (retain ? 1 : 0)
   let at = writeVarint(packet, 1, remaining)
@@ -79,7 +90,8 @@ function willProperties(connect: Buffer): Buffer {
 function withoutDelay(section: Buffer): Buffer {
   for (let at = 0; at < section.length; ) {
     const end = propertyEnd(section, at)
-    if (section[at] === willDelayInterval) return Buffer.concat([section.subarray(0, at), section.subarray(end)])
+    if (section[at] === willDelayInterval)
+      return Buffer.concat([section.subarray(0, at), section.subarray(end)])
     at = end
   }
   return section

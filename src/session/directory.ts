@@ -7,7 +7,7 @@ import { controlLimits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { ControlCounters } from '../metrics/index.js'
 import { type ConnectRefusal, connectReason, encodeRefusal } from '../mqtt/index.js'
-import type { AttachCommand, CloseCause, Engine, EngineEvent } from '../native/engine.js'
+import type { AttachCommand, CloseCause, Engine, EngineEvent } from '../native/index.js'
 import type { Slicer } from '../slices.js'
 import { DeadlineClock } from './deadline-clock.js'
 import { Endings } from './endings.js'
@@ -15,7 +15,15 @@ import { homeLoop } from './home.js'
 import { SessionNumbers } from './numbers.js'
 import { Packets } from './packets.js'
 import type { Candidate, Session } from './session.js'
-import { type ClientEffect, type ClientEvent, type ClientState, deadline, none, type Online, step } from './step.js'
+import {
+  type ClientEffect,
+  type ClientEvent,
+  type ClientState,
+  deadline,
+  none,
+  type Online,
+  step,
+} from './step.js'
 import type { Authorize, SubscriptionPolicy } from './subscriptions.js'
 
 export type AttachedEvent = EngineEvent & { readonly kind: 'attached' }
@@ -69,10 +77,18 @@ export class SessionDirectory<C extends Candidate> {
   constructor(options: DirectoryOptions<C>) {
     this.#options = options
     const { engine, slicer } = options
-    this.#numbers = Array.from({ length: engine.loops }, (_, loop) => new SessionNumbers(loop, options.clock))
-    this.#endings = new Endings(engine, slicer, (address) => this.#numbers[address.loop]?.give(address))
+    this.#numbers = Array.from(
+      { length: engine.loops },
+      (_, loop) => new SessionNumbers(loop, options.clock),
+    )
+    this.#endings = new Endings(engine, slicer, (address) =>
+      this.#numbers[address.loop]?.give(address),
+    )
     this.#packets = new Packets(options)
-    this.#deadlines = new DeadlineClock({ ...options, run: (client) => this.#step(client, { kind: 'timer' }) })
+    this.#deadlines = new DeadlineClock({
+      ...options,
+      run: (client) => this.#step(client, { kind: 'timer' }),
+    })
   }
 
   get connections(): number {
@@ -127,7 +143,8 @@ export class SessionDirectory<C extends Candidate> {
       return
     }
     this.#closed.push(event)
-    if (this.#closed.length === 1) this.#options.slicer.add(this.#closeInSlices(), 'closed connections')
+    if (this.#closed.length === 1)
+      this.#options.slicer.add(this.#closeInSlices(), 'closed connections')
   }
 
   packet(event: PacketEvent): void {
@@ -155,12 +172,17 @@ export class SessionDirectory<C extends Candidate> {
     const { connections, sessions } = this.#options.limits
     if (this.#stopping) return 'server-shutting-down'
     if (connections !== null && this.#connections.size >= connections) return 'quota-exceeded'
-    if (sessions !== null && !this.#clients.has(clientId) && this.sessions >= sessions) return 'quota-exceeded'
+    if (sessions !== null && !this.#clients.has(clientId) && this.sessions >= sessions)
+      return 'quota-exceeded'
     return null
   }
 
   #newClient(clientId: string): Client<C> {
-    const client: Client<C> = { clientId, home: homeLoop(clientId, this.#options.engine.loops), state: none }
+    const client: Client<C> = {
+      clientId,
+      home: homeLoop(clientId, this.#options.engine.loops),
+      state: none,
+    }
     this.#clients.set(clientId, client)
     return client
   }
@@ -188,7 +210,8 @@ export class SessionDirectory<C extends Candidate> {
       counters.connects_abandoned++
     } else {
       counters.connections_closed++
-      if (online.will !== null && (this.#stopping || cause === 'shutdown')) counters.wills_suppressed++
+      if (online.will !== null && (this.#stopping || cause === 'shutdown'))
+        counters.wills_suppressed++
     }
   }
 
@@ -260,16 +283,29 @@ export class SessionDirectory<C extends Candidate> {
     const { engine, counters, log } = this.#options
     counters.connects_refused++
     log.info({ event: 'connect_refused', clientId, peer, refusal }, 'a CONNECT was refused')
-    engine.refuse({ loop: acceptLoop, connection }, encodeRefusal(version, connectReason(refusal, version)))
+    engine.refuse(
+      { loop: acceptLoop, connection },
+      encodeRefusal(version, connectReason(refusal, version)),
+    )
   }
 }
 
 /** The connection as part of a session, also while another one is about to take it over. */
-function onlineOf<C extends Candidate>(state: ClientState<C>, connection: number): Online<C> | null {
+function onlineOf<C extends Candidate>(
+  state: ClientState<C>,
+  connection: number,
+): Online<C> | null {
   const online = state.kind === 'connecting' ? state.previous : state
   return online.kind === 'online' && online.candidate.connection === connection ? online : null
 }
 
-function isSession({ address }: Session, event: { loop: number; session: number; generation: number }): boolean {
-  return address.loop === event.loop && address.session === event.session && address.generation === event.generation
+function isSession(
+  { address }: Session,
+  event: { loop: number; session: number; generation: number },
+): boolean {
+  return (
+    address.loop === event.loop &&
+    address.session === event.session &&
+    address.generation === event.generation
+  )
 }

@@ -3,12 +3,15 @@
  * One job clears them all, oldest first: a session of 100,000 filters and 100,000 sessions of one take the same time.
  */
 import { controlLimits } from '../limits.js'
-import type { Engine, SessionAddress } from '../native/engine.js'
+import type { Engine, SessionAddress } from '../native/index.js'
 import type { Slicer } from '../slices.js'
 import type { Session } from './session.js'
 import { takeSubscriptions } from './subscriptions.js'
 
 const nothing = new Uint8Array(0)
+
+/** Nobody waits for these answers; the word must be there all the same. */
+const then = 'resume'
 
 export class Endings {
   readonly #engine: Pick<Engine, 'answer' | 'endSession'>
@@ -46,7 +49,15 @@ export class Endings {
       while (session.subscriptions.size > 0) {
         const ops = takeSubscriptions(session, controlLimits.removalOps)
         const { loop, session: index, generation } = session.address
-        this.#engine.answer({ loop, session: index, generation, connection: 0, ops, reply: nothing, then: 'resume' })
+        this.#engine.answer({
+          loop,
+          session: index,
+          generation,
+          connection: 0,
+          ops,
+          reply: nothing,
+          then,
+        })
         sinceYield += Math.max(ops.length, controlLimits.removalOps / controlLimits.endingsPerStep)
         if (sinceYield >= controlLimits.removalOps) {
           sinceYield = 0

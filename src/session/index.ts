@@ -5,6 +5,8 @@
  * May import: limits, clock, slices, log, mqtt, metrics, native (types). Imported by: connection (types), broker.
  * Read next: step.ts (the state machine), directory.ts (the shell), subscriptions.ts, docs/internals/sessions.md.
  */
+
+export { Deadlines } from './deadlines.js'
 export {
   type AttachEffect,
   type AttachedEvent,
@@ -27,7 +29,6 @@ export {
   none,
   step,
 } from './step.js'
-export { Deadlines } from './deadlines.js'
 export {
   type Authorize,
   authorizeLinkOnly,

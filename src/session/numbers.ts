@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../clock.js'
 import { controlLimits } from '../limits.js'
-import type { SessionAddress } from '../native/engine.js'
+import type { SessionAddress } from '../native/index.js'
 
 const generationMax = 2 ** 32 - 1
 
@@ -45,11 +45,18 @@ export class SessionNumbers {
       this.#head = 0
     }
     const { session, generation } = oldest.address
-    return { loop: this.#loop, session, generation: generation === generationMax ? 1 : generation + 1 }
+    return {
+      loop: this.#loop,
+      session,
+      generation: generation === generationMax ? 1 : generation + 1,
+    }
   }
 
   /** Everything about it has been commanded. */
   give(address: SessionAddress): void {
-    this.#freed.push({ address, usableAtMs: this.#clock.monotonicMs() + controlLimits.numberRestMs })
+    this.#freed.push({
+      address,
+      usableAtMs: this.#clock.monotonicMs() + controlLimits.numberRestMs,
+    })
   }
 }

@@ -2,6 +2,8 @@
  * Packets of a connected client that need a decision: SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH. Each is a barrier: its
  * connection is not parsed on before the one answer that every path here gives, or a close.
  */
+
+import { mqttLimits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { ControlCounters } from '../metrics/index.js'
 import {
@@ -16,10 +18,15 @@ import {
   type SubscribePacket,
   UndecodablePacket,
 } from '../mqtt/index.js'
-import type { AnswerCommand, Engine, EngineEvent } from '../native/engine.js'
-import { mqttLimits } from '../limits.js'
+import type { AnswerCommand, Engine, EngineEvent } from '../native/index.js'
 import type { Candidate, Session } from './session.js'
-import { type Authorize, type Outcome, type SubscriptionPolicy, subscribe, unsubscribe } from './subscriptions.js'
+import {
+  type Authorize,
+  type Outcome,
+  type SubscriptionPolicy,
+  subscribe,
+  unsubscribe,
+} from './subscriptions.js'
 
 export interface PacketOptions {
   readonly engine: Pick<Engine, 'answer'>
@@ -44,7 +51,11 @@ export class Packets {
   }
 
   /** Answers the packet, or returns the goodbye that it is. */
-  handle(event: EngineEvent & { kind: 'packet' }, session: Session, candidate: Candidate): Goodbye | null {
+  handle(
+    event: EngineEvent & { kind: 'packet' },
+    session: Session,
+    candidate: Candidate,
+  ): Goodbye | null {
     try {
       return this.#decide(event, session, candidate)
     } catch (error) {
@@ -52,7 +63,12 @@ export class Packets {
       const { log, counters } = this.#options
       counters.packets_undecodable++
       log.error(
-        { event: 'packet_undecodable', clientId: session.clientId, type: event.type, reason: error.message },
+        {
+          event: 'packet_undecodable',
+          clientId: session.clientId,
+          type: event.type,
+          reason: error.message,
+        },
         'a packet that the data plane accepted cannot be decoded',
       )
       this.#close(session, candidate, disconnectReason.malformed)
@@ -66,12 +82,18 @@ export class Packets {
     else this.#answer(session, candidate, [], new Uint8Array(0), 'close') // [MQTT-3.14.4-1]
   }
 
-  #decide(event: EngineEvent & { kind: 'packet' }, session: Session, candidate: Candidate): Goodbye | null {
+  #decide(
+    event: EngineEvent & { kind: 'packet' },
+    session: Session,
+    candidate: Candidate,
+  ): Goodbye | null {
     const { version } = candidate
     switch (event.type) {
       case 'subscribe': {
         const packet = decodeSubscribe(event.packet, version)
-        if (packet.requests.some(({ filter, noLocal }) => noLocal && filter.startsWith('$share/'))) {
+        if (
+          packet.requests.some(({ filter, noLocal }) => noLocal && filter.startsWith('$share/'))
+        ) {
           this.#close(session, candidate, disconnectReason.protocolError) // [MQTT-3.8.3-4]
           return null
         }
@@ -82,7 +104,13 @@ export class Packets {
         const packet = decodeUnsubscribe(event.packet, version)
         const { ops, reasonCodes } = unsubscribe(session, packet)
         this.#options.counters.subscriptions_removed += ops.length
-        this.#answer(session, candidate, ops, encodeUnsuback(version, packet.packetId, reasonCodes), 'resume')
+        this.#answer(
+          session,
+          candidate,
+          ops,
+          encodeUnsuback(version, packet.packetId, reasonCodes),
+          'resume',
+        )
         return null
       }
       case 'disconnect': {
@@ -101,18 +129,40 @@ export class Packets {
 
   #subscribe(session: Session, candidate: Candidate, packet: SubscribePacket): void {
     const { counters, subscriptions, authorize } = this.#options
-    const { ops, reasonCodes }: Outcome = subscribe(session, candidate, packet, subscriptions, authorize)
+    const { ops, reasonCodes }: Outcome = subscribe(
+      session,
+      candidate,
+      packet,
+      subscriptions,
+      authorize,
+    )
     counters.subscriptions_added += ops.length
     if (ops.length < reasonCodes.length) this.#noteRefused(session, packet, reasonCodes)
-    this.#answer(session, candidate, ops, encodeSuback(candidate.version, packet.packetId, reasonCodes), 'resume')
+    this.#answer(
+      session,
+      candidate,
+      ops,
+      encodeSuback(candidate.version, packet.packetId, reasonCodes),
+      'resume',
+    )
   }
 
-  #noteRefused(session: Session, { requests }: SubscribePacket, reasonCodes: readonly number[]): void {
+  #noteRefused(
+    session: Session,
+    { requests }: SubscribePacket,
+    reasonCodes: readonly number[],
+  ): void {
     const refused = requests.filter((_, at) => (reasonCodes[at] ?? 0) >= 0x80)
     this.#options.counters.subscriptions_refused += refused.length
     const shown = refused[0]?.filter ?? ''
     this.#options.log.debug(
-      { event: 'subscription_refused', clientId: session.clientId, filter: shown, count: refused.length, shared: parseSubscriptionName(shown)?.group ?? null },
+      {
+        event: 'subscription_refused',
+        clientId: session.clientId,
+        filter: shown,
+        count: refused.length,
+        shared: parseSubscriptionName(shown)?.group ?? null,
+      },
       'a subscription was refused',
     )
   }

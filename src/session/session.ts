@@ -1,8 +1,9 @@
 /**
  * A session: what outlives connections. Its queue and windows are on its home loop; here is what was decided about it.
  */
-import type { ProtocolVersion, SessionAddress } from '../native/engine.js'
+
 import type { WillMessage } from '../mqtt/index.js'
+import type { ProtocolVersion, SessionAddress } from '../native/index.js'
 
 /** One subscription; the filter is without `$share/group/`. */
 export interface Subscription {

@@ -14,8 +14,9 @@
  * the hand-over, not at all (`closed` alone). So until `attached` the connection that is to be taken over stays what it is,
  * and comes back when the attach did not happen.
  */
-import type { CloseCause, SessionAddress } from '../native/engine.js'
+
 import type { WillMessage } from '../mqtt/index.js'
+import type { CloseCause, SessionAddress } from '../native/index.js'
 import type { Candidate, Session } from './session.js'
 
 export interface Online<C extends Candidate = Candidate> {
@@ -60,7 +61,11 @@ export interface None {
   readonly kind: 'none'
 }
 
-export type ClientState<C extends Candidate = Candidate> = None | Connecting<C> | Online<C> | Offline
+export type ClientState<C extends Candidate = Candidate> =
+  | None
+  | Connecting<C>
+  | Online<C>
+  | Offline
 
 export type ClientEvent<C extends Candidate = Candidate> =
   | { readonly kind: 'connect'; readonly candidate: C }
@@ -88,11 +93,20 @@ export type ClientEffect<C extends Candidate = Candidate> =
   | { readonly kind: 'refuse'; readonly candidate: C; readonly why: 'quota-exceeded' }
   | { readonly kind: 'publish-will'; readonly session: Session; readonly will: WillMessage }
   /** The session is over; everything it held goes. */
-  | { readonly kind: 'end'; readonly session: Session; readonly why: 'closed' | 'expired' | 'replaced' }
+  | {
+      readonly kind: 'end'
+      readonly session: Session
+      readonly why: 'closed' | 'expired' | 'replaced'
+    }
   /** A session that was prepared for an attach that did not happen: no loop ever heard of it. */
   | { readonly kind: 'discard'; readonly session: Session }
   /** The client said goodbye: close its connection. `protocolError`: it may not change an expiry of 0 [MQTT-3.14.2-2]. */
-  | { readonly kind: 'close'; readonly session: Session; readonly candidate: C; readonly protocolError: boolean }
+  | {
+      readonly kind: 'close'
+      readonly session: Session
+      readonly candidate: C
+      readonly protocolError: boolean
+    }
 
 export interface ClientStep<C extends Candidate = Candidate> {
   readonly state: ClientState<C>
@@ -171,7 +185,16 @@ function begin<C extends Candidate>(
   const takeOver = previous.kind === 'none' ? null : previous.session
   effects.push({ kind: 'attach', candidate, session, resumed, takeOver, before })
   return {
-    state: { kind: 'connecting', candidate, session, resumed, before, previous, previousClosed: null, waiting },
+    state: {
+      kind: 'connecting',
+      candidate,
+      session,
+      resumed,
+      before,
+      previous,
+      previousClosed: null,
+      waiting,
+    },
     effects,
   }
 }
@@ -199,11 +222,13 @@ function onAttached<C extends Candidate>(
   now: number,
   policy: ClientPolicy,
 ): ClientStep<C> {
-  if (state.kind !== 'connecting' || state.candidate.connection !== connection) return unchanged(state)
+  if (state.kind !== 'connecting' || state.candidate.connection !== connection)
+    return unchanged(state)
   const { candidate, session, resumed, previous, waiting } = state
   const effects: ClientEffect<C>[] = []
   // Its will, if any, went before the attach.
-  if (!resumed && previous.kind !== 'none') effects.push({ kind: 'end', session: previous.session, why: 'replaced' })
+  if (!resumed && previous.kind !== 'none')
+    effects.push({ kind: 'end', session: previous.session, why: 'replaced' })
   const online: Online<C> = {
     kind: 'online',
     session,
@@ -223,17 +248,25 @@ function onClosed<C extends Candidate>(
   now: number,
   policy: ClientPolicy,
 ): ClientStep<C> {
-  if (state.kind === 'online' && state.candidate.connection === connection) return lost(state, closed, now)
+  if (state.kind === 'online' && state.candidate.connection === connection)
+    return lost(state, closed, now)
   if (state.kind !== 'connecting') return unchanged(state)
   if (state.candidate.connection === connection) return attachFailed(state, now, policy)
   if (state.previous.kind === 'online' && state.previous.candidate.connection === connection) {
     return unchanged({ ...state, previousClosed: closed })
   }
-  return unchanged({ ...state, waiting: state.waiting.filter((waiting) => waiting.connection !== connection) })
+  return unchanged({
+    ...state,
+    waiting: state.waiting.filter((waiting) => waiting.connection !== connection),
+  })
 }
 
 /** The socket of the attach was gone before it reached the home loop: nothing happened there. */
-function attachFailed<C extends Candidate>(state: Connecting<C>, now: number, policy: ClientPolicy): ClientStep<C> {
+function attachFailed<C extends Candidate>(
+  state: Connecting<C>,
+  now: number,
+  policy: ClientPolicy,
+): ClientStep<C> {
   const { previous, previousClosed, session, resumed, waiting } = state
   const effects: ClientEffect<C>[] = resumed ? [] : [{ kind: 'discard', session }]
   const back = backTo(previous, previousClosed, now)
@@ -261,8 +294,12 @@ function lost<C extends Candidate>(online: Online<C>, closed: Closed, now: numbe
   const will = closed.cause === 'shutdown' ? null : online.will
   if (expiryMs === 0) return { state: none, effects: endOf(session, will, 'closed') }
   // The delay or the end of the session, whichever comes first [MQTT-3.1.2-8]: expiring publishes what is pending.
-  const pending = will === null ? null : { message: will, dueAtMs: closed.atMs + will.delaySeconds * 1000 }
-  return whatIsDue({ kind: 'offline', session, expiresAtMs: closed.atMs + expiryMs, will: pending }, now)
+  const pending =
+    will === null ? null : { message: will, dueAtMs: closed.atMs + will.delaySeconds * 1000 }
+  return whatIsDue(
+    { kind: 'offline', session, expiresAtMs: closed.atMs + expiryMs, will: pending },
+    now,
+  )
 }
 
 function onDisconnect<C extends Candidate>(
@@ -270,7 +307,9 @@ function onDisconnect<C extends Candidate>(
   event: ClientEvent<C> & { kind: 'disconnect' },
 ): ClientStep<C> {
   if (state.kind === 'online') {
-    return state.candidate.connection === event.connection ? goodbye(state, event) : unchanged(state)
+    return state.candidate.connection === event.connection
+      ? goodbye(state, event)
+      : unchanged(state)
   }
   if (state.kind !== 'connecting' || state.previous.kind !== 'online') return unchanged(state)
   if (state.previous.candidate.connection !== event.connection) return unchanged(state)
@@ -280,7 +319,10 @@ function onDisconnect<C extends Candidate>(
   return { state: { ...state, previous: previous.state }, effects: previous.effects }
 }
 
-function goodbye<C extends Candidate>(online: Online<C>, event: ClientEvent<C> & { kind: 'disconnect' }): ClientStep<C> {
+function goodbye<C extends Candidate>(
+  online: Online<C>,
+  event: ClientEvent<C> & { kind: 'disconnect' },
+): ClientStep<C> {
   const { session, candidate } = online
   if (event.expiryMs !== null && event.expiryMs !== 0 && candidate.expiryMs === 0) {
     return { state: online, effects: [{ kind: 'close', session, candidate, protocolError: true }] }
@@ -300,7 +342,10 @@ function goodbye<C extends Candidate>(online: Online<C>, event: ClientEvent<C> &
 /** Publishes a will and ends a session whose time has come. */
 function whatIsDue<C extends Candidate>(offline: Offline, now: number): ClientStep<C> {
   if (now >= offline.expiresAtMs) {
-    return { state: none, effects: endOf(offline.session, offline.will?.message ?? null, 'expired') }
+    return {
+      state: none,
+      effects: endOf(offline.session, offline.will?.message ?? null, 'expired'),
+    }
   }
   if (offline.will === null || now < offline.will.dueAtMs) return unchanged(offline)
   return {
@@ -318,7 +363,10 @@ function endOf<C extends Candidate>(
   return will === null ? [end] : [{ kind: 'publish-will', session, will }, end]
 }
 
-function after<C extends Candidate>(effects: readonly ClientEffect<C>[], next: ClientStep<C>): ClientStep<C> {
+function after<C extends Candidate>(
+  effects: readonly ClientEffect<C>[],
+  next: ClientStep<C>,
+): ClientStep<C> {
   return { state: next.state, effects: [...effects, ...next.effects] }
 }
 

@@ -2,7 +2,7 @@
  * What a SUBSCRIBE or UNSUBSCRIBE does to a session: reason codes for the client, ops for the home loop. Changes the
  * session's subscriptions; does nothing else.
  */
-import type { ProtocolVersion, SubscriptionOp } from '../native/engine.js'
+
 import {
   hasWildcard,
   isLinkFilter,
@@ -16,6 +16,7 @@ import {
   type UnsubscribePacket,
   unsubackReason,
 } from '../mqtt/index.js'
+import type { ProtocolVersion, SubscriptionOp } from '../native/index.js'
 import type { Session, Subscription } from './session.js'
 
 /** The part of the configuration that limits subscriptions. */
@@ -39,7 +40,8 @@ export interface Subscriber {
 /** Permission per filter. `security` replaces it; until then only `$LINK/` is guarded. */
 export type Authorize = (subscriber: Subscriber, filter: string) => boolean
 
-export const authorizeLinkOnly: Authorize = (subscriber, filter) => subscriber.linkAllowed || !isLinkFilter(filter)
+export const authorizeLinkOnly: Authorize = (subscriber, filter) =>
+  subscriber.linkAllowed || !isLinkFilter(filter)
 
 export interface Outcome {
   readonly ops: SubscriptionOp[]
@@ -58,7 +60,8 @@ export function subscribe(
   const reasonCodes: number[] = []
   for (const request of packet.requests) {
     const name = parseSubscriptionName(request.filter)
-    const refusal = name === null ? 'filter-invalid' : refusalOf(session, subscriber, name, policy, authorize)
+    const refusal =
+      name === null ? 'filter-invalid' : refusalOf(session, subscriber, name, policy, authorize)
     if (name === null || refusal !== null) {
       reasonCodes.push(subscribeReason(refusal ?? 'filter-invalid', subscriber.version))
       continue
@@ -111,7 +114,11 @@ function refusalOf(
   if (!policy.wildcards && hasWildcard(filter)) return 'wildcards-not-supported'
   if (!authorize(subscriber, filter)) return 'not-authorized'
   const { subscriptions } = session
-  if (policy.subscriptionsMax !== null && subscriptions.size >= policy.subscriptionsMax && !subscriptions.has(key)) {
+  if (
+    policy.subscriptionsMax !== null &&
+    subscriptions.size >= policy.subscriptionsMax &&
+    !subscriptions.has(key)
+  ) {
     return 'quota-exceeded'
   }
   return null
@@ -128,10 +135,25 @@ function subscriptionOf(
   return { filter, group, qos: granted, noLocal, retainAsPublished, retainHandling, subscriptionId }
 }
 
-function subscribeOp(subscription: Subscription, existing: boolean, { retained }: SubscriptionPolicy): SubscriptionOp {
-  const { filter, group, qos, noLocal, retainAsPublished, retainHandling, subscriptionId } = subscription
+function subscribeOp(
+  subscription: Subscription,
+  existing: boolean,
+  { retained }: SubscriptionPolicy,
+): SubscriptionOp {
+  const { filter, group, qos, noLocal, retainAsPublished, retainHandling, subscriptionId } =
+    subscription
   // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; never to shared subscriptions, MQTT 5.0 §4.8.2.
   const wanted = retainHandling === 0 || (retainHandling === 1 && !existing)
   const replay = retained && group === null && wanted
-  return { op: 'subscribe', filter, group, qos, noLocal, retainAsPublished, subscriptionId, existing, replay }
+  return {
+    op: 'subscribe',
+    filter,
+    group,
+    qos,
+    noLocal,
+    retainAsPublished,
+    subscriptionId,
+    existing,
+    replay,
+  }
 }

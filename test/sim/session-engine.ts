@@ -13,7 +13,7 @@ import type {
   EngineEvent,
   PublishCommand,
   SessionAddress,
-} from '../../src/native/engine.js'
+} from '../../src/native/index.js'
 
 /** Virtual time and chance; everything that happens is an entry of one agenda. */
 export class World {
@@ -87,7 +87,10 @@ class Queue {
   }
 
   push(run: () => void): void {
-    this.#lastMs = Math.max(this.#lastMs, this.#world.nowMs + this.#world.random() * this.#delayMsMax)
+    this.#lastMs = Math.max(
+      this.#lastMs,
+      this.#world.nowMs + this.#world.random() * this.#delayMsMax,
+    )
     this.#world.at(this.#lastMs, run)
   }
 }
@@ -134,7 +137,9 @@ export interface Published {
 
 const longestDelayMs = 15
 
-export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse' | 'answer' | 'endSession' | 'publish'> {
+export class SessionEngine
+  implements Pick<Engine, 'loops' | 'attach' | 'refuse' | 'answer' | 'endSession' | 'publish'>
+{
   readonly loops: number
   readonly attachments: Attachment[] = []
   readonly published: Published[] = []
@@ -152,7 +157,8 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
     this.#world = world
     this.loops = loops
     this.#deliver = deliver
-    const queues = (count: number) => Array.from({ length: count }, () => new Queue(world, longestDelayMs))
+    const queues = (count: number) =>
+      Array.from({ length: count }, () => new Queue(world, longestDelayMs))
     this.#down = queues(loops)
     this.#up = queues(loops)
     this.#lanes = queues(loops * loops)
@@ -177,12 +183,15 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
 
   /** Reports something on the queue of the loop where the socket is. */
   report(socket: Socket, event: EngineEvent): void {
-    this.#queue(this.#up, socket.home?.address.loop ?? socket.acceptLoop).push(() => this.#deliver(event))
+    this.#queue(this.#up, socket.home?.address.loop ?? socket.acceptLoop).push(() =>
+      this.#deliver(event),
+    )
   }
 
   cut(socket: Socket): void {
     socket.cut = true
-    if (socket.place === 'accepted' || socket.place === 'attached') this.#close(socket, 'socket-closed')
+    if (socket.place === 'accepted' || socket.place === 'attached')
+      this.#close(socket, 'socket-closed')
   }
 
   // ------------------------------------------------------------------------------------- commands
@@ -260,7 +269,9 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
     } else {
       assert.equal(command.publishBefore.length, 0, 'wills of nobody')
     }
-    const others = this.sessions.filter((home) => home.clientId === command.clientId && home.connection !== null)
+    const others = this.sessions.filter(
+      (home) => home.clientId === command.clientId && home.connection !== null,
+    )
     assert.equal(others.length, 0, 'two live attachments of one client id')
     const resumed = takeOver?.session === command.session
     const home = resumed ? this.#find(command) : this.#create(command)
@@ -272,7 +283,15 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
     const sessionPresent = command.connack[2] === 1
     assert.equal(sessionPresent, resumed, 'session present tells the truth')
     const attachedAtMs = this.#world.nowMs
-    this.attachments.push({ command, socket, issuedAtMs, attachedAtMs, sessionPresent, closedAtMs: null, cause: null })
+    this.attachments.push({
+      command,
+      socket,
+      issuedAtMs,
+      attachedAtMs,
+      sessionPresent,
+      closedAtMs: null,
+      cause: null,
+    })
     const { connection } = socket
     this.report(socket, { kind: 'attached', ...home.address, connection })
     if (socket.cut) this.#close(socket, 'socket-closed')
@@ -280,13 +299,24 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
 
   #create(command: AttachCommand): HomeSession {
     const { loop, session, generation, clientId } = command
-    const before = this.sessions.filter(({ address }) => address.loop === loop && address.session === session)
+    const before = this.sessions.filter(
+      ({ address }) => address.loop === loop && address.session === session,
+    )
     for (const old of before) {
       assert.ok(old.ended, 'an index was used again while its session lived')
       assert.equal(old.filters.size, 0, 'an index was used again while its members stood')
-      assert.ok(old.address.generation < generation, 'an index was used again without a greater generation')
+      assert.ok(
+        old.address.generation < generation,
+        'an index was used again without a greater generation',
+      )
     }
-    const home = { address: { loop, session, generation }, clientId, connection: null, ended: false, filters: new Set<string>() }
+    const home = {
+      address: { loop, session, generation },
+      clientId,
+      connection: null,
+      ended: false,
+      filters: new Set<string>(),
+    }
     this.sessions.push(home)
     return home
   }
@@ -294,7 +324,14 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
   #close(socket: Socket, cause: CloseCause): void {
     const { home, connection, acceptLoop } = socket
     const address = home?.address ?? { loop: acceptLoop, session: -1, generation: 0 }
-    this.report(socket, { kind: 'closed', ...address, connection, cause, reasonCode: 0, detail: '' })
+    this.report(socket, {
+      kind: 'closed',
+      ...address,
+      connection,
+      cause,
+      reasonCode: 0,
+      detail: '',
+    })
     socket.place = 'gone'
     if (home?.connection === socket) home.connection = null
     const attachment = this.attachments.find((one) => one.socket === socket)
@@ -304,13 +341,20 @@ export class SessionEngine implements Pick<Engine, 'loops' | 'attach' | 'refuse'
   }
 
   #publish(packet: Uint8Array, issuedAtMs: number): void {
-    this.published.push({ packet, atMs: this.#world.nowMs, issuedAtMs, before: this.attachments.length })
+    this.published.push({
+      packet,
+      atMs: this.#world.nowMs,
+      issuedAtMs,
+      before: this.attachments.length,
+    })
   }
 
   #find(wanted: SessionAddress): HomeSession | undefined {
     return this.sessions.find(
       ({ address }) =>
-        address.loop === wanted.loop && address.session === wanted.session && address.generation === wanted.generation,
+        address.loop === wanted.loop &&
+        address.session === wanted.session &&
+        address.generation === wanted.generation,
     )
   }
 

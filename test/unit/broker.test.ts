@@ -4,8 +4,14 @@ import { test } from 'node:test'
 import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet'
 import { Broker, type LinkDoor } from '../../src/broker.js'
 import { type Config, loadConfig } from '../../src/config/index.js'
-import type { AnswerCommand, AttachCommand, Engine, EngineEvent, PublishCommand } from '../../src/native/engine.js'
 import { decodePacket } from '../../src/mqtt/index.js'
+import type {
+  AnswerCommand,
+  AttachCommand,
+  Engine,
+  EngineEvent,
+  PublishCommand,
+} from '../../src/native/index.js'
 
 interface Commands {
   readonly attached: AttachCommand[]
@@ -18,7 +24,14 @@ interface Commands {
 
 function bench(change: (config: Config) => Config = (config) => config) {
   const config = change(loadConfig({ file: null, env: {} }).config)
-  const commands: Commands = { attached: [], answered: [], refused: [], published: [], ended: [], calls: [] }
+  const commands: Commands = {
+    attached: [],
+    answered: [],
+    refused: [],
+    published: [],
+    ended: [],
+    calls: [],
+  }
   const link: string[] = []
   const warnings: string[] = []
   const deferred: (() => void)[] = []
@@ -76,7 +89,13 @@ function bench(change: (config: Config) => Config = (config) => config) {
     engine,
     clock: { monotonicMs: () => 0, wallMs: () => 0 },
     timers: { after: () => ({ cancel: silent }) },
-    log: { debug: silent, info: silent, warn: (_, message) => warnings.push(message), error: silent, fatal: silent },
+    log: {
+      debug: silent,
+      info: silent,
+      warn: (_, message) => warnings.push(message),
+      error: silent,
+      fatal: silent,
+    },
     link: () => door,
     where: () => null,
     defer: (run) => deferred.push(run),
@@ -108,13 +127,22 @@ function attachedEvent({ loop, session, generation, connection }: AttachCommand)
   return { kind: 'attached', loop, session, generation, connection }
 }
 
-function packetEvent(attach: AttachCommand, type: 'subscribe' | 'unsubscribe' | 'disconnect' | 'auth', packet: Packet): EngineEvent {
+function packetEvent(
+  attach: AttachCommand,
+  type: 'subscribe' | 'unsubscribe' | 'disconnect' | 'auth',
+  packet: Packet,
+): EngineEvent {
   const { loop, session, generation, connection } = attach
   const bytes = mqttPacket.generate(packet, { protocolVersion: attach.version })
   return { kind: 'packet', loop, session, generation, connection, type, packet: bytes }
 }
 
-function online(broker: Broker, commands: Commands, connection = 1, more: Partial<IConnectPacket> = {}): AttachCommand {
+function online(
+  broker: Broker,
+  commands: Commands,
+  connection = 1,
+  more: Partial<IConnectPacket> = {},
+): AttachCommand {
   broker.onEvents([connectEvent(connection, more)])
   const attach = at(commands.attached, -1)
   broker.onEvents([attachedEvent(attach)])
@@ -154,20 +182,33 @@ test('a session that ends gives its subscriptions back in slices and is ended on
   broker.onEvents([packetEvent(attach, 'subscribe', subscribeA)])
   const { loop, session, generation } = attach
   broker.onEvents([
-    { kind: 'closed', loop, session, generation, connection: 1, cause: 'socket-closed', reasonCode: 0, detail: '' },
+    {
+      kind: 'closed',
+      loop,
+      session,
+      generation,
+      connection: 1,
+      cause: 'socket-closed',
+      reasonCode: 0,
+      detail: '',
+    },
   ])
   assert.deepEqual(commands.ended, [attach.session])
   assert.equal(commands.answered.length, 1)
   while (deferred.length > 0) deferred.shift()?.()
   assert.deepEqual(at(commands.answered, 1).ops, [{ op: 'unsubscribe', filter: 'a', group: null }])
   assert.equal(at(commands.answered, 1).connection, 0)
-  assert.equal(broker.metrics.read()['sessions'], 0)
+  assert.equal(broker.metrics.read().sessions, 0)
 })
 
 test('DISCONNECT may not give a session life that CONNECT did not ask for [MQTT-3.14.2-2]', () => {
   const { broker, commands } = bench()
   const attach = online(broker, commands)
-  const packet: Packet = { cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 5 } }
+  const packet: Packet = {
+    cmd: 'disconnect',
+    reasonCode: 0,
+    properties: { sessionExpiryInterval: 5 },
+  }
   broker.onEvents([packetEvent(attach, 'disconnect', packet)])
   assert.equal(Buffer.from(at(commands.answered, 0).reply).toString('hex'), 'e00182')
   assert.equal(at(commands.answered, 0).then, 'close')
@@ -178,7 +219,9 @@ test('AUTH and a shared No Local subscription are protocol errors [MQTT-3.8.3-4]
   const attach = online(broker, commands)
   broker.onEvents([packetEvent(attach, 'auth', { cmd: 'auth', reasonCode: 0x18 })])
   const shared = { topic: '$share/g/a', qos: 1, nl: true, rap: false, rh: 0 } as const
-  broker.onEvents([packetEvent(attach, 'subscribe', { cmd: 'subscribe', messageId: 1, subscriptions: [shared] })])
+  broker.onEvents([
+    packetEvent(attach, 'subscribe', { cmd: 'subscribe', messageId: 1, subscriptions: [shared] }),
+  ])
   for (const { reply, then } of commands.answered) {
     assert.equal(Buffer.from(reply).toString('hex'), 'e00182')
     assert.equal(then, 'close')
@@ -190,8 +233,12 @@ test('an authentication method is refused with 0x8C and the reason, unless the c
   const { broker, commands } = bench()
   const properties = { authenticationMethod: 'X' }
   broker.onEvents([connectEvent(1, { properties })])
-  broker.onEvents([connectEvent(2, { properties: { ...properties, requestProblemInformation: false } })])
-  const [told, silent] = commands.refused.map(({ connack }) => decodePacket(Buffer.from(connack), 5))
+  broker.onEvents([
+    connectEvent(2, { properties: { ...properties, requestProblemInformation: false } }),
+  ])
+  const [told, silent] = commands.refused.map(({ connack }) =>
+    decodePacket(Buffer.from(connack), 5),
+  )
   assert.ok(told?.cmd === 'connack' && silent?.cmd === 'connack')
   assert.equal(told.reasonCode, 0x8c)
   assert.match(told.properties?.reasonString ?? '', /enhanced authentication/)
@@ -199,30 +246,61 @@ test('an authentication method is refused with 0x8C and the reason, unless the c
 })
 
 test('a broker that is full refuses CONNECTs with 0x97', () => {
-  const { broker, commands } = bench((config) => ({ ...config, limits: { ...config.limits, connections: 1 } }))
+  const { broker, commands } = bench((config) => ({
+    ...config,
+    limits: { ...config.limits, connections: 1 },
+  }))
   online(broker, commands)
   broker.onEvents([connectEvent(2, { clientId: 'd' })])
   assert.equal(at(commands.refused, 0).connack[3], 0x97)
 })
 
 test('CONNECTs of one client id beyond the bound are refused, the others wait their turn', () => {
-  const { broker, commands } = bench((config) => ({ ...config, limits: { ...config.limits, connectsPerClientId: 2 } }))
+  const { broker, commands } = bench((config) => ({
+    ...config,
+    limits: { ...config.limits, connectsPerClientId: 2 },
+  }))
   broker.onEvents([connectEvent(1), connectEvent(2), connectEvent(3)])
-  assert.deepEqual(commands.attached.map(({ connection }) => connection), [1])
-  assert.deepEqual(commands.refused.map(({ connection }) => connection), [3])
+  assert.deepEqual(
+    commands.attached.map(({ connection }) => connection),
+    [1],
+  )
+  assert.deepEqual(
+    commands.refused.map(({ connection }) => connection),
+    [3],
+  )
   broker.onEvents([attachedEvent(at(commands.attached, 0))])
-  assert.deepEqual(commands.attached.map(({ connection }) => connection), [1, 2])
+  assert.deepEqual(
+    commands.attached.map(({ connection }) => connection),
+    [1, 2],
+  )
 })
 
 test('events of dialled connections and link messages go to the link room, closed clients are told to both', () => {
   const { broker, link, commands } = bench()
   const attach = online(broker, commands)
   const { loop, session, generation } = attach
-  const gone = { kind: 'closed', loop, session: -1, generation: 0, cause: 'dial-failed', reasonCode: 0, detail: '' } as const
+  const gone = {
+    kind: 'closed',
+    loop,
+    session: -1,
+    generation: 0,
+    cause: 'dial-failed',
+    reasonCode: 0,
+    detail: '',
+  } as const
   broker.onEvents([
     { kind: 'dialed', loop: 0, connection: 2 ** 31 },
     { kind: 'client-packet', loop: 0, connection: 2 ** 31, packet: Buffer.alloc(2) },
-    { kind: 'link-publish', loop, session, generation, connection: 1, version: 5, packet: Buffer.alloc(2) },
+    {
+      kind: 'link-publish',
+      loop,
+      session,
+      generation,
+      connection: 1,
+      version: 5,
+      packet: Buffer.alloc(2),
+    },
     { ...gone, connection: 2 ** 31 },
     { ...gone, session, generation, connection: 1, cause: 'socket-closed' },
   ])
@@ -232,25 +310,46 @@ test('events of dialled connections and link messages go to the link room, close
 test('an event with an old number changes nothing and is counted', () => {
   const { broker, commands } = bench()
   const attach = online(broker, commands)
-  broker.onEvents([{ ...packetEvent(attach, 'subscribe', subscribeA), generation: 99 } as EngineEvent])
+  broker.onEvents([
+    { ...packetEvent(attach, 'subscribe', subscribeA), generation: 99 } as EngineEvent,
+  ])
   broker.onEvents([attachedEvent(attach)])
   assert.equal(commands.answered.length, 0)
-  assert.equal(broker.metrics.read()['events_stale'], 2)
+  assert.equal(broker.metrics.read().events_stale, 2)
 })
 
 test('a stopping broker closes doors in order, publishes no wills and stops once', async () => {
   const { broker, commands, link } = bench()
   broker.start()
-  const attach = online(broker, commands, 1, { will: { topic: 'w', payload: 'x', qos: 0, retain: false } })
+  const attach = online(broker, commands, 1, {
+    will: { topic: 'w', payload: 'x', qos: 0, retain: false },
+  })
   const first = broker.stop()
   const { loop, session, generation } = attach
-  broker.onEvents([{ kind: 'closed', loop, session, generation, connection: 1, cause: 'socket-closed', reasonCode: 0, detail: '' }])
+  broker.onEvents([
+    {
+      kind: 'closed',
+      loop,
+      session,
+      generation,
+      connection: 1,
+      cause: 'socket-closed',
+      reasonCode: 0,
+      detail: '',
+    },
+  ])
   await first
   await broker.stop()
   assert.deepEqual(commands.published, [])
-  assert.deepEqual(commands.calls.filter((call) => call !== 'flush'), ['listen', 'unlisten', 'drain', 'halt'])
-  assert.deepEqual(link.filter((call) => !call.startsWith('closed')), ['start', 'stop'])
-  assert.equal(broker.metrics.read()['wills_suppressed'], 1)
+  assert.deepEqual(
+    commands.calls.filter((call) => call !== 'flush'),
+    ['listen', 'unlisten', 'drain', 'halt'],
+  )
+  assert.deepEqual(
+    link.filter((call) => !call.startsWith('closed')),
+    ['start', 'stop'],
+  )
+  assert.equal(broker.metrics.read().wills_suppressed, 1)
   broker.onEvents([connectEvent(2)])
   assert.equal(at(commands.refused, 0).connack[3], 0x8b)
 })

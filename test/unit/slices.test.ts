@@ -26,7 +26,10 @@ function bench() {
 test('a job runs in slices and the event loop comes by between them', () => {
   const { slicer, deferred, job, turn } = bench()
   let done = 0
-  slicer.add(job(10, 0.5, (step) => (done = step)), 'long')
+  slicer.add(
+    job(10, 0.5, (step) => (done = step)),
+    'long',
+  )
   assert.equal(done, 0)
   turn()
   assert.equal(done, 4)
@@ -43,8 +46,14 @@ test('jobs take turns, so a short one does not wait for a long one', () => {
   const { slicer, job, turn } = bench()
   let long = 0
   let short = 0
-  slicer.add(job(1000, 0.5, (step) => (long = step)), 'long')
-  slicer.add(job(2, 0.5, (step) => (short = step)), 'short')
+  slicer.add(
+    job(1000, 0.5, (step) => (long = step)),
+    'long',
+  )
+  slicer.add(
+    job(2, 0.5, (step) => (short = step)),
+    'short',
+  )
   turn()
   turn()
   assert.equal(short, 2)
@@ -61,17 +70,26 @@ test('a job that throws is dropped and named; the others go on', async () => {
   }
   slicer.add(broken, 'broken')
   const waited = slicer.run('waited for', broken)
-  slicer.add(job(2, 0.1, (step) => (done = step)), 'sound')
+  slicer.add(
+    job(2, 0.1, (step) => (done = step)),
+    'sound',
+  )
   turn()
   await assert.rejects(waited, /broken/)
-  assert.deepEqual(failures.map(({ name }) => name), ['broken'])
+  assert.deepEqual(
+    failures.map(({ name }) => name),
+    ['broken'],
+  )
   assert.equal(done, 2)
 })
 
 test('a stopped slicer runs nothing any more', () => {
   const { slicer, job, turn } = bench()
   let done = 0
-  slicer.add(job(10, 0.5, (step) => (done = step)), 'job')
+  slicer.add(
+    job(10, 0.5, (step) => (done = step)),
+    'job',
+  )
   slicer.stop()
   turn()
   assert.equal(done, 0)

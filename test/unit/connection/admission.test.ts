@@ -2,15 +2,39 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import mqttPacket, { type IConnectPacket } from 'mqtt-packet'
 import { loadConfig } from '../../../src/config/index.js'
-import { type Admission, type Admitted, admit, Connacks, type ConnectionPolicy, connectionPolicy } from '../../../src/connection/index.js'
+import {
+  type Admission,
+  type Admitted,
+  admit,
+  Connacks,
+  type ConnectionPolicy,
+  connectionPolicy,
+} from '../../../src/connection/index.js'
 import { decodeConnect, decodePacket } from '../../../src/mqtt/index.js'
 
 const defaults = connectionPolicy(loadConfig({ file: null, env: {} }).config)
 const origin = { connection: 1, acceptLoop: 0, peer: '127.0.0.1:9', linkAllowed: false }
 
-function admission(more: Partial<IConnectPacket>, policy: Partial<ConnectionPolicy> = {}, linkAllowed = false): Admission {
-  const bytes = mqttPacket.generate({ cmd: 'connect', protocolVersion: 5, protocolId: 'MQTT', clientId: 'c', clean: true, keepalive: 10, ...more })
-  return admit(decodeConnect(bytes), { ...origin, linkAllowed }, { ...defaults, ...policy }, () => 'made-up')
+function admission(
+  more: Partial<IConnectPacket>,
+  policy: Partial<ConnectionPolicy> = {},
+  linkAllowed = false,
+): Admission {
+  const bytes = mqttPacket.generate({
+    cmd: 'connect',
+    protocolVersion: 5,
+    protocolId: 'MQTT',
+    clientId: 'c',
+    clean: true,
+    keepalive: 10,
+    ...more,
+  })
+  return admit(
+    decodeConnect(bytes),
+    { ...origin, linkAllowed },
+    { ...defaults, ...policy },
+    () => 'made-up',
+  )
 }
 
 function admitted(...of: Parameters<typeof admission>): Admitted {
@@ -48,7 +72,10 @@ test('the user name is the client id when configured so', () => {
 })
 
 test('an authentication method is refused: there is none [MQTT-4.12.0-1]', () => {
-  assert.equal(refusal({ properties: { authenticationMethod: 'SCRAM' } }), 'bad-authentication-method')
+  assert.equal(
+    refusal({ properties: { authenticationMethod: 'SCRAM' } }),
+    'bad-authentication-method',
+  )
 })
 
 test('keep-alive is multiplied, and the server’s own replaces it and is told [MQTT-3.2.2-21]', () => {
@@ -64,9 +91,15 @@ test('keep-alive is multiplied, and the server’s own replaces it and is told [
 test('a session lasts as the packet says: property in version 5, clean session and configuration below', () => {
   assert.equal(admitted({}).expiryMs, 0)
   assert.equal(admitted({ properties: { sessionExpiryInterval: 7 } }).expiryMs, 7_000)
-  assert.equal(admitted({ properties: { sessionExpiryInterval: 0xffff_ffff } }).expiryMs, Number.POSITIVE_INFINITY)
+  assert.equal(
+    admitted({ properties: { sessionExpiryInterval: 0xffff_ffff } }).expiryMs,
+    Number.POSITIVE_INFINITY,
+  )
   assert.equal(admitted({ protocolVersion: 4, clean: true }).expiryMs, 0)
-  assert.equal(admitted({ protocolVersion: 4, clean: false }, { persistentExpiryMs: 99 }).expiryMs, 99)
+  assert.equal(
+    admitted({ protocolVersion: 4, clean: false }, { persistentExpiryMs: 99 }).expiryMs,
+    99,
+  )
 })
 
 test('windows are the smaller of both sides; links get all the protocol has', () => {
@@ -83,12 +116,24 @@ test('a will must keep to what the server offers', () => {
   assert.equal(refusal({ will }, { qosMax: 1 }), 'qos-not-supported')
   assert.equal(refusal({ will }, { retainAvailable: false }), 'retain-not-supported')
   assert.equal(refusal({ will }, { topicLevelsMax: 2 }), 'topic-name-invalid')
-  assert.equal(refusal({ will: { ...will, topic: '$LINK/cluster/msg/x' } }, {}, true), 'not-authorized')
+  assert.equal(
+    refusal({ will: { ...will, topic: '$LINK/cluster/msg/x' } }, {}, true),
+    'not-authorized',
+  )
 })
 
 test('CONNACK tells a version 5 client everything that differs from what it would assume', () => {
-  const policy = { ...defaults, qosMax: 1 as const, retainAvailable: false, wildcards: false, responseInformation: 'r/' }
-  const client = admitted({ clientId: '', properties: { requestResponseInformation: true } }, policy)
+  const policy = {
+    ...defaults,
+    qosMax: 1 as const,
+    retainAvailable: false,
+    wildcards: false,
+    responseInformation: 'r/',
+  }
+  const client = admitted(
+    { clientId: '', properties: { requestResponseInformation: true } },
+    policy,
+  )
   const packet = decodePacket(Buffer.from(new Connacks(policy).accepting(client, false)), 5)
   assert.ok(packet.cmd === 'connack')
   assert.deepEqual(

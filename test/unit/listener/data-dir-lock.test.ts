@@ -17,7 +17,10 @@ function inDirectory(run: (directory: string) => void): void {
 }
 
 function isError(code: string) {
-  return (error: unknown) => error instanceof CausewayError && error.code === code && error.message.startsWith('node.data_dir: ')
+  return (error: unknown) =>
+    error instanceof CausewayError &&
+    error.code === code &&
+    error.message.startsWith('node.data_dir: ')
 }
 
 test('a data directory belongs to one broker at a time', () => {
@@ -36,12 +39,17 @@ test('a lock left behind by a dead process is taken over', () => {
     const { pid } = spawnSync(process.execPath, ['-e', ''])
     writeFileSync(join(directory, 'causeway.lock'), `${pid} 1\n`)
     const lock = DataDirLock.take(directory)
-    assert.match(readFileSync(join(directory, 'causeway.lock'), 'utf8'), new RegExp(`^${process.pid} `))
+    assert.match(
+      readFileSync(join(directory, 'causeway.lock'), 'utf8'),
+      new RegExp(`^${process.pid} `),
+    )
     lock.release()
   })
 })
 
-test('a lock whose process number now belongs to another process is taken over', { skip: process.platform !== 'linux' && 'needs /proc' }, () => {
+test('a lock whose process number now belongs to another process is taken over', {
+  skip: process.platform !== 'linux' && 'needs /proc',
+}, () => {
   inDirectory((directory) => {
     writeFileSync(join(directory, 'causeway.lock'), `${process.ppid} 1\n`)
     DataDirLock.take(directory).release()

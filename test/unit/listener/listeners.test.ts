@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { type LoadedConfig, loadConfig } from '../../../src/config/index.js'
 import { CausewayError } from '../../../src/errors.js'
 import { Listeners } from '../../../src/listener/index.js'
-import type { ListenerOptions } from '../../../src/native/engine.js'
+import type { ListenerOptions } from '../../../src/native/index.js'
 
 function loaded(text: string): LoadedConfig {
   const directory = mkdtempSync(join(tmpdir(), 'causeway-listeners-'))
@@ -19,7 +19,10 @@ function loaded(text: string): LoadedConfig {
   }
 }
 
-function started({ config, where }: LoadedConfig, listen: (options: ListenerOptions) => void = () => {}) {
+function started(
+  { config, where }: LoadedConfig,
+  listen: (options: ListenerOptions) => void = () => {},
+) {
   const heard: ListenerOptions[] = []
   const closed: number[] = []
   const said: string[] = []
@@ -34,18 +37,26 @@ function started({ config, where }: LoadedConfig, listen: (options: ListenerOpti
       },
       unlisten: (id) => closed.push(id),
     },
-    log: { debug: silent, info: silent, warn: (fields) => said.push(JSON.stringify(fields)), error: silent, fatal: silent },
+    log: {
+      debug: silent,
+      info: silent,
+      warn: (fields) => said.push(JSON.stringify(fields)),
+      error: silent,
+      fatal: silent,
+    },
   })
   return { listeners, heard, closed, said }
 }
 
 test('default and configured tcp listeners open, and close together', () => {
-  const { listeners, heard, closed } = started(loaded('listeners.tcp.clink.bind = "127.0.0.1:11883"'))
-  listeners.start()
-  assert.deepEqual(
-    heard.map(({ host, port }) => `${host}:${port}`).sort(),
-    ['0.0.0.0:1883', '127.0.0.1:11883'],
+  const { listeners, heard, closed } = started(
+    loaded('listeners.tcp.clink.bind = "127.0.0.1:11883"'),
   )
+  listeners.start()
+  assert.deepEqual(heard.map(({ host, port }) => `${host}:${port}`).sort(), [
+    '0.0.0.0:1883',
+    '127.0.0.1:11883',
+  ])
   listeners.stop()
   assert.deepEqual(closed.sort(), heard.map(({ id }) => id).sort())
 })
@@ -73,6 +84,8 @@ test('a port in use is refused by a message with the key, the place and the port
     (error) =>
       error instanceof CausewayError &&
       error.code === 'LISTENER_PORT_IN_USE' &&
-      /^listeners\.tcp\.default\.bind \(.*quick\.conf:2:22\): port 1884 is in use by another process$/.test(error.message),
+      /^listeners\.tcp\.default\.bind \(.*quick\.conf:2:22\): port 1884 is in use by another process$/.test(
+        error.message,
+      ),
   )
 })

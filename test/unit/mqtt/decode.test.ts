@@ -41,15 +41,39 @@ test('a CONNECT of each version decodes, with the defaults that version 5 states
 })
 
 test('decoding a CONNECT of one version leaves no trace for the next one of another', () => {
-  assert.equal(decodeConnect(connect(5, { properties: { sessionExpiryInterval: 9 } })).sessionExpirySeconds, 9)
+  assert.equal(
+    decodeConnect(connect(5, { properties: { sessionExpiryInterval: 9 } })).sessionExpirySeconds,
+    9,
+  )
   assert.equal(decodeConnect(connect(4)).sessionExpirySeconds, 0)
   assert.equal(decodeConnect(connect(5, { properties: { receiveMaximum: 7 } })).receiveMaximum, 7)
 })
 
 /** A version 5 CONNECT whose will has User Properties b, a, b in this order, and a delay between them. */
 function connectWithWillProperties(): Buffer {
-  const pair = (name: string, value: string) => [0x26, 0, 1, name.charCodeAt(0), 0, 1, value.charCodeAt(0)]
-  const properties = [...pair('b', '1'), 0x18, 0, 0, 0, 5, ...pair('a', '2'), 0x03, 0, 1, 0x74, ...pair('b', '3')]
+  const pair = (name: string, value: string) => [
+    0x26,
+    0,
+    1,
+    name.charCodeAt(0),
+    0,
+    1,
+    value.charCodeAt(0),
+  ]
+  const properties = [
+    ...pair('b', '1'),
+    0x18,
+    0,
+    0,
+    0,
+    5,
+    ...pair('a', '2'),
+    0x03,
+    0,
+    1,
+    0x74,
+    ...pair('b', '3'),
+  ]
   const body = [0, 4, 0x4d, 0x51, 0x54, 0x54, 5, 0x2e, 0, 60, 0, 0, 1, 0x63]
   const will = [properties.length, ...properties, 0, 3, 0x77, 0x2f, 0x31, 0, 2, 0x68, 0x69]
   return Buffer.from([0x10, body.length + will.length, ...body, ...will])
@@ -67,7 +91,9 @@ test('a will becomes a PUBLISH with its properties in their order and without it
 })
 
 test('a will of version 3.1.1 becomes a PUBLISH of version 5 with no properties', () => {
-  const { will } = decodeConnect(connect(4, { will: { topic: 'w', payload: Buffer.from('x'), qos: 0, retain: false } }))
+  const { will } = decodeConnect(
+    connect(4, { will: { topic: 'w', payload: Buffer.from('x'), qos: 0, retain: false } }),
+  )
   assert.equal(Buffer.from(will?.packet ?? []).toString('hex'), '300500017700' + '78')
 })
 
@@ -94,22 +120,40 @@ test('SUBSCRIBE and UNSUBSCRIBE decode with their options', () => {
       { filter: '$share/g/#', ...shared },
     ],
   })
-  const old = mqttPacket.generate({ cmd: 'unsubscribe', messageId: 8, unsubscriptions: ['a', 'b'] }, { protocolVersion: 4 })
+  const old = mqttPacket.generate(
+    { cmd: 'unsubscribe', messageId: 8, unsubscriptions: ['a', 'b'] },
+    { protocolVersion: 4 },
+  )
   assert.deepEqual(decodeUnsubscribe(old, 4), { packetId: 8, filters: ['a', 'b'] })
 })
 
 test('DISCONNECT decodes in every length that version 5 allows', () => {
-  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 0]), 5), { reasonCode: 0, sessionExpirySeconds: null })
-  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 0]), 4), { reasonCode: 0, sessionExpirySeconds: null })
-  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 1, 4]), 5), { reasonCode: 4, sessionExpirySeconds: null })
+  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 0]), 5), {
+    reasonCode: 0,
+    sessionExpirySeconds: null,
+  })
+  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 0]), 4), {
+    reasonCode: 0,
+    sessionExpirySeconds: null,
+  })
+  assert.deepEqual(decodeDisconnect(Buffer.from([0xe0, 1, 4]), 5), {
+    reasonCode: 4,
+    sessionExpirySeconds: null,
+  })
   const long = Buffer.from([0xe0, 7, 0, 5, 0x11, 0, 0, 0, 30])
   assert.deepEqual(decodeDisconnect(long, 5), { reasonCode: 0, sessionExpirySeconds: 30 })
 })
 
 test('a packet that does not decode throws, and the one after it decodes', () => {
   assert.throws(() => decodeSubscribe(Buffer.from([0x82, 9, 0, 1, 0]), 4), UndecodablePacket)
-  assert.throws(() => decodeSubscribe(Buffer.from([0x82, 5, 0, 1, 0, 9, 0x61]), 4), UndecodablePacket)
-  assert.deepEqual(decodeSubscribe(Buffer.from([0x82, 6, 0, 1, 0, 1, 0x61, 1]), 4).requests.length, 1)
+  assert.throws(
+    () => decodeSubscribe(Buffer.from([0x82, 5, 0, 1, 0, 9, 0x61]), 4),
+    UndecodablePacket,
+  )
+  assert.deepEqual(
+    decodeSubscribe(Buffer.from([0x82, 6, 0, 1, 0, 1, 0x61, 1]), 4).requests.length,
+    1,
+  )
 })
 
 test('hand-written answers are what mqtt-packet writes', () => {
@@ -120,7 +164,10 @@ test('hand-written answers are what mqtt-packet writes', () => {
       const suback = mqttPacket.generate({ cmd: 'suback', messageId: 513, granted }, options)
       assert.deepEqual(Buffer.from(encodeSuback(version, 513, granted)), suback)
       const unsubacked = granted.map((code) => (code === 0 ? 0 : 0x11))
-      const unsuback = mqttPacket.generate({ cmd: 'unsuback', messageId: 513, granted: unsubacked }, options)
+      const unsuback = mqttPacket.generate(
+        { cmd: 'unsuback', messageId: 513, granted: unsubacked },
+        options,
+      )
       assert.deepEqual(Buffer.from(encodeUnsuback(version, 513, unsubacked)), unsuback)
     }
   }

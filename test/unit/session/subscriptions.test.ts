@@ -1,13 +1,30 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { authorizeLinkOnly, type Session, type SubscriptionPolicy, subscribe, unsubscribe } from '../../../src/session/index.js'
+import {
+  authorizeLinkOnly,
+  type Session,
+  type SubscriptionPolicy,
+  subscribe,
+  unsubscribe,
+} from '../../../src/session/index.js'
 
-const policy: SubscriptionPolicy = { qosMax: 2, wildcards: true, shared: true, levelsMax: 4, subscriptionsMax: null, retained: true }
+const policy: SubscriptionPolicy = {
+  qosMax: 2,
+  wildcards: true,
+  shared: true,
+  levelsMax: 4,
+  subscriptionsMax: null,
+  retained: true,
+}
 const five = { version: 5, linkAllowed: false } as const
 const four = { version: 4, linkAllowed: false } as const
 
 function session(): Session {
-  return { clientId: 'c', address: { loop: 0, session: 0, generation: 1 }, subscriptions: new Map() }
+  return {
+    clientId: 'c',
+    address: { loop: 0, session: 0, generation: 1 },
+    subscriptions: new Map(),
+  }
 }
 
 function request(filter: string, retainHandling: 0 | 1 | 2 = 0, qos: 0 | 1 | 2 = 1) {
@@ -22,18 +39,37 @@ test('each filter is answered in order with the QoS it gets or why it gets none'
   const filters = ['a', '$LINK/x', '$share/g', 'a/b/c/d/e', 'b/#', '$share/g/c']
   const asked = packet(...filters.map((filter) => request(filter)))
   const strict = { ...policy, wildcards: false, shared: false }
-  assert.deepEqual(subscribe(session(), five, asked, strict, authorizeLinkOnly).reasonCodes, [1, 0x87, 0x8f, 0x8f, 0xa2, 0x9e])
-  assert.deepEqual(subscribe(session(), four, asked, strict, authorizeLinkOnly).reasonCodes, [1, 0x80, 0x80, 0x80, 0x80, 0x80])
+  assert.deepEqual(
+    subscribe(session(), five, asked, strict, authorizeLinkOnly).reasonCodes,
+    [1, 0x87, 0x8f, 0x8f, 0xa2, 0x9e],
+  )
+  assert.deepEqual(
+    subscribe(session(), four, asked, strict, authorizeLinkOnly).reasonCodes,
+    [1, 0x80, 0x80, 0x80, 0x80, 0x80],
+  )
 })
 
 test('$LINK is open on link listeners, also to shared subscriptions, and closed to both elsewhere', () => {
   const asked = packet(request('$LINK/a'), request('$share/g/$LINK/a'))
-  assert.deepEqual(subscribe(session(), five, asked, policy, authorizeLinkOnly).reasonCodes, [0x87, 0x87])
-  assert.deepEqual(subscribe(session(), { ...five, linkAllowed: true }, asked, policy, authorizeLinkOnly).reasonCodes, [1, 1])
+  assert.deepEqual(
+    subscribe(session(), five, asked, policy, authorizeLinkOnly).reasonCodes,
+    [0x87, 0x87],
+  )
+  assert.deepEqual(
+    subscribe(session(), { ...five, linkAllowed: true }, asked, policy, authorizeLinkOnly)
+      .reasonCodes,
+    [1, 1],
+  )
 })
 
 test('the granted QoS is never above what the server allows', () => {
-  const { ops, reasonCodes } = subscribe(session(), five, packet(request('a', 0, 2)), { ...policy, qosMax: 1 }, authorizeLinkOnly)
+  const { ops, reasonCodes } = subscribe(
+    session(),
+    five,
+    packet(request('a', 0, 2)),
+    { ...policy, qosMax: 1 },
+    authorizeLinkOnly,
+  )
   assert.deepEqual(reasonCodes, [1])
   assert.equal(ops[0]?.op === 'subscribe' && ops[0].qos, 1)
 })
@@ -41,14 +77,25 @@ test('the granted QoS is never above what the server allows', () => {
 test('retained messages are replayed always, when new, or never; and never to shared subscriptions', () => {
   const mine = session()
   const replays = (...of: ReturnType<typeof request>[]) =>
-    subscribe(mine, five, packet(...of), policy, authorizeLinkOnly).ops.map((op) => op.op === 'subscribe' && op.replay)
-  assert.deepEqual(replays(request('a', 0), request('b', 1), request('c', 2), request('$share/g/a', 0)), [true, true, false, false])
+    subscribe(mine, five, packet(...of), policy, authorizeLinkOnly).ops.map(
+      (op) => op.op === 'subscribe' && op.replay,
+    )
+  assert.deepEqual(
+    replays(request('a', 0), request('b', 1), request('c', 2), request('$share/g/a', 0)),
+    [true, true, false, false],
+  )
   assert.deepEqual(replays(request('a', 0), request('b', 1), request('c', 2)), [true, false, false])
 })
 
 test('the same filter twice in one packet is subscribed, then changed [MQTT-3.8.4-3]', () => {
   const mine = session()
-  const { ops } = subscribe(mine, five, packet(request('a', 0, 0), request('a', 0, 2)), policy, authorizeLinkOnly)
+  const { ops } = subscribe(
+    mine,
+    five,
+    packet(request('a', 0, 0), request('a', 0, 2)),
+    policy,
+    authorizeLinkOnly,
+  )
   assert.deepEqual(
     ops.map((op) => op.op === 'subscribe' && [op.existing, op.qos]),
     [
@@ -62,14 +109,23 @@ test('the same filter twice in one packet is subscribed, then changed [MQTT-3.8.
 test('a full session keeps what it has, may change it, and is refused more', () => {
   const mine = session()
   const one = { ...policy, subscriptionsMax: 1 }
-  assert.deepEqual(subscribe(mine, five, packet(request('a'), request('b')), one, authorizeLinkOnly).reasonCodes, [1, 0x97])
-  assert.deepEqual(subscribe(mine, five, packet(request('a', 0, 2)), one, authorizeLinkOnly).reasonCodes, [2])
+  assert.deepEqual(
+    subscribe(mine, five, packet(request('a'), request('b')), one, authorizeLinkOnly).reasonCodes,
+    [1, 0x97],
+  )
+  assert.deepEqual(
+    subscribe(mine, five, packet(request('a', 0, 2)), one, authorizeLinkOnly).reasonCodes,
+    [2],
+  )
 })
 
 test('a plain and a shared subscription to one filter are two', () => {
   const mine = session()
   subscribe(mine, five, packet(request('a'), request('$share/g/a')), policy, authorizeLinkOnly)
-  const { ops, reasonCodes } = unsubscribe(mine, { packetId: 2, filters: ['$share/g/a', 'x', '$share/g/a'] })
+  const { ops, reasonCodes } = unsubscribe(mine, {
+    packetId: 2,
+    filters: ['$share/g/a', 'x', '$share/g/a'],
+  })
   assert.deepEqual(reasonCodes, [0x00, 0x11, 0x11])
   assert.deepEqual(ops, [{ op: 'unsubscribe', filter: 'a', group: 'g' }])
   assert.deepEqual([...mine.subscriptions.keys()], ['a'])
