@@ -97,6 +97,7 @@ void IoLoop::EndTurn() {
   work_left_ = false;
   RunCommands();
   if (stopping_) return;
+  if (accept_paused_ && admissions_ <= limits::kAdmissionsMax / 2) PauseListening(false);
   ResumeColdWaiters();
   shard_.Work(now_ms_);
   std::vector<session::Connection*>& dirty = shard_.sender()->dirty()->list();
@@ -183,7 +184,7 @@ void IoLoop::Tick() {
   second_ = now_ms_ / 1000;
   shard_.links()->Expire(now_ms_);
   shard_.PublishGauges();
-  if (!draining_) PauseListening(admissions_ >= limits::kAdmissionsMax);
+  if (accept_failed_) PauseListening(false);  // descriptors or memory may be back
 }
 
 void IoLoop::CheckDeadlines(Socket* socket) {

@@ -166,6 +166,8 @@ class IoLoop final : public fanout::ShardHost {
   std::atomic<uint32_t> open_sockets_{0};
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
   size_t admissions_ = 0;  // sockets in kConnect or kAdmission
+  bool accept_paused_ = false;  // too many of them
+  bool accept_failed_ = false;  // for want of descriptors or memory; tried again every second
   int64_t now_ms_ = 0;
   TimerWheel wheel_;    // one entry a socket, armed again lazily
   int64_t second_ = 0;  // of the last once-a-second work

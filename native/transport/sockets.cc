@@ -36,6 +36,7 @@ constexpr int kWritesPerFlush = 4;
 void IoLoop::Accept(ListeningSocket* listening) {
   for (size_t i = 0; i < limits::kAcceptsPerRound; ++i) {
     if (admissions_ >= limits::kAdmissionsMax) {
+      accept_paused_ = true;
       PauseListening(true);
       return;
     }
@@ -45,6 +46,7 @@ void IoLoop::Accept(ListeningSocket* listening) {
       if (errno != EAGAIN) {  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog keeps them; tried
                               // again at the next tick
         Bump(counters_.accept_failures);
+        accept_failed_ = true;
         PauseListening(true);
       }
       return;
@@ -75,6 +77,7 @@ void IoLoop::Accept(ListeningSocket* listening) {
 }
 
 void IoLoop::PauseListening(bool paused) {
+  if (!paused) accept_paused_ = accept_failed_ = false;
   for (const auto& listening : listening_) {
     if (listening->paused == paused) continue;
     listening->paused = paused;
