@@ -24,8 +24,9 @@ export function filterFault(filter: string): FilterFault | null {
     if (!wild && /[#+\0]/.test(level)) return 'topic_invalid_char' // [MQTT-4.7.1-2]
   }
   if (levels[0] === '$share' && !wellFormedShare(levels)) return 'invalid_share'
-  // What links say to each other must never be forwarded by a link.
-  if (levels[0] === '$LINK' && levels[1] === 'cluster') return 'topic_not_allowed'
+  // What links say to each other must never be forwarded by a link. EMQX catches `$LINK/cluster/…` only; nothing else
+  // below `$LINK` may be published either, so asking for it is a mistake.
+  if (levels[0] === '$LINK') return 'topic_not_allowed'
   return null
 }
 
