@@ -71,7 +71,12 @@ export type EngineEvent =
   /** A dialled socket is connected and its first bytes are written. Failures come as `closed` with cause dial-failed. */
   | { readonly kind: 'dialed'; readonly loop: number; readonly connection: number }
   /** A packet on a dialled connection that the loop does not handle itself: valid for its type (CONNACK, SUBACK, PUBLISH …). */
-  | { readonly kind: 'client-packet'; readonly loop: number; readonly connection: number; readonly packet: Buffer }
+  | {
+      readonly kind: 'client-packet'
+      readonly loop: number
+      readonly connection: number
+      readonly packet: Buffer
+    }
 
 /** Everything the home loop needs to serve a client. One command, executed in the order of design.md §2. */
 export interface AttachCommand extends SessionAddress {
@@ -186,7 +191,12 @@ export type RouteMessage =
       readonly needBootstrap: boolean | null
       readonly capabilities: Buffer | null
     }
-  | { readonly op: 'route'; readonly actor: string; readonly incarnation: bigint; readonly count: number }
+  | {
+      readonly op: 'route'
+      readonly actor: string
+      readonly incarnation: bigint
+      readonly count: number
+    }
   | { readonly op: 'heartbeat'; readonly actor: string; readonly incarnation: bigint }
   | { readonly op: 'unknown'; readonly name: string }
   | { readonly op: 'invalid'; readonly reason: string } // not ETF, keys missing, wrong types
@@ -210,7 +220,13 @@ export interface LinkEngine {
   openInterest(link: number, topics: readonly string[]): void
   closeInterest(link: number): void
   /** The next live batch, or null when nothing waits. Several may be out; settle in any order. */
-  takeInterest(link: number, actor: string, incarnation: bigint, entriesMax: number, bytesMax: number): InterestBatch | null
+  takeInterest(
+    link: number,
+    actor: string,
+    incarnation: bigint,
+    entriesMax: number,
+    bytesMax: number,
+  ): InterestBatch | null
   /** Acknowledged, or to be sent again (newer states of the same keys win). */
   settleInterest(link: number, token: number, delivered: boolean): void
   /** True when a live batch waits. Reads shared memory: not a crossing. */
@@ -219,8 +235,18 @@ export interface LinkEngine {
   interestOverflowed(link: number): boolean
 
   decodeRoute(payload: Uint8Array): RouteMessage
-  encodeActorInit(actor: string, incarnation: bigint, target: string, capabilities: Uint8Array | null): Buffer
-  encodeActorInitAck(actor: string, error: string | null, needBootstrap: boolean | null, capabilities: Uint8Array | null): Buffer
+  encodeActorInit(
+    actor: string,
+    incarnation: bigint,
+    target: string,
+    capabilities: Uint8Array | null,
+  ): Buffer
+  encodeActorInitAck(
+    actor: string,
+    error: string | null,
+    needBootstrap: boolean | null,
+    capabilities: Uint8Array | null,
+  ): Buffer
   encodeHeartbeat(actor: string, incarnation: bigint): Buffer
   /** Applies a `route` term to the table for (link, lane). */
   applyRoutes(link: number, lane: number, payload: Uint8Array): RoutesApplied

@@ -48,7 +48,7 @@ export function openEngine(options: {
 
 /** A debugging override, so it is not in the configuration; what is no positive integer is not an override. */
 function laneSlots(): number {
-  const written = Number(process.env['CAUSEWAY_LANE_SLOTS'])
+  const written = Number(process.env.CAUSEWAY_LANE_SLOTS)
   return Number.isInteger(written) && written > 0 ? written : laneSlotsDefault
 }
 
@@ -70,7 +70,11 @@ function load(): Binding {
     // What the file exports is declared in binding.ts; the layout comparison below refuses a file of another version.
     addon = createRequire(import.meta.url)(path) as Binding
   } catch (cause) {
-    throw new CausewayError('NATIVE_ADDON_MISSING', `cannot load the addon ${path}: run npm run build`, { cause })
+    throw new CausewayError(
+      'NATIVE_ADDON_MISSING',
+      `cannot load the addon ${path}: run npm run build`,
+      { cause },
+    )
   }
   if (JSON.stringify(addon.layout()) !== JSON.stringify(layout)) {
     throw new CausewayError(
@@ -84,6 +88,7 @@ function load(): Binding {
 /** The folder of our package.json, from src, dist or a test build alike. */
 function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder)
+    folder = dirname(folder)
   return folder
 }

@@ -182,7 +182,12 @@ export class NativeEngine implements Engine {
     return this.#binding.decodeRoute(payload)
   }
 
-  encodeActorInit(actor: string, incarnation: bigint, target: string, capabilities: Uint8Array | null): Buffer {
+  encodeActorInit(
+    actor: string,
+    incarnation: bigint,
+    target: string,
+    capabilities: Uint8Array | null,
+  ): Buffer {
     return this.#binding.encodeActorInit(actor, incarnation, target, capabilities)
   }
 
@@ -229,11 +234,17 @@ export class NativeEngine implements Engine {
     layout.counters.forEach((counter, at) => {
       named[counter.name] = values[at] ?? 0
     })
-    const gauges = ['router_filters', 'retained_count', 'retained_bytes', 'router_retired_bytes', 'retained_expired']
+    const gauges = [
+      'router_filters',
+      'retained_count',
+      'retained_bytes',
+      'router_retired_bytes',
+      'retained_expired',
+    ]
     gauges.forEach((name, at) => {
       named[name] = values[layout.counters.length + at] ?? 0
     })
-    named['seam_crossings'] = this.#binding.crossings()
+    named.seam_crossings = this.#binding.crossings()
     return named
   }
 

@@ -231,9 +231,12 @@ function readEvent(fields: RecordFields, kind: number, loop: number): EngineEven
   }
 }
 
-function readAddress(fields: RecordFields): { session: number; generation: number; connection: number } {
+function readAddress(fields: RecordFields): {
+  session: number
+  generation: number
+  connection: number
+} {
   const session = fields.u32()
   const generation = fields.u32()
   return { session: session === noSession ? -1 : session, generation, connection: fields.u32() }
 }
-
