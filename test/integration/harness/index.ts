@@ -1,0 +1,19 @@
+/**
+ * Harness: a broker as a process, clients as plain sockets. What an integration test may use, and nothing else.
+ * Read next: broker-process.ts, client.ts.
+ */
+export { type BrokerOptions, BrokerProcess, ioLoops, startBroker } from './broker-process.js'
+export {
+  type ClientOptions,
+  connectBytes,
+  type Message,
+  publishPacket,
+  type Qos,
+  type Subscription,
+  TestClient,
+  type Version,
+} from './client.js'
+export { eventually } from './eventually.js'
+export { clientIdOn } from './homes.js'
+export { Mailbox } from './mailbox.js'
+export { freePort } from './ports.js'

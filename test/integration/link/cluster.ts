@@ -1,0 +1,202 @@
+/**
+ * Linked clusters of one broker each: addresses stay over restarts, so a link finds a broker that was killed again.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type BrokerProcess,
+  eventually,
+  freePort,
+  type LogEvent,
+  startBroker,
+  TestClient,
+} from '../harness/index.js'
+
+const onlineMs = 20_000
+const effectiveMs = 20_000
+const probeEveryMs = 10
+
+/** What one cluster's configuration says about another. */
+export interface LinkTo {
+  readonly name: string
+  /** Port of the other cluster's link listener. */
+  readonly port: number
+  /** What this cluster wants to receive; `['#']` when it is not given. */
+  readonly topics?: readonly string[]
+  readonly enable?: boolean
+  /** More HOCON of the link's object. */
+  readonly more?: string
+}
+
+export interface ClusterOptions {
+  readonly io?: number
+  readonly clientId?: string
+  /** More HOCON. */
+  readonly config?: string
+  readonly descriptors?: number
+}
+
+export class Cluster {
+  readonly name: string
+  readonly port: number
+  readonly linkPort: number
+  links: readonly LinkTo[] = []
+  readonly #options: ClusterOptions
+  readonly #directory: string
+  #broker: BrokerProcess | null = null
+
+  private constructor(name: string, port: number, linkPort: number, options: ClusterOptions) {
+    this.name = name
+    this.port = port
+    this.linkPort = linkPort
+    this.#options = options
+    this.#directory = mkdtempSync(join(tmpdir(), `causeway-${name}-`))
+  }
+
+  /** Has its addresses, does not run. */
+  static async planned(name: string, options: ClusterOptions = {}): Promise<Cluster> {
+    return new Cluster(name, await freePort(), await freePort(), options)
+  }
+
+  get broker(): BrokerProcess {
+    if (this.#broker === null) throw new Error(`${this.name} does not run`)
+    return this.#broker
+  }
+
+  /** Starts, or starts again, over the same data directory and with the links as they are now. */
+  async start(): Promise<void> {
+    this.#broker = await startBroker({
+      port: this.port,
+      directory: this.#directory,
+      config: this.#configuration(),
+      ...(this.#options.io === undefined ? {} : { io: this.#options.io }),
+      ...(this.#options.descriptors === undefined
+        ? {}
+        : { descriptors: this.#options.descriptors }),
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.#broker?.stop()
+    this.#broker = null
+  }
+
+  async kill(): Promise<void> {
+    await this.#broker?.kill()
+    this.#broker = null
+  }
+
+  /** Stops and forgets what is on disk. */
+  async remove(): Promise<void> {
+    await this.stop()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  /** A client of this cluster, MQTT 5 unless said otherwise. */
+  client(options: Partial<Parameters<typeof TestClient.connect>[0]> = {}): Promise<TestClient> {
+    return TestClient.connect({ version: 5, ...options, port: this.port })
+  }
+
+  /** Waits until the broker that runs now has logged `event`; `like`: fields that it must have. */
+  async logged(
+    event: string,
+    like: Readonly<Record<string, unknown>> = {},
+    timeoutMs = onlineMs,
+  ): Promise<LogEvent> {
+    const isIt = (line: LogEvent) =>
+      line.event === event && Object.entries(like).every(([key, value]) => line[key] === value)
+    await eventually(
+      `event ${event} at ${this.name}`,
+      () => this.broker.log.some(isIt),
+      timeoutMs,
+    )
+    const found = this.broker.log.findLast(isIt)
+    if (found === undefined) throw new Error('a log only grows')
+    return found
+  }
+
+  /** The route channel to the cluster of that name is up and has told all our routes. */
+  async online(link: string): Promise<void> {
+    await this.logged('cluster_link_routerepl_online', { link })
+  }
+
+  #configuration(): string {
+    const links = this.links.map(
+      ({ name, port, topics = ['#'], enable = true, more = '' }) => `{
+      name = ${JSON.stringify(name)}
+      server = "127.0.0.1:${port}"
+      clientid = ${JSON.stringify(this.#options.clientId ?? `clink-${this.name}`)}
+      topics = ${JSON.stringify(topics)}
+      enable = ${enable}
+      ${more}
+    }`,
+    )
+    return `
+cluster { name = ${JSON.stringify(this.name)}, links = [${links.join(', ')}] }
+node.name = "${this.name}@127.0.0.1"
+listeners.tcp.clink.bind = "127.0.0.1:${this.linkPort}"
+${this.#options.config ?? ''}
+`
+  }
+}
+
+export interface PairOptions extends ClusterOptions {
+  /** What the east wants from the west, and the other way; `['#']` when not given. */
+  readonly east?: Partial<LinkTo>
+  readonly west?: Partial<LinkTo>
+}
+
+/** Two clusters with a link each way, both route channels up. */
+export class Pair {
+  readonly east: Cluster
+  readonly west: Cluster
+
+  private constructor(east: Cluster, west: Cluster) {
+    this.east = east
+    this.west = west
+  }
+
+  static async linked(options: PairOptions = {}): Promise<Pair> {
+    const east = await Cluster.planned('east', options)
+    const west = await Cluster.planned('west', options)
+    east.links = [{ name: 'west', port: west.linkPort, ...options.east }]
+    west.links = [{ name: 'east', port: east.linkPort, ...options.west }]
+    await Promise.all([east.start(), west.start()])
+    const pair = new Pair(east, west)
+    await pair.online()
+    return pair
+  }
+
+  async online(): Promise<void> {
+    await Promise.all([this.east.online('west'), this.west.online('east')])
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all([this.east.remove(), this.west.remove()])
+  }
+}
+
+let probes = 0
+
+/**
+ * Everything that clients of `to` subscribed to before is known to `from`, and messages pass: a topic subscribed to now is
+ * announced after it on the one ordered channel. Topics are below `prefix`, which the link must let through.
+ */
+export async function effective(from: Cluster, to: Cluster, prefix = 'probe'): Promise<void> {
+  const topic = `${prefix}/${++probes}`
+  const [publisher, subscriber] = await Promise.all([from.client(), to.client()])
+  try {
+    await subscriber.subscribe({ topic, qos: 1 })
+    const until = performance.now() + effectiveMs
+    while (subscriber.messages.length === 0) {
+      if (performance.now() > until)
+        throw new Error(`${from.name} does not forward to ${to.name} after ${effectiveMs} ms`)
+      await publisher.publish({ topic, qos: 1 })
+      await delay(probeEveryMs)
+    }
+  } finally {
+    await Promise.all([publisher.drop(), subscriber.drop()])
+  }
+}
