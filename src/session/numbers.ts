@@ -1,8 +1,8 @@
 /**
  * Session numbers: an index per home loop, used again with a greater generation. design.md §2.
  *
- * A freed index rests before it is used again. The end of its session goes to the home loop directly, the next attach by
- * way of the loop that accepted the socket: two queues without a common order, so the attach could be there first.
+ * A freed index rests before it is used again: the end of its session goes to the home loop directly, the next attach by
+ * way of the loop that accepted the socket, and nothing here depends on which is there first.
  */
 import type { Clock } from '../clock.js'
 import { controlLimits } from '../limits.js'
