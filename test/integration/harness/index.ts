@@ -2,7 +2,13 @@
  * Harness: a broker as a process, clients as plain sockets. What an integration test may use, and nothing else.
  * Read next: broker-process.ts, client.ts.
  */
-export { type BrokerOptions, BrokerProcess, ioLoops, startBroker } from './broker-process.js'
+export {
+  type BrokerOptions,
+  BrokerProcess,
+  ioLoops,
+  type LogEvent,
+  startBroker,
+} from './broker-process.js'
 export {
   type ClientOptions,
   connectBytes,

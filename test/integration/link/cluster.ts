@@ -107,11 +107,7 @@ export class Cluster {
   ): Promise<LogEvent> {
     const isIt = (line: LogEvent) =>
       line.event === event && Object.entries(like).every(([key, value]) => line[key] === value)
-    await eventually(
-      `event ${event} at ${this.name}`,
-      () => this.broker.log.some(isIt),
-      timeoutMs,
-    )
+    await eventually(`event ${event} at ${this.name}`, () => this.broker.log.some(isIt), timeoutMs)
     const found = this.broker.log.findLast(isIt)
     if (found === undefined) throw new Error('a log only grows')
     return found
