@@ -13,7 +13,7 @@ import type {
 } from '../../src/native/engine.js'
 
 const entriesPerBatch = 3
-const captureEntriesMax = 12
+const captureEntriesMax = 6
 
 interface Change {
   readonly filter: string

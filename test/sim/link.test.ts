@@ -92,7 +92,7 @@ function happen(world: World): void {
   const wires = [...world.wires]
   const dice = random.below(100)
   if (dice < 55) {
-    for (let n = random.chance(10) ? 15 : 1 + random.below(4); n > 0; n--) {
+    for (let n = random.chance(15) ? 25 : 1 + random.below(4); n > 0; n--) {
       const filter = random.pick(filters)
       if (random.chance(60)) broker.subscribe(filter)
       else broker.unsubscribe(filter)
