@@ -63,6 +63,11 @@ export const linkLimits = {
   batchesInFlight: 16,
   /** Least Maximum Packet Size of a peer: a topic, an identifier and two filters of 64 KiB do not fit in less, most do. */
   peerPacketBytesMin: 4 * 1024,
+  /**
+   * Bytes of a packet that a link listener accepts at least, whatever mqtt.max_packet_size says: an EMQX route batch is bounded
+   * by count only (4,000 filters), and its sender ignores the Maximum Packet Size it is told. Larger: DISCONNECT 0x95.
+   */
+  listenerPacketBytesMin: 16 * 1024 * 1024,
 
   keepAliveSeconds: 60,
   /** Half the keep-alive, so that one lost or late PINGREQ does not end the connection. */

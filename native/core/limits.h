@@ -169,10 +169,6 @@ inline constexpr size_t kInterestBytesMax = 64 * kMiB;
 /// Full: further adds are refused and counted.
 inline constexpr size_t kExternalRoutesMax = 8'000'000;
 
-/// Bytes of one packet that a link listener accepts at least: an EMQX batch of 4,000 long filters,
-/// uncompressed.
-inline constexpr size_t kLinkPacketBytesMin = 16 * kMiB;
-
 // --- relations
 // ----------------------------------------------------------------------------------------------------------
 
@@ -181,7 +177,6 @@ static_assert(kPayloadByReferenceBytes < kReadBufferBytes);
 static_assert((kLaneSlots & (kLaneSlots - 1)) == 0, "a power of two, as SpscLane rounds");
 static_assert((kTimerSlots & (kTimerSlots - 1)) == 0);
 static_assert(kTimerSlots * kTimerTickMs > 15 * 60 * 1000, "usual keep-alives in one revolution");
-static_assert(kRouteBatchBytes < kLinkPacketBytesMin, "what we send, we would accept");
 static_assert(kLoopsMax <= 64 && kLinksMax <= 64, "bits of a uint64_t");
 
 }  // namespace causeway::limits

@@ -28,7 +28,7 @@ struct AttachCommand {
   // In transit from the accepting loop to the home loop: the command owns the fd until a socket
   // takes it.
   bool transit = false;
-  int fd = -1;  // -1: the socket died before the accepting loop saw the command
+  int fd = -1;
   Listener* listener = nullptr;
   std::string partial, peer;
 };

@@ -24,19 +24,19 @@ using session::Session;
 void IoLoop::Execute(AttachCommand& command) {
   if (!command.transit) {
     Socket* socket = FindSocket(command.connection);
-    if (socket != nullptr && socket->state != Socket::State::kAdmission) socket = nullptr;
-    if (socket == nullptr)
-      Bump(counters_.stale_numbers_dropped);  // closed meanwhile: the takeover still happens
+    if (socket == nullptr || socket->state != Socket::State::kAdmission) {
+      // Closed meanwhile, and said so: control goes back to where it was, so nothing of this happens.
+      Bump(counters_.stale_numbers_dropped);
+      return;
+    }
+    --admissions_;
     if (command.home != index_) {
       command.transit = true;
-      if (socket != nullptr) {
-        command.fd = socket->fd;
-        command.listener = socket->listener;
-        command.partial = std::move(socket->partial);
-        command.peer = std::move(socket->peer);
-        --admissions_;
-        Destroy(socket, false);
-      }
+      command.fd = socket->fd;
+      command.listener = socket->listener;
+      command.partial = std::move(socket->partial);
+      command.peer = std::move(socket->peer);
+      Destroy(socket, false);
       peers_->PostTo(command.home, std::move(command));
       return;
     }
@@ -67,12 +67,8 @@ void IoLoop::Execute(AttachCommand& command) {
   session->client_id = std::move(command.client_id);
   session->username = std::move(command.username);
 
-  Socket* socket = nullptr;
-  if (!command.transit) {
-    socket = FindSocket(command.connection);
-    if (socket != nullptr && socket->state != Socket::State::kAdmission) socket = nullptr;
-    if (socket != nullptr) --admissions_;
-  } else if (command.fd >= 0) {
+  Socket* socket;
+  if (command.transit) {
     socket = Adopt(command.fd, command.connection, Socket::State::kAdmission);
     socket->listener = command.listener;
     socket->partial = std::move(command.partial);
@@ -80,8 +76,9 @@ void IoLoop::Execute(AttachCommand& command) {
     socket->send_timeout_ms = command.listener->options.send_timeout_ms;
     socket->high_watermark_bytes = command.listener->options.high_watermark_bytes;
     Schedule(socket, now_ms_ + 1000);
+  } else {
+    socket = FindSocket(command.connection);
   }
-  if (socket == nullptr) return;
   socket->state = Socket::State::kServing;
   socket->version = static_cast<Version>(command.version);
   socket->packet_bytes_in_max = socket->listener->options.packet_bytes_max;
@@ -89,6 +86,7 @@ void IoLoop::Execute(AttachCommand& command) {
   socket->packet_bytes_max = command.packet_bytes_max;
   socket->topic_alias_max = static_cast<uint16_t>(command.topic_alias_max);
   socket->last_read_ms = socket->progress_ms = now_ms_;
+  Schedule(socket, now_ms_ + (socket->keep_alive_ms != 0 ? socket->keep_alive_ms : 1000));
   session->peer = socket->peer;
   Bump(counters_.connects_accepted);
   Bump(counters_.packets_connack_sent);

@@ -221,8 +221,9 @@ void IoLoop::CheckDeadlines(Socket* socket) {
         return;
       }
       // Keep-alive does not run while we are the ones not reading (design.md §6) [MQTT-3.1.2-22].
-      if (socket->keep_alive_ms != 0 && socket->reading && !socket->blocked()) {
-        const int64_t deadline = socket->last_read_ms + socket->keep_alive_ms;
+      if (socket->keep_alive_ms != 0) {
+        const bool running = socket->reading && !socket->blocked();
+        const int64_t deadline = (running ? socket->last_read_ms : now_ms_) + socket->keep_alive_ms;
         if (now_ms_ >= deadline) {
           Bump(counters_.keepalive_timeouts);
           SayDisconnect(socket, mqtt::Reason::kKeepAliveTimeout);

@@ -3,6 +3,7 @@
  */
 import { type Config, formatPosition, type ListenerConfig, type Position } from '../config/index.js'
 import { CausewayError } from '../errors.js'
+import { linkLimits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { Engine, ListenerOptions } from '../native/index.js'
 
@@ -119,7 +120,9 @@ function listenerOptions(id: number, listener: ListenerConfig, { mqtt }: Config)
     port: listener.port,
     backlog: listener.tcp.backlog,
     connectionsMax: listener.maxConnections ?? 0,
-    packetBytesMax: mqtt.maxPacketBytes,
+    packetBytesMax: listener.enableLink
+      ? Math.max(mqtt.maxPacketBytes, linkLimits.listenerPacketBytesMin)
+      : mqtt.maxPacketBytes,
     connectDeadlineMs: mqtt.idleTimeoutMs ?? connectDeadlineMs,
     highWatermarkBytes: listener.tcp.highWatermarkBytes,
     sendTimeoutMs: listener.tcp.sendTimeoutMs,
