@@ -51,451 +51,95 @@ export const layout = {
     "shared": 128
   },
   "counters": [
-    {
-      "name": "bytes_received",
-      "unit": "bytes",
-      "meaning": "read from clients' and links' sockets"
-    },
-    {
-      "name": "bytes_sent",
-      "unit": "bytes",
-      "meaning": "written to clients' and links' sockets"
-    },
-    {
-      "name": "reads",
-      "unit": "calls",
-      "meaning": "read calls that brought bytes"
-    },
-    {
-      "name": "writes",
-      "unit": "calls",
-      "meaning": "writev calls"
-    },
-    {
-      "name": "connections_accepted",
-      "unit": "connections",
-      "meaning": "sockets accepted"
-    },
-    {
-      "name": "accept_failures",
-      "unit": "calls",
-      "meaning": "accept failed for want of descriptors or memory; tried again"
-    },
-    {
-      "name": "connections_closed",
-      "unit": "connections",
-      "meaning": "sockets closed, for whatever reason"
-    },
-    {
-      "name": "packets_received",
-      "unit": "packets",
-      "meaning": "of every type"
-    },
-    {
-      "name": "packets_connect_received",
-      "unit": "packets",
-      "meaning": "CONNECT, complete"
-    },
-    {
-      "name": "packets_connack_sent",
-      "unit": "packets",
-      "meaning": "CONNACK, of either verdict"
-    },
-    {
-      "name": "packets_publish_received",
-      "unit": "packets",
-      "meaning": "PUBLISH"
-    },
-    {
-      "name": "packets_puback_received",
-      "unit": "packets",
-      "meaning": "PUBACK"
-    },
-    {
-      "name": "packets_puback_sent",
-      "unit": "packets",
-      "meaning": "PUBACK"
-    },
-    {
-      "name": "packets_pubrec_received",
-      "unit": "packets",
-      "meaning": "PUBREC"
-    },
-    {
-      "name": "packets_pubrec_sent",
-      "unit": "packets",
-      "meaning": "PUBREC"
-    },
-    {
-      "name": "packets_pubrel_received",
-      "unit": "packets",
-      "meaning": "PUBREL"
-    },
-    {
-      "name": "packets_pubrel_sent",
-      "unit": "packets",
-      "meaning": "PUBREL"
-    },
-    {
-      "name": "packets_pubcomp_received",
-      "unit": "packets",
-      "meaning": "PUBCOMP"
-    },
-    {
-      "name": "packets_pubcomp_sent",
-      "unit": "packets",
-      "meaning": "PUBCOMP"
-    },
-    {
-      "name": "packets_subscribe_received",
-      "unit": "packets",
-      "meaning": "SUBSCRIBE"
-    },
-    {
-      "name": "packets_unsubscribe_received",
-      "unit": "packets",
-      "meaning": "UNSUBSCRIBE"
-    },
-    {
-      "name": "packets_pingreq_received",
-      "unit": "packets",
-      "meaning": "PINGREQ"
-    },
-    {
-      "name": "packets_pingresp_sent",
-      "unit": "packets",
-      "meaning": "PINGRESP"
-    },
-    {
-      "name": "packets_disconnect_received",
-      "unit": "packets",
-      "meaning": "DISCONNECT"
-    },
-    {
-      "name": "packets_disconnect_sent",
-      "unit": "packets",
-      "meaning": "DISCONNECT"
-    },
-    {
-      "name": "packets_auth_received",
-      "unit": "packets",
-      "meaning": "AUTH"
-    },
-    {
-      "name": "malformed_packets",
-      "unit": "packets",
-      "meaning": "refused by the decoder: 0x81"
-    },
-    {
-      "name": "protocol_errors",
-      "unit": "packets",
-      "meaning": "well-formed, not allowed here: 0x82 and its narrower codes"
-    },
-    {
-      "name": "packets_too_large",
-      "unit": "packets",
-      "meaning": "above mqtt.max_packet_size: 0x95"
-    },
-    {
-      "name": "puback_missed",
-      "unit": "packets",
-      "meaning": "acknowledgements for a packet id that is not open"
-    },
-    {
-      "name": "messages_received",
-      "unit": "messages",
-      "meaning": "PUBLISH accepted from clients, QoS 2 duplicates not counted"
-    },
-    {
-      "name": "messages_qos0_received",
-      "unit": "messages",
-      "meaning": "of these, QoS 0"
-    },
-    {
-      "name": "messages_qos1_received",
-      "unit": "messages",
-      "meaning": "of these, QoS 1"
-    },
-    {
-      "name": "messages_qos2_received",
-      "unit": "messages",
-      "meaning": "of these, QoS 2"
-    },
-    {
-      "name": "messages_qos2_duplicates",
-      "unit": "messages",
-      "meaning": "QoS 2 PUBLISH whose packet id was open already"
-    },
-    {
-      "name": "messages_retained",
-      "unit": "messages",
-      "meaning": "accepted with RETAIN set"
-    },
-    {
-      "name": "messages_denied",
-      "unit": "messages",
-      "meaning": "refused by authorization: 0x87"
-    },
-    {
-      "name": "messages_published",
-      "unit": "messages",
-      "meaning": "entered the router, wills and links' messages included"
-    },
-    {
-      "name": "deliveries",
-      "unit": "deliveries",
-      "meaning": "copies handed to a session of this loop"
-    },
-    {
-      "name": "messages_sent",
-      "unit": "messages",
-      "meaning": "PUBLISH put into an out-buffer, retransmissions not counted"
-    },
-    {
-      "name": "messages_qos0_sent",
-      "unit": "messages",
-      "meaning": "of these, QoS 0"
-    },
-    {
-      "name": "messages_qos1_sent",
-      "unit": "messages",
-      "meaning": "of these, QoS 1"
-    },
-    {
-      "name": "messages_qos2_sent",
-      "unit": "messages",
-      "meaning": "of these, QoS 2"
-    },
-    {
-      "name": "messages_acked",
-      "unit": "messages",
-      "meaning": "QoS 1 and 2 that their receiver has acknowledged"
-    },
-    {
-      "name": "messages_resent",
-      "unit": "messages",
-      "meaning": "PUBLISH with DUP, PUBREL again, after a session resumed"
-    },
-    {
-      "name": "dropped_no_subscribers",
-      "unit": "messages",
-      "meaning": "published, and no destination matched"
-    },
-    {
-      "name": "dropped_awaiting_release",
-      "unit": "messages",
-      "meaning": "QoS 2 from 3.1.1 clients above max_awaiting_rel"
-    },
-    {
-      "name": "dropped_queue_full",
-      "unit": "deliveries",
-      "meaning": "the session's queue was full; by mqtt.mqueue_* rules"
-    },
-    {
-      "name": "dropped_qos0_offline",
-      "unit": "deliveries",
-      "meaning": "QoS 0 for a session without a connection, not queued"
-    },
-    {
-      "name": "dropped_qos0_slow",
-      "unit": "deliveries",
-      "meaning": "QoS 0 for a receiver above its high watermark"
-    },
-    {
-      "name": "dropped_too_large",
-      "unit": "deliveries",
-      "meaning": "above the receiver's Maximum Packet Size"
-    },
-    {
-      "name": "dropped_no_local",
-      "unit": "deliveries",
-      "meaning": "the receiver is the publisher and asked for No Local"
-    },
-    {
-      "name": "dropped_expired",
-      "unit": "deliveries",
-      "meaning": "Message Expiry Interval over before it was sent"
-    },
-    {
-      "name": "dropped_session_ended",
-      "unit": "deliveries",
-      "meaning": "queued or open when its session ended"
-    },
-    {
-      "name": "dropped_replayed",
-      "unit": "deliveries",
-      "meaning": "live copy of a retained message that the replay brought"
-    },
-    {
-      "name": "dropped_no_member",
-      "unit": "messages",
-      "meaning": "for a shared group that had no member left"
-    },
-    {
-      "name": "slow_subscribers_closed",
-      "unit": "connections",
-      "meaning": "out-buffer full: the client stopped reading"
-    },
-    {
-      "name": "lanes_pushed",
-      "unit": "entries",
-      "meaning": "put into another loop's lane"
-    },
-    {
-      "name": "lanes_drained",
-      "unit": "entries",
-      "meaning": "taken out of this loop's lanes"
-    },
-    {
-      "name": "lane_full_pauses",
-      "unit": "pauses",
-      "meaning": "a publisher paused because a lane was full"
-    },
-    {
-      "name": "fanout_yields",
-      "unit": "pauses",
-      "meaning": "a publisher paused because its fan-out had used its slice"
-    },
-    {
-      "name": "drain_yields",
-      "unit": "rounds",
-      "meaning": "lanes left non-empty because the round had used its budget"
-    },
-    {
-      "name": "wakeups_sent",
-      "unit": "calls",
-      "meaning": "uv_async_send to another loop or to control"
-    },
-    {
-      "name": "stale_numbers_dropped",
-      "unit": "entries",
-      "meaning": "named an old session generation or connection"
-    },
-    {
-      "name": "cold_lane_pauses",
-      "unit": "pauses",
-      "meaning": "a connection paused because control had too much to decide"
-    },
-    {
-      "name": "cold_lane_entries",
-      "unit": "entries",
-      "meaning": "packets handed to control"
-    },
-    {
-      "name": "barrier_timeouts",
-      "unit": "connections",
-      "meaning": "closed because control's answer was late: 0x88"
-    },
-    {
-      "name": "shared_redispatched",
-      "unit": "messages",
-      "meaning": "shared messages passed on to another member"
-    },
-    {
-      "name": "shared_spill_overflows",
-      "unit": "messages",
-      "meaning": "not passed on: the spill list was full"
-    },
-    {
-      "name": "route_cache_hits",
-      "unit": "lookups",
-      "meaning": "topics found in the route cache"
-    },
-    {
-      "name": "route_cache_misses",
-      "unit": "lookups",
-      "meaning": "topics matched on the index"
-    },
-    {
-      "name": "route_cache_evictions",
-      "unit": "routes",
-      "meaning": "pushed out of the route cache"
-    },
-    {
-      "name": "connects_accepted",
-      "unit": "connections",
-      "meaning": "CONNACK with success"
-    },
-    {
-      "name": "connects_refused_malformed",
-      "unit": "connections",
-      "meaning": "CONNECT malformed or not allowed: 0x81, 0x82"
-    },
-    {
-      "name": "connects_refused_version",
-      "unit": "connections",
-      "meaning": "unsupported protocol version: 0x84, 1"
-    },
-    {
-      "name": "connects_refused_quota",
-      "unit": "connections",
-      "meaning": "a limit of the listener or node: 0x97, 0x9F"
-    },
-    {
-      "name": "connects_refused_timeout",
-      "unit": "connections",
-      "meaning": "no whole CONNECT within kConnectDeadlineMs"
-    },
-    {
-      "name": "takeovers",
-      "unit": "sessions",
-      "meaning": "a new connection took over a connected session: 0x8E"
-    },
-    {
-      "name": "keepalive_timeouts",
-      "unit": "connections",
-      "meaning": "closed after 1.5 x keep alive: 0x8D"
-    },
-    {
-      "name": "retained_stored",
-      "unit": "messages",
-      "meaning": "stored or replaced"
-    },
-    {
-      "name": "retained_deleted",
-      "unit": "messages",
-      "meaning": "deleted by an empty payload"
-    },
-    {
-      "name": "retained_refused_count",
-      "unit": "messages",
-      "meaning": "not stored: max_retained_messages"
-    },
-    {
-      "name": "retained_refused_payload",
-      "unit": "messages",
-      "meaning": "not stored: max_payload_size"
-    },
-    {
-      "name": "retained_refused_bytes",
-      "unit": "messages",
-      "meaning": "not stored: the index's byte bound"
-    },
-    {
-      "name": "retained_replayed",
-      "unit": "deliveries",
-      "meaning": "sent to a new subscription"
-    },
-    {
-      "name": "link_dropped_no_slot",
-      "unit": "messages",
-      "meaning": "the link was disabled or its pool shrunk meanwhile"
-    },
-    {
-      "name": "link_received",
-      "unit": "messages",
-      "meaning": "arrived through a link"
-    },
-    {
-      "name": "link_undecodable",
-      "unit": "messages",
-      "meaning": "payload that is no forwarded message: 0x83"
-    },
-    {
-      "name": "link_filtered",
-      "unit": "messages",
-      "meaning": "arrived, outside our own topics: not published"
-    }
+    { "name": "bytes_received", "unit": "bytes", "meaning": "read from clients' and links' sockets" },
+    { "name": "bytes_sent", "unit": "bytes", "meaning": "written to clients' and links' sockets" },
+    { "name": "reads", "unit": "calls", "meaning": "read calls that brought bytes" },
+    { "name": "writes", "unit": "calls", "meaning": "writev calls" },
+    { "name": "connections_accepted", "unit": "connections", "meaning": "sockets accepted" },
+    { "name": "accept_failures", "unit": "calls", "meaning": "accept failed for want of descriptors or memory; tried again" },
+    { "name": "connections_closed", "unit": "connections", "meaning": "sockets closed, for whatever reason" },
+    { "name": "packets_received", "unit": "packets", "meaning": "of every type" },
+    { "name": "packets_connect_received", "unit": "packets", "meaning": "CONNECT, complete" },
+    { "name": "packets_connack_sent", "unit": "packets", "meaning": "CONNACK, of either verdict" },
+    { "name": "packets_publish_received", "unit": "packets", "meaning": "PUBLISH" },
+    { "name": "packets_puback_received", "unit": "packets", "meaning": "PUBACK" },
+    { "name": "packets_puback_sent", "unit": "packets", "meaning": "PUBACK" },
+    { "name": "packets_pubrec_received", "unit": "packets", "meaning": "PUBREC" },
+    { "name": "packets_pubrec_sent", "unit": "packets", "meaning": "PUBREC" },
+    { "name": "packets_pubrel_received", "unit": "packets", "meaning": "PUBREL" },
+    { "name": "packets_pubrel_sent", "unit": "packets", "meaning": "PUBREL" },
+    { "name": "packets_pubcomp_received", "unit": "packets", "meaning": "PUBCOMP" },
+    { "name": "packets_pubcomp_sent", "unit": "packets", "meaning": "PUBCOMP" },
+    { "name": "packets_subscribe_received", "unit": "packets", "meaning": "SUBSCRIBE" },
+    { "name": "packets_unsubscribe_received", "unit": "packets", "meaning": "UNSUBSCRIBE" },
+    { "name": "packets_pingreq_received", "unit": "packets", "meaning": "PINGREQ" },
+    { "name": "packets_pingresp_sent", "unit": "packets", "meaning": "PINGRESP" },
+    { "name": "packets_disconnect_received", "unit": "packets", "meaning": "DISCONNECT" },
+    { "name": "packets_disconnect_sent", "unit": "packets", "meaning": "DISCONNECT" },
+    { "name": "packets_auth_received", "unit": "packets", "meaning": "AUTH" },
+    { "name": "malformed_packets", "unit": "packets", "meaning": "refused by the decoder: 0x81" },
+    { "name": "protocol_errors", "unit": "packets", "meaning": "well-formed, not allowed here: 0x82 and its narrower codes" },
+    { "name": "packets_too_large", "unit": "packets", "meaning": "above mqtt.max_packet_size: 0x95" },
+    { "name": "puback_missed", "unit": "packets", "meaning": "acknowledgements for a packet id that is not open" },
+    { "name": "messages_received", "unit": "messages", "meaning": "PUBLISH accepted from clients, QoS 2 duplicates not counted" },
+    { "name": "messages_qos0_received", "unit": "messages", "meaning": "of these, QoS 0" },
+    { "name": "messages_qos1_received", "unit": "messages", "meaning": "of these, QoS 1" },
+    { "name": "messages_qos2_received", "unit": "messages", "meaning": "of these, QoS 2" },
+    { "name": "messages_qos2_duplicates", "unit": "messages", "meaning": "QoS 2 PUBLISH whose packet id was open already" },
+    { "name": "messages_retained", "unit": "messages", "meaning": "accepted with RETAIN set" },
+    { "name": "messages_denied", "unit": "messages", "meaning": "refused by authorization: 0x87" },
+    { "name": "messages_published", "unit": "messages", "meaning": "entered the router, wills and links' messages included" },
+    { "name": "deliveries", "unit": "deliveries", "meaning": "copies handed to a session of this loop" },
+    { "name": "messages_sent", "unit": "messages", "meaning": "PUBLISH put into an out-buffer, retransmissions not counted" },
+    { "name": "messages_qos0_sent", "unit": "messages", "meaning": "of these, QoS 0" },
+    { "name": "messages_qos1_sent", "unit": "messages", "meaning": "of these, QoS 1" },
+    { "name": "messages_qos2_sent", "unit": "messages", "meaning": "of these, QoS 2" },
+    { "name": "messages_acked", "unit": "messages", "meaning": "QoS 1 and 2 that their receiver has acknowledged" },
+    { "name": "messages_resent", "unit": "messages", "meaning": "PUBLISH with DUP, PUBREL again, after a session resumed" },
+    { "name": "dropped_no_subscribers", "unit": "messages", "meaning": "published, and no destination matched" },
+    { "name": "dropped_awaiting_release", "unit": "messages", "meaning": "QoS 2 from 3.1.1 clients above max_awaiting_rel" },
+    { "name": "dropped_queue_full", "unit": "deliveries", "meaning": "the session's queue was full; by mqtt.mqueue_* rules" },
+    { "name": "dropped_qos0_offline", "unit": "deliveries", "meaning": "QoS 0 for a session without a connection, not queued" },
+    { "name": "dropped_qos0_slow", "unit": "deliveries", "meaning": "QoS 0 for a receiver above its high watermark" },
+    { "name": "dropped_too_large", "unit": "deliveries", "meaning": "above the receiver's Maximum Packet Size" },
+    { "name": "dropped_no_local", "unit": "deliveries", "meaning": "the receiver is the publisher and asked for No Local" },
+    { "name": "dropped_expired", "unit": "deliveries", "meaning": "Message Expiry Interval over before it was sent" },
+    { "name": "dropped_session_ended", "unit": "deliveries", "meaning": "queued or open when its session ended" },
+    { "name": "dropped_replayed", "unit": "deliveries", "meaning": "live copy of a retained message that the replay brought" },
+    { "name": "dropped_no_member", "unit": "messages", "meaning": "for a shared group that had no member left" },
+    { "name": "slow_subscribers_closed", "unit": "connections", "meaning": "out-buffer full: the client stopped reading" },
+    { "name": "lanes_pushed", "unit": "entries", "meaning": "put into another loop's lane" },
+    { "name": "lanes_drained", "unit": "entries", "meaning": "taken out of this loop's lanes" },
+    { "name": "lane_full_pauses", "unit": "pauses", "meaning": "a publisher paused because a lane was full" },
+    { "name": "fanout_yields", "unit": "pauses", "meaning": "a publisher paused because its fan-out had used its slice" },
+    { "name": "drain_yields", "unit": "rounds", "meaning": "lanes left non-empty because the round had used its budget" },
+    { "name": "wakeups_sent", "unit": "calls", "meaning": "uv_async_send to another loop or to control" },
+    { "name": "stale_numbers_dropped", "unit": "entries", "meaning": "named an old session generation or connection" },
+    { "name": "cold_lane_pauses", "unit": "pauses", "meaning": "a connection paused because control had too much to decide" },
+    { "name": "cold_lane_entries", "unit": "entries", "meaning": "packets handed to control" },
+    { "name": "barrier_timeouts", "unit": "connections", "meaning": "closed because control's answer was late: 0x88" },
+    { "name": "shared_redispatched", "unit": "messages", "meaning": "shared messages passed on to another member" },
+    { "name": "shared_spill_overflows", "unit": "messages", "meaning": "not passed on: the spill list was full" },
+    { "name": "route_cache_hits", "unit": "lookups", "meaning": "topics found in the route cache" },
+    { "name": "route_cache_misses", "unit": "lookups", "meaning": "topics matched on the index" },
+    { "name": "route_cache_evictions", "unit": "routes", "meaning": "pushed out of the route cache" },
+    { "name": "connects_accepted", "unit": "connections", "meaning": "CONNACK with success" },
+    { "name": "connects_refused_malformed", "unit": "connections", "meaning": "CONNECT malformed or not allowed: 0x81, 0x82" },
+    { "name": "connects_refused_version", "unit": "connections", "meaning": "unsupported protocol version: 0x84, 1" },
+    { "name": "connects_refused_quota", "unit": "connections", "meaning": "a limit of the listener or node: 0x97, 0x9F" },
+    { "name": "connects_refused_timeout", "unit": "connections", "meaning": "no whole CONNECT within kConnectDeadlineMs" },
+    { "name": "takeovers", "unit": "sessions", "meaning": "a new connection took over a connected session: 0x8E" },
+    { "name": "keepalive_timeouts", "unit": "connections", "meaning": "closed after 1.5 x keep alive: 0x8D" },
+    { "name": "retained_stored", "unit": "messages", "meaning": "stored or replaced" },
+    { "name": "retained_deleted", "unit": "messages", "meaning": "deleted by an empty payload" },
+    { "name": "retained_refused_count", "unit": "messages", "meaning": "not stored: max_retained_messages" },
+    { "name": "retained_refused_payload", "unit": "messages", "meaning": "not stored: max_payload_size" },
+    { "name": "retained_refused_bytes", "unit": "messages", "meaning": "not stored: the index's byte bound" },
+    { "name": "retained_replayed", "unit": "deliveries", "meaning": "sent to a new subscription" },
+    { "name": "link_dropped_no_slot", "unit": "messages", "meaning": "the link was disabled or its pool shrunk meanwhile" },
+    { "name": "link_received", "unit": "messages", "meaning": "arrived through a link" },
+    { "name": "link_undecodable", "unit": "messages", "meaning": "payload that is no forwarded message: 0x83" },
+    { "name": "link_filtered", "unit": "messages", "meaning": "arrived, outside our own topics: not published" }
   ],
   "loopsMax": 64,
   "linksMax": 64
