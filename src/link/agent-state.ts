@@ -2,7 +2,7 @@
  * What the route agent knows, hears and asks for: its state, events and effects. The rules are in agent.ts.
  */
 import { linkLimits } from '../limits.js'
-import type { RouteMessage } from '../native/engine.js'
+import type { RouteMessage } from '../native/index.js'
 import {
   type ConnectionEffect,
   type ConnectionEvent,

@@ -15,7 +15,7 @@
  * Source: docs/protocol/cluster-link.md "Sender"; design.md §7, §9.
  */
 import { linkLimits } from '../limits.js'
-import type { RouteMessage } from '../native/engine.js'
+import type { RouteMessage } from '../native/index.js'
 import { connect, disconnected, fail, stop } from './agent-end.js'
 import { onBatch, onInterestLost, onLive, onPuback, takeIfOpen, walk } from './agent-routes.js'
 import {

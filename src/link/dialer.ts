@@ -8,7 +8,7 @@ import { isIP } from 'node:net'
 import type { LinkConfig } from '../config/index.js'
 import { linkLimits } from '../limits.js'
 import { encodeDisconnect } from '../mqtt/index.js'
-import type { ConnectionAddress, EngineEvent } from '../native/engine.js'
+import type { ConnectionAddress, EngineEvent } from '../native/index.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { failure, type LinkFailure } from './failure.js'
 

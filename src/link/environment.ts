@@ -4,7 +4,7 @@
  */
 import type { Clock, Timers } from '../clock.js'
 import type { LinkConfig } from '../config/index.js'
-import type { BootstrapBatch, BootstrapRequest, Engine, LinkEngine } from '../native/engine.js'
+import type { BootstrapBatch, BootstrapRequest, Engine, LinkEngine } from '../native/index.js'
 
 /** The part of the engine that this room uses. */
 export type LinkPorts = LinkEngine & Pick<Engine, 'loops' | 'answer' | 'close' | 'publish'>

@@ -11,7 +11,7 @@
  */
 import { linkLimits } from '../limits.js'
 import { encodeDisconnect } from '../mqtt/index.js'
-import type { EngineEvent, RouteMessage } from '../native/engine.js'
+import type { EngineEvent, RouteMessage } from '../native/index.js'
 import { decodeCapabilities, encodeCapabilities } from './capabilities.js'
 import { Complaints, printable } from './complaints.js'
 import { Counters } from './counters.js'

@@ -3,7 +3,7 @@
  * for the attempt under way only.
  */
 import type { LinkConfig } from '../config/index.js'
-import type { ConnectionAddress } from '../native/engine.js'
+import type { ConnectionAddress } from '../native/index.js'
 import type { ConnectionEffect, ConnectionEvent } from './connection.js'
 import type { Dialer, Target } from './dialer.js'
 import { decodeServerPacket, encodeConnect, pingreq } from './wire.js'

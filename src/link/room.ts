@@ -6,7 +6,7 @@
  */
 import type { Timer } from '../clock.js'
 import { linkLimits } from '../limits.js'
-import type { EngineEvent, LinkDataPlane } from '../native/engine.js'
+import type { EngineEvent, LinkDataPlane } from '../native/index.js'
 import { Dialer } from './dialer.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { Inbound, type LinkPublish } from './inbound.js'

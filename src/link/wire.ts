@@ -6,7 +6,7 @@
 import mqttPacket, { type IPublishPacket, type Packet } from 'mqtt-packet'
 import { linkLimits } from '../limits.js'
 import { decodePacket, UndecodablePacket } from '../mqtt/index.js'
-import type { ProtocolVersion } from '../native/engine.js'
+import type { ProtocolVersion } from '../native/index.js'
 
 /** What a dialled connection may bring, decoded. */
 export type ServerPacket =

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { CausewayError } from '../errors.js'
 import { taskLimits } from '../limits.js'
-import type { BootstrapBatch, BootstrapRequest } from '../native/engine.js'
+import type { BootstrapBatch, BootstrapRequest } from '../native/index.js'
 
 export interface TaskPoolOptions {
   /** `workers.tasks`: threads at most; they start with the first jobs and stay. */

@@ -5,8 +5,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { linkConfig } from './link-config.js'
 import { matches } from './link-engine.js'
-import { faults, linkConfig, SimBroker, World } from './link-world.js'
+import { faults, SimBroker, World } from './link-world.js'
 
 const names = ['east', 'west', 'north']
 const filters = Array.from({ length: 24 }, (_, n) => `${'abc'[n % 3]}/${n}`)

@@ -239,7 +239,10 @@ test('capture that overflowed starts the link over under a new incarnation', () 
 test('a batch made for an earlier connection does not end the walk of this one', () => {
   const script = new Script().play({ kind: 'start' }).connect().handshake(100n, true)
   script.play({ kind: 'closed', cause: 'socket-closed', detail: '' }).untilDeadline()
-  script.connect().handshake(100n, false).play(batch(1, 0, true))
+  script
+    .connect()
+    .handshake(100n, false)
+    .play(batch(1, 0, true))
   assert.deepEqual(script.state.phase, { kind: 'bootstrapping', cursor: 0, making: true })
 })
 

@@ -1,7 +1,8 @@
 /** The whole room between brokers without faults: self-talk, one-way and disabled links, what the status says. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { linkConfig, SimBroker, World } from '../../sim/link-world.js'
+import { linkConfig } from '../../sim/link-config.js'
+import { SimBroker, World } from '../../sim/link-world.js'
 
 function statusOf(broker: SimBroker, link = 0) {
   const status = broker.room?.status()[link]

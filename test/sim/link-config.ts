@@ -1,0 +1,35 @@
+/** Configurations of links in a simulated world. */
+import type { LinkConfig } from '../../src/config/index.js'
+
+/** An entry of `cluster.links` as the schema would make it. @param host an address of the world */
+export function linkConfig(
+  name: string,
+  host: string,
+  topics: readonly string[],
+  enable = true,
+): LinkConfig {
+  return {
+    path: 'cluster.links.1',
+    name,
+    enable,
+    servers: [{ host: `${host}.example`, port: 1883, tls: false }],
+    clientId: 'link',
+    username: null,
+    password: null,
+    topics,
+    poolSize: 1,
+    retryIntervalMs: 15_000,
+    maxInflight: 32,
+    tls: null,
+    tcp: { nodelay: true, keepalive: false, sndbufBytes: null, recbufBytes: null },
+    resource: {
+      requestTtlMs: 45_000,
+      inflightWindow: 100,
+      maxBufferBytes: 1_048_576,
+      healthCheckIntervalMs: 15_000,
+      startTimeoutMs: 5_000,
+      workerPoolSize: 16,
+      dispatchStrategy: 'per_clientid',
+    },
+  }
+}
