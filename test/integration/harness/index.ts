@@ -9,6 +9,7 @@ export {
   type LogEvent,
   startBroker,
 } from './broker-process.js'
+export { BulkClient, type BulkOptions, publishBytes, subscribeBytes } from './bulk-client.js'
 export {
   type ClientOptions,
   connectBytes,
