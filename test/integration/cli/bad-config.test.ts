@@ -22,26 +22,126 @@ const link = (body: string) => `cluster {
 `
 
 const mistakes: readonly Mistake[] = [
-  { title: 'an unknown key', text: 'mqtt {\n  max_packet_sise = 2MB\n}\n', at: '2:3', says: /mqtt\.max_packet_sise: .*did you mean "max_packet_size"/ },
-  { title: 'an unknown section', text: 'clutser.name = "x"\n', at: '1:1', says: /clutser: .*did you mean "cluster"/ },
-  { title: 'text for a number', text: 'mqtt.max_inflight = "many"\n', at: '1:21', says: /expected an integer .*got "many"/ },
-  { title: 'a list for text', text: 'node.data_dir = ["a"]\n', at: '1:17', says: /node\.data_dir: expected a string, got an array/ },
-  { title: 'text for a switch', text: 'listeners.tcp.default.enable = maybe\n', at: '1:32', says: /expected true or false, got "maybe"/ },
-  { title: 'a bad duration', text: 'mqtt {\n  idle_timeout = 15 parsecs\n}\n', at: '2:18', says: /mqtt\.idle_timeout: expected a duration.*got "15 parsecs"/ },
-  { title: 'a bad size', text: 'mqtt.max_packet_size = 3 acres\n', at: '1:24', says: /expected a size .*got "3 acres"/ },
-  { title: 'no threads at all', text: '\nworkers.io = 0\n', at: '2:14', says: /workers\.io: expected an integer from 1 to 64, got 0/ },
-  { title: 'a port that is none', text: 'listeners.tcp.default.bind = 70000\n', at: '1:30', says: /port from 1 to 65535, got 70000/ },
-  { title: 'an address that is none', text: 'listeners.tcp.default.bind = "nowhere:x"\n', at: '1:30', says: /port from 1 to 65535, got "x"/ },
-  { title: 'two listeners on one port', text: 'listeners {\n  tcp.a.bind = 21001\n  tcp.b.bind = 21001\n}\n', at: '3:16', says: /tcp\.a\.bind and listeners\.tcp\.b\.bind/ },
-  { title: 'two links of one name', text: 'cluster.links = [\n  { name = b, server = "h:1", topics = [] }\n  { name = b, server = "h:2", topics = [] }\n]\n', at: '3:12', says: /duplicated_cluster_links/ },
-  { title: 'a link without a server', text: 'cluster.links = [{ name = b, topics = [] }]\n', at: '1:18', says: /cluster\.links\.1\.server: required_field/ },
-  { title: 'a topic covered by another', text: link('topics = ["a/#", "a/b"]'), at: '4:79', says: /redundant_topics: "a\/b" is covered by "a\/#"/ },
-  { title: 'a topic of linking itself', text: link('topics = ["$LINK/#"]'), at: '4:72', says: /topic_not_allowed: "\$LINK\/#"/ },
-  { title: 'a filter with # in the middle', text: link('topics = ["a/#/b"]'), at: '4:72', says: /topic_invalid_#: "a\/#\/b"/ },
-  { title: 'a brace never closed', text: 'cluster {\n  name = "a"\n', at: '1:9', says: /this \{ is never closed/ },
-  { title: 'a quote never closed', text: 'cluster {\n  name = "a\n}\n', at: '2:10', says: /this string is never closed/ },
-  { title: 'a substitution of nothing', text: 'cluster.name = ${nobody_set_this}\n', at: '1:16', says: /\$\{nobody_set_this\} is not set/ },
-  { title: 'a required file that is missing', text: 'include required("missing.conf")\n', at: '1:1', says: /missing\.conf does not exist/ },
+  {
+    title: 'an unknown key',
+    text: 'mqtt {\n  max_packet_sise = 2MB\n}\n',
+    at: '2:3',
+    says: /mqtt\.max_packet_sise: .*did you mean "max_packet_size"/,
+  },
+  {
+    title: 'an unknown section',
+    text: 'clutser.name = "x"\n',
+    at: '1:1',
+    says: /clutser: .*did you mean "cluster"/,
+  },
+  {
+    title: 'text for a number',
+    text: 'mqtt.max_inflight = "many"\n',
+    at: '1:21',
+    says: /expected an integer .*got "many"/,
+  },
+  {
+    title: 'a list for text',
+    text: 'node.data_dir = ["a"]\n',
+    at: '1:17',
+    says: /node\.data_dir: expected a string, got an array/,
+  },
+  {
+    title: 'text for a switch',
+    text: 'listeners.tcp.default.enable = maybe\n',
+    at: '1:32',
+    says: /expected true or false, got "maybe"/,
+  },
+  {
+    title: 'a bad duration',
+    text: 'mqtt {\n  idle_timeout = 15 parsecs\n}\n',
+    at: '2:18',
+    says: /mqtt\.idle_timeout: expected a duration.*got "15 parsecs"/,
+  },
+  {
+    title: 'a bad size',
+    text: 'mqtt.max_packet_size = 3 acres\n',
+    at: '1:24',
+    says: /expected a size .*got "3 acres"/,
+  },
+  {
+    title: 'no threads at all',
+    text: '\nworkers.io = 0\n',
+    at: '2:14',
+    says: /workers\.io: expected an integer from 1 to 64, got 0/,
+  },
+  {
+    title: 'a port that is none',
+    text: 'listeners.tcp.default.bind = 70000\n',
+    at: '1:30',
+    says: /port from 1 to 65535, got 70000/,
+  },
+  {
+    title: 'an address that is none',
+    text: 'listeners.tcp.default.bind = "nowhere:x"\n',
+    at: '1:30',
+    says: /port from 1 to 65535, got "x"/,
+  },
+  {
+    title: 'two listeners on one port',
+    text: 'listeners {\n  tcp.a.bind = 21001\n  tcp.b.bind = 21001\n}\n',
+    at: '3:16',
+    says: /tcp\.a\.bind and listeners\.tcp\.b\.bind/,
+  },
+  {
+    title: 'two links of one name',
+    text: 'cluster.links = [\n  { name = b, server = "h:1", topics = [] }\n  { name = b, server = "h:2", topics = [] }\n]\n',
+    at: '3:12',
+    says: /duplicated_cluster_links/,
+  },
+  {
+    title: 'a link without a server',
+    text: 'cluster.links = [{ name = b, topics = [] }]\n',
+    at: '1:18',
+    says: /cluster\.links\.1\.server: required_field/,
+  },
+  {
+    title: 'a topic covered by another',
+    text: link('topics = ["a/#", "a/b"]'),
+    at: '4:78',
+    says: /redundant_topics: "a\/b" is covered by "a\/#"/,
+  },
+  {
+    title: 'a topic of linking itself',
+    text: link('topics = ["$LINK/#"]'),
+    at: '4:71',
+    says: /topic_not_allowed: "\$LINK\/#"/,
+  },
+  {
+    title: 'a filter with # in the middle',
+    text: link('topics = ["a/#/b"]'),
+    at: '4:71',
+    says: /topic_invalid_#: "a\/#\/b"/,
+  },
+  {
+    title: 'a brace never closed',
+    text: 'cluster {\n  name = "a"\n',
+    at: '1:9',
+    says: /this \{ is never closed/,
+  },
+  {
+    title: 'a quote never closed',
+    text: 'cluster {\n  name = "a\n}\n',
+    at: '2:10',
+    says: /this string is never closed/,
+  },
+  {
+    title: 'a substitution of nothing',
+    text: 'cluster.name = ${nobody_set_this}\n',
+    at: '1:16',
+    says: /\$\{nobody_set_this\} is not set/,
+  },
+  {
+    title: 'a required file that is missing',
+    text: 'include required("missing.conf")\n',
+    at: '1:1',
+    says: /missing\.conf does not exist/,
+  },
 ]
 
 for (const { title, text, at, says } of mistakes) {
@@ -76,10 +176,10 @@ test('a key of EMQX that has no effect here is a warning, and with --strict refu
   writeFileSync(file, 'node.cookie = "secret"\n')
   const lenient = causeway(t, ['check', '-c', file])
   assert.deepEqual(await lenient.ended(10_000), { code: 0, signal: null })
-  assert.match(lenient.stdout, /emqx\.conf:1:1: warning: node\.cookie/)
+  assert.match(lenient.stdout, /emqx\.conf:1:6: warning: node\.cookie/)
   const strict = causeway(t, ['check', '--strict', '-c', file])
   assert.deepEqual(await strict.ended(10_000), { code: 1, signal: null })
-  assert.match(strict.stderr, /emqx\.conf:1:1: node\.cookie/)
+  assert.match(strict.stderr, /emqx\.conf:1:6: node\.cookie/)
 })
 
 test('an unknown option, command or missing file argument says what there is', async (t) => {

@@ -131,7 +131,11 @@ export class Command {
 }
 
 /** Starts `causeway ...args`; it is gone when the test is over. */
-export function causeway(t: TestContext, args: readonly string[], options?: CommandOptions): Command {
+export function causeway(
+  t: TestContext,
+  args: readonly string[],
+  options?: CommandOptions,
+): Command {
   const command = new Command(args, options)
   t.after(() => command.killed())
   return command

@@ -28,7 +28,9 @@ test('ready is one line on standard output, and an event', async (t) => {
   assert.deepEqual(await broker.stopped(), { code: 0, signal: null })
   assert.match(
     broker.stdout,
-    new RegExp(`^Causeway \\d+\\.\\d+\\.\\d+ ready: cluster emqxcl, tcp:default 127\\.0\\.0\\.1:${port}, 1 io loop\\n$`),
+    new RegExp(
+      `^Causeway \\d+\\.\\d+\\.\\d+ ready: cluster emqxcl, tcp:default 127\\.0\\.0\\.1:${port}, 1 io loop\\n$`,
+    ),
   )
   assert.equal(events(broker, 'ready').length, 1)
   assert.equal(events(broker, 'stopped').length, 1)
@@ -44,7 +46,9 @@ for (const host of ['127.0.0.1', '0.0.0.0']) {
     const message = await refused(causeway(t, ['start', '-c', brokerFile(folder(t), { port })]))
     assert.match(
       message,
-      new RegExp(`^listeners\\.tcp\\.default\\.bind \\(.*causeway\\.conf:4:30\\): port ${port} is in use`),
+      new RegExp(
+        `^listeners\\.tcp\\.default\\.bind \\(.*causeway\\.conf:4:30\\): port ${port} is in use`,
+      ),
     )
   })
 }
@@ -61,7 +65,10 @@ for (const [first, second] of [
     const running = causeway(t, ['start', '-c', brokerFile(folder(t), { port, io: first })])
     await running.ready()
     const late = causeway(t, ['start', '-c', brokerFile(folder(t), { port, io: second })])
-    assert.match(await refused(late), new RegExp(`^listeners\\.tcp\\.default\\.bind .*port ${port} is in use`))
+    assert.match(
+      await refused(late),
+      new RegExp(`^listeners\\.tcp\\.default\\.bind .*port ${port} is in use`),
+    )
     for (let n = 0; n < 8; n++) await (await TestClient.connect({ port })).disconnect()
     assert.deepEqual(await running.stopped(), { code: 0, signal: null })
   })
@@ -71,7 +78,12 @@ test('of two brokers that start at once on one port, one runs and the other is r
   const port = await freePort()
   const pair = [0, 1].map(() => causeway(t, ['start', '-c', brokerFile(folder(t), { port })]))
   const outcomes = await Promise.all(
-    pair.map((broker) => broker.ready().then(() => 'ready', () => 'refused')),
+    pair.map((broker) =>
+      broker.ready().then(
+        () => 'ready',
+        () => 'refused',
+      ),
+    ),
   )
   assert.deepEqual(outcomes.toSorted(), ['ready', 'refused'])
 })
@@ -81,7 +93,10 @@ test('a data directory in use is refused, naming its owner', async (t) => {
   const running = causeway(t, ['start', '-c', brokerFile(home, { port: await freePort() })])
   await running.ready()
   const late = causeway(t, ['start', '-c', brokerFile(home, { port: await freePort() })])
-  assert.match(await refused(late), new RegExp(`^node\\.data_dir: .*in use .*process ${running.pid}`))
+  assert.match(
+    await refused(late),
+    new RegExp(`^node\\.data_dir: .*in use .*process ${running.pid}`),
+  )
 })
 
 test('a data directory that was left behind by a killed broker is taken over', async (t) => {
@@ -110,7 +125,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     assert.ok(tookMs <= drainMs, `took ${tookMs} ms`)
     await Promise.all(idle.map((client) => client.whenClosed()))
     const codes = idle.map(({ goodbye }) => goodbye?.reasonCode)
-    assert.deepEqual(codes, codes.map(() => 0x8b), 'server shutting down [MQTT-4.13.1]')
+    assert.deepEqual(
+      codes,
+      codes.map(() => 0x8b),
+      'server shutting down [MQTT-4.13.1]',
+    )
     await traffic.stop()
   })
 }

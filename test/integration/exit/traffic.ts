@@ -1,8 +1,8 @@
 /** Traffic that does not stop by itself: subscribers that read, publishers that write whenever their socket takes it. */
 import { connect, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { connectBytes, publishPacket, TestClient } from '../harness/index.js'
 import mqttPacket from 'mqtt-packet'
+import { connectBytes, publishPacket, TestClient } from '../harness/index.js'
 
 const burst = 64
 const pairs = 3
