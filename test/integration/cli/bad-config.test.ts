@@ -132,7 +132,7 @@ const mistakes: readonly Mistake[] = [
   },
   {
     title: 'a substitution of nothing',
-    text: 'cluster.name = ${nobody_set_this}\n',
+    text: 'cluster.name = $\x7bnobody_set_this}\n',
     at: '1:16',
     says: /\$\{nobody_set_this\} is not set/,
   },

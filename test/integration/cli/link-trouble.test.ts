@@ -99,10 +99,10 @@ describe('a link in trouble', { concurrency: 4 }, () => {
       const said = complaints(broker)
       assert.equal(said.length, 1, broker.stderr)
       if (which === 'its link listener') {
-        assert.equal(said[0]?.['event'], 'cluster_link_routerepl_self_connected')
-        assert.equal(said[0]?.['code'], 'LINK_SELF_CONNECTED')
+        assert.equal(said[0]?.event, 'cluster_link_routerepl_self_connected')
+        assert.equal(said[0]?.code, 'LINK_SELF_CONNECTED')
         assert.equal(
-          said[0]?.['msg'],
+          said[0]?.msg,
           `link cluster-eu-west: server ${server} is this broker itself; put the address of a listener of cluster-eu-west there`,
         )
       }

@@ -14,7 +14,7 @@ import { eventually, freePort } from '../harness/index.js'
 import { injectedExitCode } from './injected-end.js'
 import { Traffic } from './traffic.js'
 
-const mainRounds = Number(process.env['CAUSEWAY_EXIT_ROUNDS'] ?? 10)
+const mainRounds = Number(process.env.CAUSEWAY_EXIT_ROUNDS ?? 10)
 const sideRounds = Math.ceil(mainRounds / 4)
 /** Brokers at a time: one per core, as each round is mostly starting. */
 const together = Math.max(2, availableParallelism())
@@ -63,6 +63,7 @@ const kinds: readonly Kind[] = [
   },
   {
     title: 'an unhandled rejection',
+    rounds: sideRounds,
     code: 1,
     injected: 'reject',
     signals: ['SIGUSR1'],
@@ -70,6 +71,7 @@ const kinds: readonly Kind[] = [
   },
   {
     title: 'process.exit',
+    rounds: mainRounds,
     code: injectedExitCode,
     injected: 'exit',
     signals: ['SIGUSR1'],
@@ -132,7 +134,7 @@ test('an error that nothing handled is told with its stack, once', async (t) => 
     await eventually('a fatal event', () => events(broker, 'fatal').length > 0)
     assert.deepEqual(await broker.ended(endMs), { code: 1, signal: null })
     const [fatal] = events(broker, 'fatal')
-    assert.match(JSON.stringify(fatal?.['err']), /injected: thrown.*injected-end/)
+    assert.match(JSON.stringify(fatal?.err), /injected: thrown.*injected-end/)
   } finally {
     await broker.killed()
   }

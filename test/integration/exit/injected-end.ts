@@ -16,8 +16,8 @@ const endings: Readonly<Record<string, () => void>> = {
   exit: () => process.exit(injectedExitCode),
 }
 
-const ending = endings[process.env['CAUSEWAY_TEST_END'] ?? '']
-const afterMs = Number(process.env['CAUSEWAY_TEST_END_AFTER_MS'] ?? 0)
+const ending = endings[process.env.CAUSEWAY_TEST_END ?? '']
+const afterMs = Number(process.env.CAUSEWAY_TEST_END_AFTER_MS ?? 0)
 
 // Task threads inherit `--import`; the end belongs to the main thread. SIGUSR1 would start the inspector unheard.
 if (isMainThread && ending !== undefined) {
