@@ -145,6 +145,7 @@ export class Broker {
   readonly onEvents = (events: readonly EngineEvent[]): void => {
     this.#sessions.beginBatch()
     for (const event of events) this.#onEvent(event)
+    this.#options.engine.flush() // interest is born as the answers go down
     this.#link.onInterestChanged()
     this.#options.engine.flush()
   }

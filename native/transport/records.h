@@ -37,7 +37,7 @@ namespace causeway::transport {
 ///            bytes max, u32 topic alias max, u32 queue length max, u32 publish count, bytes client
 ///            id, bytes username, bytes connack, publish count × bytes packet
 ///   refuse   u32 connection, bytes connack
-///   answer   u32 session, u32 generation, u32 connection (0: nobody waits), u32 then (0 resume, 1
+///   answer   u32 session, u32 generation, u32 connection (0: nobody waits), u32 next (0 resume, 1
 ///   close), u32 op count, bytes reply,
 ///            op count × { u32 flags (OpFlags), u32 subscription id, bytes filter, bytes group }
 ///   close    u32 connection, u32 reason, bytes last

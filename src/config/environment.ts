@@ -21,12 +21,15 @@ import { schemaAt } from './schema/index.js'
 
 const prefixes = ['EMQX_', 'CAUSEWAY_'] as const
 
+/** Ours, and no configuration: docs/operating/signals.md, the test runner. */
+const notConfiguration = /^CAUSEWAY_(?:LANE_SLOTS$|TEST_)/
+
 /** Sets what the environment says in `root`, in place; returns the variables that name no key. */
 export function applyEnvironment(root: HoconObject, env: Environment): string[] {
   const unknown: string[] = []
   for (const prefix of prefixes) {
     for (const name of Object.keys(env)
-      .filter((it) => it.startsWith(prefix))
+      .filter((it) => it.startsWith(prefix) && !notConfiguration.test(it))
       .sort(inOrder)) {
       const text = env[name]
       if (text === undefined) continue

@@ -366,7 +366,7 @@ export class Inbound {
       connection,
       ops: [],
       reply,
-      then: 'resume',
+      next: 'resume',
     })
   }
 

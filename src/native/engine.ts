@@ -123,7 +123,7 @@ export interface AnswerCommand extends SessionAddress {
   readonly connection: number // 0: the session is offline or nobody waits; only `ops` count
   readonly ops: readonly SubscriptionOp[]
   readonly reply: Uint8Array // SUBACK, PUBACK …; may be empty
-  readonly then: 'resume' | 'close' // close: after `reply` is flushed, cause client-disconnect
+  readonly next: 'resume' | 'close' // close: after `reply` is flushed, cause client-disconnect
 }
 
 export interface PublishCommand {

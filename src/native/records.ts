@@ -126,7 +126,7 @@ export function writeAnswer(batch: CommandBatch, command: AnswerCommand): void {
     .u32(command.session)
     .u32(command.generation)
     .u32(command.connection)
-    .u32(command.then === 'close' ? 1 : 0)
+    .u32(command.next === 'close' ? 1 : 0)
     .u32(command.ops.length)
     .bytes(command.reply)
   for (const op of command.ops) writeOp(batch, op)

@@ -10,8 +10,6 @@ import { takeSubscriptions } from './subscriptions.js'
 
 const nothing = new Uint8Array(0)
 
-/** Nobody waits for these answers; the word must be there all the same. */
-const then = 'resume'
 
 export class Endings {
   readonly #engine: Pick<Engine, 'answer' | 'endSession'>
@@ -56,7 +54,7 @@ export class Endings {
           connection: 0,
           ops,
           reply: nothing,
-          then,
+          next: 'resume',
         })
         sinceYield += Math.max(ops.length, controlLimits.removalOps / controlLimits.endingsPerStep)
         if (sinceYield >= controlLimits.removalOps) {

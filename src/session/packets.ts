@@ -176,10 +176,10 @@ export class Packets {
     { connection }: Candidate,
     ops: AnswerCommand['ops'],
     reply: Uint8Array,
-    then: AnswerCommand['then'],
+    next: AnswerCommand['next'],
   ): void {
     const { loop, session, generation } = address
-    this.#options.engine.answer({ loop, session, generation, connection, ops, reply, then })
+    this.#options.engine.answer({ loop, session, generation, connection, ops, reply, next })
   }
 }
 

@@ -238,7 +238,7 @@ export class SessionEngine
       }
       assert.ok(socket.barrier, 'an answer that nobody waited for')
       socket.barrier = false
-      if (command.then === 'close') this.#close(socket, 'client-disconnect')
+      if (command.next === 'close') this.#close(socket, 'client-disconnect')
     })
   }
 

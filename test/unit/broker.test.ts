@@ -169,9 +169,9 @@ test('a SUBSCRIBE is answered by one command with state, SUBACK and what is next
   const { broker, commands } = bench()
   const attach = online(broker, commands)
   broker.onEvents([packetEvent(attach, 'subscribe', subscribeA)])
-  const { ops, reply, then, connection } = at(commands.answered, 0)
+  const { ops, reply, next, connection } = at(commands.answered, 0)
   assert.equal(connection, 1)
-  assert.equal(then, 'resume')
+  assert.equal(next, 'resume')
   assert.equal(ops.length, 1)
   assert.equal(Buffer.from(reply).toString('hex'), '900400030001')
 })
@@ -211,7 +211,7 @@ test('DISCONNECT may not give a session life that CONNECT did not ask for [MQTT-
   }
   broker.onEvents([packetEvent(attach, 'disconnect', packet)])
   assert.equal(Buffer.from(at(commands.answered, 0).reply).toString('hex'), 'e00182')
-  assert.equal(at(commands.answered, 0).then, 'close')
+  assert.equal(at(commands.answered, 0).next, 'close')
 })
 
 test('AUTH and a shared No Local subscription are protocol errors [MQTT-3.8.3-4]', () => {
@@ -222,9 +222,9 @@ test('AUTH and a shared No Local subscription are protocol errors [MQTT-3.8.3-4]
   broker.onEvents([
     packetEvent(attach, 'subscribe', { cmd: 'subscribe', messageId: 1, subscriptions: [shared] }),
   ])
-  for (const { reply, then } of commands.answered) {
+  for (const { reply, next } of commands.answered) {
     assert.equal(Buffer.from(reply).toString('hex'), 'e00182')
-    assert.equal(then, 'close')
+    assert.equal(next, 'close')
   }
   assert.equal(commands.answered.length, 2)
 })

@@ -156,8 +156,8 @@ class Bench {
           `ack ${decoded.topic} qos ${decoded.qos} correlation ${decoded.correlation}: ${error ?? 'ok'}, need_bootstrap ${needBootstrap}`,
         )
       },
-      answer: ({ reply, then }: { reply: Uint8Array; then: string }) =>
-        did.push(`answer ${Buffer.from(reply).toString('hex')} ${then}`),
+      answer: ({ reply, next }: { reply: Uint8Array; next: string }) =>
+        did.push(`answer ${Buffer.from(reply).toString('hex')} ${next}`),
       close: (_address: object, bytes: Uint8Array, code: number) =>
         did.push(`close ${Buffer.from(bytes).toString('hex')} ${code}`),
       markRoutes: (link: number, lane: number) => {
