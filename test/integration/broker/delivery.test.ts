@@ -62,7 +62,12 @@ for (const publisherVersion of versions) {
 
 test('a QoS 1 message without PUBACK comes again with DUP after reconnecting, in order', async () => {
   for (const version of versions) {
-    const options = { port: broker.port, version, clientId: home(0, `dup1-${version}`), clean: false }
+    const options = {
+      port: broker.port,
+      version,
+      clientId: home(0, `dup1-${version}`),
+      clean: false,
+    }
     const expiry = version === 5 ? { properties: { sessionExpiryInterval: 60 } } : {}
     const first = await TestClient.connect({ ...options, ...expiry, acknowledge: false })
     await first.subscribe({ topic: `dup1/${version}`, qos: 1 })
@@ -177,7 +182,11 @@ test('a QoS 2 PUBLISH sent again before PUBREL is answered and not published twi
 })
 
 test('acknowledgements leave in the order in which their PUBLISH came', async () => {
-  const client = await TestClient.connect({ port: broker.port, version: 5, clientId: home(0, 'gate') })
+  const client = await TestClient.connect({
+    port: broker.port,
+    version: 5,
+    clientId: home(0, 'gate'),
+  })
   const others = await TestClient.connect({ port: broker.port, clientId: home(1, 'gate-other') })
   await others.subscribe('gate/#')
   const count = 300

@@ -42,7 +42,10 @@ test('a version 5 client never has more in flight than its Receive Maximum', () 
       acknowledge: false,
     })
     await receiver.subscribe('narrow')
-    const publisher = await TestClient.connect({ port: broker.port, clientId: clientIdOn(broker, 1, 'p') })
+    const publisher = await TestClient.connect({
+      port: broker.port,
+      clientId: clientIdOn(broker, 1, 'p'),
+    })
     await publishMany(publisher, 'narrow', 10)
     for (let n = 0; n < 10; n++) {
       const message = await receiver.message()
@@ -107,11 +110,18 @@ test('a client that exceeds our Receive Maximum with QoS 2 is told 0x93', () =>
 test('messages wait in order for a session without connection', () =>
   withBroker('mqtt { max_inflight = 10, max_mqueue_len = 1000 }', async (broker) => {
     for (const loop of [0, 1]) {
-      const options = { port: broker.port, clientId: clientIdOn(broker, loop, 'away'), clean: false }
+      const options = {
+        port: broker.port,
+        clientId: clientIdOn(broker, loop, 'away'),
+        clean: false,
+      }
       const away = await TestClient.connect(options)
       await away.subscribe({ topic: `away/${loop}`, qos: 1 })
       await away.disconnect()
-      const publisher = await TestClient.connect({ port: broker.port, clientId: clientIdOn(broker, 0, 'p') })
+      const publisher = await TestClient.connect({
+        port: broker.port,
+        clientId: clientIdOn(broker, 0, 'p'),
+      })
       await publishMany(publisher, `away/${loop}`, 500)
       await publisher.disconnect()
       const back = await TestClient.connect(options)
@@ -129,10 +139,16 @@ test('a full queue drops the oldest, and counts', () =>
     const away = await TestClient.connect(options)
     await away.subscribe({ topic: 'full', qos: 1 })
     await away.disconnect()
-    const publisher = await TestClient.connect({ port: broker.port, clientId: clientIdOn(broker, 1, 'p') })
+    const publisher = await TestClient.connect({
+      port: broker.port,
+      clientId: clientIdOn(broker, 1, 'p'),
+    })
     await publishMany(publisher, 'full', 25)
     await publisher.disconnect()
-    await eventually('15 dropped', async () => (await broker.counter('native_dropped_queue_full')) === 15)
+    await eventually(
+      '15 dropped',
+      async () => (await broker.counter('native_dropped_queue_full')) === 15,
+    )
     const back = await TestClient.connect(options)
     assert.deepEqual(await back.payloads(10), names(15, 25))
     await back.disconnect()
@@ -145,7 +161,10 @@ test('QoS 0 waits for a session without connection only with mqueue_store_qos0',
       const away = await TestClient.connect(options)
       await away.subscribe({ topic: 'qos0', qos: 1 })
       await away.disconnect()
-      const publisher = await TestClient.connect({ port: broker.port, clientId: clientIdOn(broker, 1, 'p') })
+      const publisher = await TestClient.connect({
+        port: broker.port,
+        clientId: clientIdOn(broker, 1, 'p'),
+      })
       await publisher.publish({ topic: 'qos0', payload: 'zero' })
       await publisher.publish({ topic: 'qos0', payload: 'one', qos: 1 })
       const back = await TestClient.connect(options)
@@ -165,13 +184,18 @@ test('all 65,535 packet ids may be in flight, none is 0 and none comes twice', (
       acknowledge: false,
     })
     await receiver.subscribe({ topic: 'ids', qos: 1 })
-    const publisher = await TestClient.connect({ port: broker.port, clientId: clientIdOn(broker, 1, 'p') })
+    const publisher = await TestClient.connect({
+      port: broker.port,
+      clientId: clientIdOn(broker, 1, 'p'),
+    })
     const total = 65_535 + 10
     const batch = 2_000
     for (let sent = 0; sent < total; sent += batch) {
       const count = Math.min(batch, total - sent)
       await Promise.all(
-        Array.from({ length: count }, () => publisher.publish({ topic: 'ids', payload: 'x', qos: 1 })),
+        Array.from({ length: count }, () =>
+          publisher.publish({ topic: 'ids', payload: 'x', qos: 1 }),
+        ),
       )
     }
     const ids = new Set<number>()

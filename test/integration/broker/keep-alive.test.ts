@@ -15,14 +15,16 @@ test('a client silent for one and a half times its keep-alive is closed, with 0x
   const timeouts = await broker.counter('native_keepalive_timeouts')
   const startedMs = performance.now()
   const silent = await Promise.all(
-    Array.from({ length: broker.io }, (_, loop) => [4 as const, 5 as const].map((version) =>
-      TestClient.connect({
-        port: broker.port,
-        version,
-        keepAliveSeconds: 1,
-        clientId: clientIdOn(broker, loop, `silent-${version}`),
-      }),
-    )).flat(),
+    Array.from({ length: broker.io }, (_, loop) =>
+      [4 as const, 5 as const].map((version) =>
+        TestClient.connect({
+          port: broker.port,
+          version,
+          keepAliveSeconds: 1,
+          clientId: clientIdOn(broker, loop, `silent-${version}`),
+        }),
+      ),
+    ).flat(),
   )
   await Promise.all(silent.map((client) => client.whenClosed(6_000)))
   const tookMs = performance.now() - startedMs
@@ -62,7 +64,11 @@ test('what the server sends does not keep a silent client', async () => {
 test('server_keepalive replaces the keep-alive of version 5 clients, and is announced', async () => {
   const strict = await startBroker({ config: 'mqtt.server_keepalive = 1' })
   try {
-    const client = await TestClient.connect({ port: strict.port, version: 5, keepAliveSeconds: 600 })
+    const client = await TestClient.connect({
+      port: strict.port,
+      version: 5,
+      keepAliveSeconds: 600,
+    })
     assert.equal(client.connack?.properties?.serverKeepAlive, 1)
     await client.whenClosed(6_000)
     assert.equal(client.goodbye?.reasonCode, 0x8d)

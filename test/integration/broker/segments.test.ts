@@ -74,7 +74,11 @@ for (const version of versions) {
   test(`CONNECT, SUBSCRIBE, PUBLISH and DISCONNECT in one segment all happen (version ${version})`, async () => {
     const observer = await TestClient.connect({ port: broker.port, version: 5 })
     await observer.subscribe('pipelined/#')
-    const client = await TestClient.dial({ port: broker.port, version, clientId: `pipe-${version}` })
+    const client = await TestClient.dial({
+      port: broker.port,
+      version,
+      clientId: `pipe-${version}`,
+    })
     client.sendBytes(
       Buffer.concat([
         connectBytes({ clientId: client.clientId, version }),
@@ -157,11 +161,17 @@ test('nothing after a refused CONNECT in the same segment is published', async (
 test('a message of a megabyte arrives whole whatever the sizes of its segments', async () => {
   const big = await startBroker({ config: 'mqtt.max_packet_size = 4MB' })
   try {
-    const receiver = await TestClient.connect({ port: big.port, clientId: clientIdOn(big, 0, 'receiver') })
+    const receiver = await TestClient.connect({
+      port: big.port,
+      clientId: clientIdOn(big, 0, 'receiver'),
+    })
     await receiver.subscribe('big')
     const payload = Buffer.alloc(1_100_000, 'causeway ')
     for (const pieces of [1, 3, 50]) {
-      const sender = await TestClient.connect({ port: big.port, clientId: clientIdOn(big, 1, 'sender') })
+      const sender = await TestClient.connect({
+        port: big.port,
+        clientId: clientIdOn(big, 1, 'sender'),
+      })
       const packet = sender.bytesOf(publishPacket({ topic: 'big', payload, qos: 1 }, 9))
       const size = Math.ceil(packet.length / pieces)
       for (let at = 0; at < packet.length; at += size) {

@@ -78,14 +78,23 @@ test('a version 5 session expires after its interval, and not before', async () 
   assert.equal(second.sessionPresent, true)
   const expired = await broker.counter('sessions_expired')
   await second.drop()
-  await eventually('expired', async () => (await broker.counter('sessions_expired')) > expired, 4_000)
+  await eventually(
+    'expired',
+    async () => (await broker.counter('sessions_expired')) > expired,
+    4_000,
+  )
   const third = await TestClient.connect({ ...options, clean: false })
   assert.equal(third.sessionPresent, false)
   await third.disconnect()
 })
 
 test('without an expiry interval a version 5 session ends with its connection, clean start or not', async () => {
-  const options = { port: broker.port, version: 5 as const, clientId: home(1, 'none'), clean: false }
+  const options = {
+    port: broker.port,
+    version: 5 as const,
+    clientId: home(1, 'none'),
+    clean: false,
+  }
   await (await TestClient.connect(options)).drop()
   const second = await TestClient.connect(options)
   assert.equal(second.sessionPresent, false)
@@ -107,7 +116,13 @@ test('DISCONNECT may shorten or end the session, and may not begin one', async (
   await third.disconnect(0, { sessionExpiryInterval: 0 })
 })
 
-for (const [older, newer] of [[4, 4], [4, 5], [5, 3], [5, 5], [3, 5]] as const) {
+for (const [older, newer] of [
+  [4, 4],
+  [4, 5],
+  [5, 3],
+  [5, 5],
+  [3, 5],
+] as const) {
   test(`a connection of version ${newer} takes the session over from one of version ${older}`, async () => {
     for (let loop = 0; loop < broker.io; loop++) {
       const clientId = home(loop, `take-${older}-${newer}`)
@@ -160,7 +175,10 @@ test('three sockets of one client id at once, 200 rounds: one stays, no session 
     const version = versions[round % 3] ?? 4
     const clients = await Promise.all([0, 1, 2].map(() => contend(clientId, version, clean)))
     // Who is taken over closes; exactly one remains, and it works.
-    await eventually('one connection left', () => clients.filter((one) => !one.isClosed).length === 1)
+    await eventually(
+      'one connection left',
+      () => clients.filter((one) => !one.isClosed).length === 1,
+    )
     const [winner] = clients.filter((one) => !one.isClosed)
     assert.ok(winner)
     assert.equal((await winner.packet('connack')).returnCode ?? 0, 0)

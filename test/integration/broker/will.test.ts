@@ -20,7 +20,11 @@ before(async () => {
 })
 after(() => broker.stop())
 beforeEach(async () => {
-  witness = await TestClient.connect({ port: broker.port, version: 5, clientId: clientIdOn(broker, 0, 'witness') })
+  witness = await TestClient.connect({
+    port: broker.port,
+    version: 5,
+    clientId: clientIdOn(broker, 0, 'witness'),
+  })
   await witness.subscribe('will/#')
 })
 afterEach(() => witness.disconnect())
@@ -63,7 +67,10 @@ for (const version of versions) {
   test(`a connection of version ${version} that breaks publishes its will at once`, async () => {
     await (await TestClient.connect(mortal(`broken-${version}`, version))).drop()
     const will = await witness.message()
-    assert.deepEqual([will.topic, will.payload.toString(), will.qos], [`will/broken-${version}`, 'gone', 1])
+    assert.deepEqual(
+      [will.topic, will.payload.toString(), will.qos],
+      [`will/broken-${version}`, 'gone', 1],
+    )
   })
 
   test(`DISCONNECT of version ${version} forgets the will`, async () => {

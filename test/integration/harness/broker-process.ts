@@ -27,7 +27,7 @@ export interface BrokerOptions {
   /** Where configuration and data lie; the caller's to remove. Made and removed here when it is not given. */
   readonly directory?: string
   readonly environment?: Readonly<Record<string, string>>
-  /** Soft limit of file descriptors of the process. */
+  /** Limit of file descriptors of the process: the hard one too, as Node raises the soft one to it. */
   readonly descriptors?: number
 }
 
@@ -178,12 +178,17 @@ export async function startBroker(options: BrokerOptions = {}): Promise<BrokerPr
   const [command = '', ...args] =
     options.descriptors === undefined
       ? start
-      : ['/bin/sh', '-c', `ulimit -S -n ${options.descriptors} && exec "$@"`, 'sh', ...start]
+      : ['/bin/sh', '-c', `ulimit -n ${options.descriptors} && exec "$@"`, 'sh', ...start]
   const child = spawn(command, args, {
     env: { ...process.env, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const broker = new BrokerProcess(child, options.directory === undefined ? directory : null, port, io)
+  const broker = new BrokerProcess(
+    child,
+    options.directory === undefined ? directory : null,
+    port,
+    io,
+  )
   await broker.ready()
   return broker
 }
