@@ -1,0 +1,204 @@
+/**
+ * EMQX 5.8 as the dialling side: recorded packets of emqx-a are sent byte for byte to a broker that is emqx-b, and its
+ * answers are compared with those of the real one.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { TestClient } from '../harness/index.js'
+import { bytesOf, type CapturedPacket, captured, payloadOf } from './capture.js'
+import { Cluster } from './cluster.js'
+import { decodeTerm, encodeTerm, plain, Tuple } from './etf.js'
+
+const toUs = 'emqx-a->emqx-b'
+const routeClient = 'link-emqx-a:routesync:0d672ed9'
+const messageTopic = '$LINK/cluster/msg/emqx-a'
+
+describe('a broker whose link peer is EMQX 5.8', () => {
+  let broker: Cluster
+  before(async () => {
+    broker = await Cluster.planned('emqx-b')
+    // Nobody listens there: in this suite only the peer dials.
+    broker.links = [{ name: 'emqx-a', port: 1, more: 'pool_size = 1' }]
+    await broker.start()
+  })
+  after(() => broker.remove())
+
+  test('its route client is served as EMQX serves it: SUBACK, the answer to actor_init, PUBACK 0x10', async () => {
+    const rows = captured('02-').filter(({ clientId }) => clientId === routeClient)
+    const said = rows.filter(({ direction }) => direction === toUs)
+    const live = captured('03-').filter(
+      ({ clientId, direction }) => clientId === routeClient && direction === toUs,
+    )
+    assert.deepEqual(said.map(({ packetType }) => packetType).slice(0, 3), [
+      'CONNECT',
+      'SUBSCRIBE',
+      'PUBLISH',
+    ])
+    const client = await TestClient.dial({ port: broker.linkPort, version: 5, acknowledge: false })
+    const before = await broker.broker.counters()
+    for (const row of [...said, ...live]) client.sendBytes(bytesOf(row))
+    const connack = await client.packet('connack')
+    assert.equal(connack.reasonCode, 0)
+    assert.ok((connack.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY) >= 1_048_576)
+
+    const expected = captured(/^0[23]-/)
+      .filter(({ clientId, direction }) => clientId === routeClient && direction !== toUs)
+      .filter(({ packetType }) => packetType === 'SUBACK' || packetType === 'PUBACK')
+      .map(({ packetHex }) => packetHex)
+    const got: string[] = []
+    while (got.length < expected.length) {
+      const packet = await client.others.take('acknowledgement', 5_000)
+      got.push(client.bytesOf(packet).toString('hex'))
+    }
+    assert.deepEqual(got, expected)
+
+    const answer = await client.message()
+    const theirs = captured('02-').find(
+      ({ clientId, direction, packetType }) =>
+        clientId === routeClient && direction !== toUs && packetType === 'PUBLISH',
+    )
+    assert.ok(theirs !== undefined)
+    assert.equal(answer.topic, theirs.topic)
+    assert.equal(answer.qos, 1)
+    assert.deepEqual(
+      plain(decodeTerm(Buffer.from(answer.payload))),
+      plain(decodeTerm(payloadOf(theirs))),
+    )
+    assert.equal(
+      answer.properties?.correlationData?.toString('hex'),
+      theirs.properties.correlationDataHex,
+    )
+    assert.equal(
+      (await broker.broker.counters())['native_protocol_errors'],
+      before['native_protocol_errors'],
+    )
+    await client.drop()
+  })
+
+  // Recorded hours or years ago: what may expire has, so each term gets the time of now.
+  const forwarded = captured(/^1[0-9]-forward|^90-/).filter(
+    ({ direction, packetType, topic }) =>
+      direction === toUs && packetType === 'PUBLISH' && topic === messageTopic,
+  )
+
+  test(`each of its ${forwarded.length} recorded messages is published here as EMQX publishes it`, async () => {
+    assert.ok(forwarded.length >= 20)
+    const subscriber = await broker.client()
+    await subscriber.subscribe({ topic: '#', qos: 2, rap: true })
+    const peer = await messageClient(broker)
+    for (const row of forwarded) {
+      const term = decodeTerm(payloadOf(row))
+      assert.ok(term instanceof Tuple)
+      const elements = [...term.elements]
+      elements[8] = BigInt(Date.now())
+      const [, , qos, , flags, headers, topic, payload] = elements.map(plain)
+      const answer = await peer.publish({
+        topic: messageTopic,
+        qos: 1,
+        payload: encodeTerm(new Tuple(...elements)),
+      })
+      assert.equal(answer?.cmd === 'puback' ? answer.reasonCode : null, 0, row.scenario)
+      const got = await subscriber.message()
+      assert.deepEqual(
+        {
+          topic: got.topic,
+          payload: got.payload.toString(),
+          qos: BigInt(got.qos),
+          retain: got.retain,
+        },
+        { topic, payload, qos, retain: isRetained(flags) },
+        row.scenario,
+      )
+      assert.deepEqual(propertiesOf(got.properties), wantedProperties(headers), row.scenario)
+    }
+    await Promise.all([subscriber.drop(), peer.drop()])
+  })
+
+  test('a message that nobody wants here is acknowledged with 0x10, one that is none with 0x99', async () => {
+    const peer = await messageClient(broker)
+    const [row] = captured('10-forward-v5-qos1').filter(({ direction }) => direction === toUs)
+    assert.ok(row !== undefined)
+    const send = async (payload: Buffer, topic = messageTopic) => {
+      const answer = await peer.publish({ topic, qos: 1, payload })
+      return answer?.cmd === 'puback' ? answer.reasonCode : null
+    }
+    assert.equal(await send(payloadOf(row)), 0x10)
+    assert.equal(await send(Buffer.from('garbage')), 0x99)
+    assert.equal(await send(encodeTerm(['no', 'message'])), 0x99)
+    assert.equal(await send(Buffer.alloc(0)), 0x99)
+    assert.equal(await send(payloadOf(row)), 0x10, 'the connection stays')
+    await peer.drop()
+  })
+
+  test('carriers of QoS 0 and 2 are taken like those of QoS 1', async () => {
+    const subscriber = await broker.client()
+    await subscriber.subscribe({ topic: '#', qos: 0 })
+    const peer = await messageClient(broker)
+    const rows = captured(/^10-forward-v5-qos/).filter(
+      ({ direction, packetType }) => direction === toUs && packetType === 'PUBLISH',
+    )
+    const [row] = rows
+    assert.ok(row !== undefined)
+    for (const qos of [0, 2] as const) {
+      await peer.publish({ topic: messageTopic, qos, payload: payloadOf(row) })
+      const { topic } = await subscriber.message()
+      assert.equal(topic, topicOf(row))
+    }
+    await Promise.all([subscriber.drop(), peer.drop()])
+  })
+})
+
+function messageClient(broker: Cluster): Promise<TestClient> {
+  return TestClient.connect({
+    port: broker.linkPort,
+    version: 5,
+    keepAliveSeconds: 60,
+    clientId: 'link-emqx-a:msg:0d672ed9:1',
+  })
+}
+
+function topicOf(row: CapturedPacket): unknown {
+  const term = decodeTerm(payloadOf(row))
+  return term instanceof Tuple ? plain(term.elements[6] ?? '') : null
+}
+
+function isRetained(flags: unknown): boolean {
+  // Cannot lie: field 5 of a message is a map.
+  return (flags as Record<string, unknown>)["'retain'"] === "'true'"
+}
+
+type Plain = Record<string, unknown>
+
+/** What a subscriber must see of a term's headers, by EMQX's names; expiry apart from its value. */
+function wantedProperties(headers: unknown): Plain {
+  // Cannot lie: field 6 of a message is a map, and so are its properties.
+  const all = ((headers as Plain)["'properties'"] ?? {}) as Plain
+  const { "'Topic-Alias'": _, ...kept } = all
+  return Object.fromEntries(Object.entries(kept).map(([name, value]) => [name.slice(1, -1), value]))
+}
+
+function propertiesOf(properties: NonNullable<CapturedProperties> = {}): Plain {
+  const { userProperties, correlationData } = properties
+  const pairs = Object.entries(userProperties ?? {}).flatMap(([name, values]) =>
+    [values].flat().map((value) => [name, value]),
+  )
+  const found: Plain = {
+    'Payload-Format-Indicator':
+      properties.payloadFormatIndicator === undefined
+        ? undefined
+        : properties.payloadFormatIndicator
+          ? 1n
+          : 0n,
+    'Message-Expiry-Interval':
+      properties.messageExpiryInterval === undefined
+        ? undefined
+        : BigInt(properties.messageExpiryInterval),
+    'Content-Type': properties.contentType,
+    'Response-Topic': properties.responseTopic,
+    'Correlation-Data': correlationData?.toString(),
+    'User-Property': pairs.length > 0 ? pairs : undefined,
+  }
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined))
+}
+
+type CapturedProperties = Awaited<ReturnType<TestClient['message']>>['properties']
