@@ -11,7 +11,13 @@
       "target_name": "causeway",
       "sources": ["<!@(node native/build.mjs --list-sources)"],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      # SWALLOW_…: a call into an environment that is being ended fails quietly instead of ending the process.
+      "defines": [
+        "NAPI_VERSION=9",
+        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+      ],
       # Node 20's common.gypi brings -std=gnu++17; ours replaces it.
       "cflags_cc!": ["-std=gnu++17", "-O2"],
       "cflags!": ["-O2"],

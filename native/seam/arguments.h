@@ -13,6 +13,10 @@
 
 namespace causeway::seam {
 
+/// An environment that is being ended (worker.terminate) reads no property any more: what `Get`
+/// gives is empty, and whatever the call returns is thrown away.
+inline bool IsEnding(const Napi::Value& value) { return value.IsEmpty(); }
+
 /// Borrowed until the call returns.
 inline std::string_view BytesOf(const Napi::Value& value) {
   CHECK(value.IsTypedArray());
@@ -45,7 +49,11 @@ inline std::vector<std::string> TextsOf(const Napi::Value& value) {
   CHECK(value.IsArray());
   const auto array = value.As<Napi::Array>();
   std::vector<std::string> texts;
-  for (uint32_t i = 0; i < array.Length(); ++i) texts.push_back(TextOf(array.Get(i)));
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value text = array.Get(i);
+    if (IsEnding(text)) return {};
+    texts.push_back(TextOf(text));
+  }
   return texts;
 }
 /// Copied: the bytes are JavaScript's from now on.

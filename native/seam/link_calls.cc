@@ -246,13 +246,20 @@ Napi::Value BootstrapBatch(const Napi::CallbackInfo& info) {
   transport::Engine* running = EngineOrThrow(env);
   if (running == nullptr) return env.Undefined();
   const Napi::Object from = info[0].As<Napi::Object>();
+  const Napi::Value topics = from.Get("topics"), actor = from.Get("actor"),
+                    incarnation = from.Get("incarnation"), cursor = from.Get("cursor"),
+                    entries_max = from.Get("entriesMax"), bytes_max = from.Get("bytesMax");
+  // The only crossing that worker threads make, and these are ended at any moment.
+  for (const Napi::Value& value : {topics, actor, incarnation, cursor, entries_max, bytes_max}) {
+    if (IsEnding(value)) return env.Undefined();
+  }
   transport::BootstrapRequest request;
-  request.topics = TextsOf(from.Get("topics"));
-  request.actor = TextOf(from.Get("actor"));
-  request.incarnation = BigIntOf(from.Get("incarnation"));
-  request.cursor = NumberOf(from.Get("cursor"));
-  request.entries_max = NumberOf(from.Get("entriesMax"));
-  request.bytes_max = NumberOf(from.Get("bytesMax"));
+  request.topics = TextsOf(topics);
+  request.actor = TextOf(actor);
+  request.incarnation = BigIntOf(incarnation);
+  request.cursor = NumberOf(cursor);
+  request.entries_max = NumberOf(entries_max);
+  request.bytes_max = NumberOf(bytes_max);
   const transport::BootstrapBatch batch = running->MakeBootstrap(request);
   Napi::Object out = Napi::Object::New(env);
   out.Set("payload", batch.payload.empty() ? env.Null() : BufferOf(env, batch.payload));

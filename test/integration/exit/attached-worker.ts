@@ -1,0 +1,16 @@
+/** A worker thread that uses the engine of its process without a pause, until it is ended. */
+import { parentPort } from 'node:worker_threads'
+import { bootstrapBatch } from '../../../src/native/index.js'
+
+const request = {
+  topics: ['#'],
+  actor: 'a worker',
+  incarnation: 1n,
+  cursor: 0,
+  entriesMax: 4_000,
+  bytesMax: 512 * 1024,
+}
+
+bootstrapBatch(request)
+parentPort?.postMessage('attached')
+for (;;) bootstrapBatch(request)
