@@ -72,13 +72,34 @@ test('enable_link opens a listener of any name, and closes one named clink', asy
   }
 })
 
-test('without any link listener everybody may, and the log warns of it once', async () => {
-  const broker = await startBroker()
+test('with links but no link listener everybody may, and the log warns of it once', async () => {
+  const broker = await startBroker({
+    config: `cluster {
+      name = "here"
+      links = [{ name = "there", server = "127.0.0.1:${await freePort()}", clientid = "here", topics = [] }]
+    }`,
+  })
   try {
     await broker.counters() // the log is read up to here
     assert.equal(broker.log.filter(({ event }) => event === 'link_open_to_all').length, 1)
     const client = await TestClient.connect({ port: broker.port, version: 5 })
     assert.deepEqual((await client.subscribe({ topic: '$LINK/#', qos: 1 })).granted, [1])
+    await client.disconnect()
+  } finally {
+    await broker.stop()
+  }
+})
+
+test('without links and link listeners nobody may, and there is nothing to warn of', async () => {
+  const broker = await startBroker()
+  try {
+    await broker.counters() // the log is read up to here
+    assert.equal(
+      broker.log.some(({ event }) => event === 'link_open_to_all'),
+      false,
+    )
+    const client = await TestClient.connect({ port: broker.port, version: 5 })
+    assert.deepEqual((await client.subscribe({ topic: '$LINK/#', qos: 1 })).granted, [0x87])
     await client.disconnect()
   } finally {
     await broker.stop()

@@ -11,7 +11,7 @@ import {
 } from '../harness/index.js'
 
 /** Rounds of PUBACK-then-SUBSCRIBE; CAUSEWAY_TEST_ROUNDS=100000 for the figure of the acceptance. */
-const rounds = Number(process.env['CAUSEWAY_TEST_ROUNDS'] ?? 4_000)
+const rounds = Number(process.env.CAUSEWAY_TEST_ROUNDS ?? 4_000)
 
 let broker: BrokerProcess
 

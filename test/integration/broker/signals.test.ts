@@ -11,9 +11,9 @@ test('SIGUSR2 logs one event with every metric, and the broker goes on', async (
     await client.publish({ topic: 't', payload: 'x', qos: 1 })
     await client.message()
     const counters = await broker.counters()
-    assert.equal(counters['connections'], 1)
-    assert.equal(counters['native_messages_received'], 1)
-    assert.ok((counters['native_seam_crossings'] ?? 0) > 0)
+    assert.equal(counters.connections, 1)
+    assert.equal(counters.native_messages_received, 1)
+    assert.ok((counters.native_seam_crossings ?? 0) > 0)
     assert.ok(Object.values(counters).every((value) => Number.isFinite(value)))
     await client.ping()
     assert.equal(broker.log.filter(({ event }) => event === 'counters').length, 1)
@@ -47,7 +47,12 @@ test('a broker that stops under traffic ends with 0, twenty times', async () => 
     const traffic = setInterval(() => {
       for (const client of clients) {
         if (!client.isClosed) void client.publish({ topic: 'traffic/1', payload: 'x' })
-        if (!client.isClosed) client.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'more', qos: 0 }] })
+        if (!client.isClosed)
+          client.send({
+            cmd: 'subscribe',
+            messageId: 1,
+            subscriptions: [{ topic: 'more', qos: 0 }],
+          })
       }
       // Newcomers in the middle of it: their CONNECTs are events that may come too late.
       void TestClient.connect({ port: broker.port }).catch(() => {})

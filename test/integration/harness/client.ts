@@ -2,7 +2,7 @@
  * An MQTT client over a plain socket, for tests: packets or bytes in, packets or bytes out, nothing behind the test's
  * back. `acknowledge: false` leaves every acknowledgement to the test.
  */
-import { connect as tcpConnect, type Socket } from 'node:net'
+import { type Socket, connect as tcpConnect } from 'node:net'
 import mqttPacket, {
   type IConnackPacket,
   type IConnectPacket,
@@ -45,7 +45,9 @@ export interface Message {
   readonly properties?: NonNullable<IPublishPacket['properties']>
 }
 
-export type Subscription = string | Partial<Omit<ISubscription, 'topic'>> & { readonly topic: string }
+export type Subscription =
+  | string
+  | (Partial<Omit<ISubscription, 'topic'>> & { readonly topic: string })
 
 /** What ends a publisher's exchange. */
 export type Acknowledgement = Extract<Packet, { cmd: 'puback' | 'pubrec' | 'pubcomp' }>
