@@ -16,7 +16,7 @@ const stopMs = 8_000
 const countersMs = 5_000
 
 /** The io loops every suite is run with: CAUSEWAY_TEST_IO, 2 by default. */
-export const ioLoops = Number(process.env['CAUSEWAY_TEST_IO'] ?? 2)
+export const ioLoops = Number(process.env.CAUSEWAY_TEST_IO ?? 2)
 
 export interface BrokerOptions {
   /** HOCON, merged over what every broker under test has. */
@@ -158,7 +158,7 @@ export class BrokerProcess {
     this.#log.push(event)
     // Cannot lie: the broker writes this event as one flat object of numbers.
     if (event.event === 'counters')
-      this.#counters.put(event['metrics'] as Readonly<Record<string, number>>)
+      this.#counters.put(event.metrics as Readonly<Record<string, number>>)
   }
 
   #tail(): string {
