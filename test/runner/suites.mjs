@@ -52,6 +52,18 @@ export const suites = [
     byDefault: true,
     run: (live) => nodeTests('integration', { limitMs: minutes(6), serial: true, live }),
   },
+  // The same broker tests with one loop, where nothing crosses threads, and with more loops than most cores.
+  ...[1, 4].map((loops) => ({
+    name: `integration-io${loops}`,
+    byDefault: true,
+    run: (live) =>
+      nodeTests(join('integration', 'broker'), {
+        limitMs: minutes(4),
+        serial: true,
+        env: { CAUSEWAY_TEST_IO: String(loops) },
+        live,
+      }),
+  })),
   { name: 'interop', byDefault: true, run: interop },
   {
     name: 'native-tsan',
@@ -90,7 +102,7 @@ async function buildEverything(live) {
 }
 
 /** Files come from the sources, so that what was compiled from a test since removed does not run. */
-async function nodeTests(where, { limitMs, serial = false, live }) {
+async function nodeTests(where, { limitMs, serial = false, env = {}, live }) {
   const sources = where.endsWith('.ts')
     ? [join('test', where)]
     : filesUnder(join('test', where), '.test.ts')
@@ -99,7 +111,7 @@ async function nodeTests(where, { limitMs, serial = false, live }) {
     return { passed: 0, failed: 1, notRun: [], details: `test/${where} holds no test` }
   const concurrency = serial ? ['--test-concurrency=1'] : []
   const args = ['--enable-source-maps', '--test', '--test-reporter=spec', ...concurrency, ...files]
-  return nodeTestResult(await runNode(args, limitMs, live))
+  return nodeTestResult(await runNode(args, limitMs, live, env))
 }
 
 async function nativeTests(variant, stressMs, live) {
@@ -144,6 +156,6 @@ async function step(args, limitMs, live) {
       }
 }
 
-function runNode(args, limitMs, live) {
-  return runWithin({ command: node, args, limitMs, live })
+function runNode(args, limitMs, live, env = {}) {
+  return runWithin({ command: node, args, env, limitMs, live })
 }
