@@ -157,6 +157,19 @@ export const controlLimits = {
   stopMs: 5_000,
 } as const
 
+/** Bounds that the engine is started with. */
+export const engineLimits = {
+  /**
+   * Entries of 64 bytes in all lanes together, loops × loops of them: 32 MiB. A lane holds at most 4,096, a loop that is 2 ms behind at
+   * 2,000,000 messages a second, and at least 128. Full: the publisher's connection pauses (`lane_full_pauses`).
+   */
+  laneEntries: 512 * 1024,
+  laneSlotsMax: 4096,
+  laneSlotsMin: 128,
+  /** Bytes of all retained messages. Full: a new one is not stored (`retained_refused_bytes`); it still goes to subscribers. */
+  retainedBytes: 1024 ** 3,
+} as const
+
 assertLimits()
 
 function assertLimits(): void {

@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/index.js'
 import { CausewayError } from '../errors.js'
+import { engineLimits } from '../limits.js'
 import type { Binding } from './binding.js'
 import type { BootstrapBatch, BootstrapRequest, EngineEvent } from './engine.js'
 import { layout } from './layout.generated.js'
@@ -17,10 +18,6 @@ import { NativeEngine } from './native-engine.js'
 
 export type * from './engine.js'
 export { NativeEngine } from './native-engine.js'
-
-/** Entries a lane between two loops holds. `CAUSEWAY_LANE_SLOTS` overrides it, to find out what full lanes do. */
-const laneSlotsDefault = 4096
-const retainedBytesMax = 2 ** 30
 
 let loaded: Binding | null = null
 
@@ -34,11 +31,11 @@ export function openEngine(options: {
     binding(),
     {
       loops: workers.io,
-      laneSlots: laneSlots(),
+      laneSlots: laneSlots(workers.io),
       storeRetained: retainer.enable,
       retainedMessagesMax: retainer.maxRetainedMessages ?? 0,
       retainedPayloadBytesMax: retainer.maxPayloadBytes,
-      retainedBytesMax,
+      retainedBytesMax: engineLimits.retainedBytes,
       strategy: mqtt.sharedSubscriptionStrategy,
     },
     { qosMax: mqtt.maxQosAllowed, retainAvailable: mqtt.retainAvailable },
@@ -46,10 +43,15 @@ export function openEngine(options: {
   )
 }
 
-/** A debugging override, so it is not in the configuration; what is no positive integer is not an override. */
-function laneSlots(): number {
+/**
+ * Entries of the lane from each loop to each other. `CAUSEWAY_LANE_SLOTS` overrides it, to find out what full lanes do: a debugging
+ * aid, so it is not in the configuration; what is no positive integer is not an override.
+ */
+function laneSlots(loops: number): number {
   const written = Number(process.env.CAUSEWAY_LANE_SLOTS)
-  return Number.isInteger(written) && written > 0 ? written : laneSlotsDefault
+  if (Number.isInteger(written) && written > 0) return written
+  const share = Math.floor(engineLimits.laneEntries / (loops * loops))
+  return Math.min(engineLimits.laneSlotsMax, Math.max(engineLimits.laneSlotsMin, share))
 }
 
 /** The next stretch of this cluster's interest, cut by a link's topics. Any thread of the process that runs the engine. */
