@@ -65,12 +65,14 @@ export class Cluster {
     return this.#broker
   }
 
-  /** Starts, or starts again, over the same data directory and with the links as they are now. */
-  async start(): Promise<void> {
+  /** Starts, or starts again, over the same data directory; with the links as they are now, or with another configuration. */
+  async start(
+    other: { readonly name?: string; readonly links?: readonly LinkTo[] } = {},
+  ): Promise<void> {
     this.#broker = await startBroker({
       port: this.port,
       directory: this.#directory,
-      config: this.#configuration(),
+      config: this.#configuration(other.name ?? this.name, other.links ?? this.links),
       ...(this.#options.io === undefined ? {} : { io: this.#options.io }),
       ...(this.#options.descriptors === undefined
         ? {}
@@ -118,10 +120,10 @@ export class Cluster {
     await this.logged('cluster_link_routerepl_online', { link })
   }
 
-  #configuration(): string {
-    const links = this.links.map(
-      ({ name, port, topics = ['#'], enable = true, more = '' }) => `{
-      name = ${JSON.stringify(name)}
+  #configuration(name: string, all: readonly LinkTo[]): string {
+    const links = all.map(
+      ({ name: to, port, topics = ['#'], enable = true, more = '' }) => `{
+      name = ${JSON.stringify(to)}
       server = "127.0.0.1:${port}"
       clientid = ${JSON.stringify(this.#options.clientId ?? `clink-${this.name}`)}
       topics = ${JSON.stringify(topics)}
@@ -130,7 +132,7 @@ export class Cluster {
     }`,
     )
     return `
-cluster { name = ${JSON.stringify(this.name)}, links = [${links.join(', ')}] }
+cluster { name = ${JSON.stringify(name)}, links = [${links.join(', ')}] }
 node.name = "${this.name}@127.0.0.1"
 listeners.tcp.clink.bind = "127.0.0.1:${this.linkPort}"
 ${this.#options.config ?? ''}

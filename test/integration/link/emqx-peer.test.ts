@@ -18,7 +18,10 @@ describe('a broker whose link peer is EMQX 5.8', () => {
   before(async () => {
     broker = await Cluster.planned('emqx-b')
     // Nobody listens there: in this suite only the peer dials.
-    broker.links = [{ name: 'emqx-a', port: 1, more: 'pool_size = 1' }]
+    broker.links = [
+      { name: 'emqx-a', port: 1, more: 'pool_size = 1' },
+      { name: 'emqx-c', port: 1, more: 'pool_size = 1', topics: ['elsewhere/#'] },
+    ]
     await broker.start()
   })
   after(() => broker.remove())
@@ -128,6 +131,22 @@ describe('a broker whose link peer is EMQX 5.8', () => {
     assert.equal(await send(Buffer.alloc(0)), 0x99)
     assert.equal(await send(payloadOf(row)), 0x10, 'the connection stays')
     await peer.drop()
+  })
+
+  test('a message outside of our own topics is dropped, counted and acknowledged with 0x10', async () => {
+    const subscriber = await broker.client()
+    await subscriber.subscribe('#')
+    const peer = await messageClient(broker)
+    const [row] = captured('10-forward-v5-qos1').filter(({ direction }) => direction === toUs)
+    assert.ok(row !== undefined)
+    const before = await broker.broker.counter('native_link_filtered')
+    const topic = '$LINK/cluster/msg/emqx-c'
+    const answer = await peer.publish({ topic, qos: 1, payload: payloadOf(row) })
+    assert.equal(answer?.cmd === 'puback' ? answer.reasonCode : null, 0x10)
+    assert.equal((await broker.broker.counter('native_link_filtered')) - before, 1)
+    await subscriber.ping()
+    assert.equal(subscriber.messages.length, 0)
+    await Promise.all([subscriber.drop(), peer.drop()])
   })
 
   test('carriers of QoS 0 and 2 are taken like those of QoS 1', async () => {
