@@ -1,0 +1,188 @@
+// What goes out over links: slots, order per topic, origin, outage.
+#include "world.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "link/message_term.h"
+
+namespace causeway::fanout {
+namespace {
+
+constexpr int kLink = 3;
+constexpr uint32_t kPool = 4;
+
+std::shared_ptr<LinkPlan> Plan(int64_t ttl_ms = 0) {
+  auto plan = std::make_shared<LinkPlan>();
+  plan->self = "here";
+  LinkSpec spec;
+  spec.index = kLink;
+  spec.name = "there";
+  spec.enabled = true;
+  spec.topics = link::LinkTopics({"#"});
+  spec.pool_size = kPool;
+  spec.request_ttl_ms = ttl_ms;
+  plan->links.push_back(spec);
+  plan->enabled = uint64_t{1} << kLink;
+  return plan;
+}
+
+/// A world whose router knows that the other cluster wants `filter`.
+struct Linked {
+  World world;
+  std::vector<World::LinkConnection*> slots;
+  router::Filter* filter;
+
+  explicit Linked(int loops, int64_t ttl_ms = 0, size_t lane_slots = 64)
+      : world(loops, lane_slots) {
+    filter = world.index().Acquire("far/#");
+    world.index().AddLink(filter, kLink);
+    for (int loop = 0; loop < loops; ++loop) world.shard(loop).links()->Configure(Plan(ttl_ms));
+  }
+  ~Linked() {
+    for (World::LinkConnection* slot : slots) world.shard(slot->loop).links()->Offline(slot);
+    world.index().RemoveLink(filter, kLink);
+    world.index().Release(filter);
+  }
+  int loops() const { return const_cast<Linked*>(this)->world.fabric().loops; }
+  void Online(uint32_t slot, uint16_t receive_maximum = 100) {
+    const int loop = LinkEgress::LoopOf(kLink, slot, loops());
+    World::LinkConnection* connection = world.DialLink(loop);
+    if (slots.size() <= slot) slots.resize(slot + 1);
+    slots[slot] = connection;
+    CHECK(world.shard(loop).links()->Online(kLink, slot, connection, receive_maximum, 0,
+                                            world.now_ms));
+  }
+  /// Topic and payload of every message that arrived on `slot` since the last call.
+  std::vector<std::pair<std::string, std::string>> Take(uint32_t slot, bool acknowledge = true) {
+    world.CollectLinks();
+    std::vector<std::pair<std::string, std::string>> messages;
+    std::vector<Packet> inbox;
+    inbox.swap(slots[slot]->inbox);
+    for (const Packet& packet : inbox) {
+      CHECK(packet.topic == "$LINK/cluster/msg/here");
+      std::string scratch;
+      link::ForwardedMessage message;
+      CHECK(link::DecodeMessage(packet.payload, &scratch, &message) == link::MessageStatus::kOk);
+      messages.emplace_back(message.topic, message.payload);
+      if (acknowledge && packet.id != 0)
+        world.shard(slots[slot]->loop).links()->OnPuback(slots[slot], packet.id, 0, world.now_ms);
+    }
+    return messages;
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "messages cross on the slot of their topic, each once, in order per topic, from every loop") {
+  for (const int loops : {1, 2, 3}) {
+    Linked linked(loops, 0, 2);
+    for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot, 5);
+    std::vector<Client*> publishers;
+    for (int i = 0; i < loops; ++i) publishers.push_back(linked.world.Add(i));
+    for (int i = 0; i < 120; ++i) {
+      const int topic = i % 12;
+      linked.world.Publish(publishers[static_cast<size_t>(topic % loops)],
+                           "far/" + std::to_string(topic), std::to_string(i), i % 2 == 0 ? 1 : 2);
+    }
+    linked.world.Publish(publishers[0], "near/1", "stays", 1);
+    std::map<std::string, std::vector<int>> got;
+    std::map<std::string, std::set<uint32_t>> slots_of;
+    for (int round = 0; round < 60; ++round) {
+      CHECK(linked.world.Settle());
+      for (uint32_t slot = 0; slot < kPool; ++slot) {
+        for (const auto& [topic, payload] : linked.Take(slot)) {
+          got[topic].push_back(std::stoi(payload));
+          slots_of[topic].insert(slot);
+        }
+      }
+    }
+    CHECK(got.size() == 12);
+    for (const auto& [topic, numbers] : got) {
+      CHECK(numbers.size() == 10);
+      CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+      CHECK(slots_of[topic].size() == 1);
+    }
+  }
+}
+
+TEST_CASE("a message of a link reaches clients and no link; our own reaches both") {
+  Linked linked(2);
+  for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot);
+  Client* receiver = linked.world.Add(1);
+  linked.world.Subscribe(receiver, "far/+", 1);
+  CHECK(linked.world.PublishFrom(0, "far/x", "echo", 1, Origin::kLink) == Shard::Published::kDone);
+  linked.world.PublishFrom(0, "far/x", "will", 1, Origin::kBroker);
+  CHECK(linked.world.Settle());
+  CHECK(receiver->Payloads() == std::vector<std::string>{"echo", "will"});
+  std::vector<std::pair<std::string, std::string>> crossed;
+  for (uint32_t slot = 0; slot < kPool; ++slot)
+    for (const auto& message : linked.Take(slot)) crossed.push_back(message);
+  CHECK(crossed == std::vector<std::pair<std::string, std::string>>{{"far/x", "will"}});
+}
+
+TEST_CASE("over an outage messages wait; unacknowledged ones go again first, in order") {
+  Linked linked(1);
+  for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot, 3);
+  Client* publisher = linked.world.Add(0);
+  for (int i = 0; i < 5; ++i) linked.world.Publish(publisher, "far/t", std::to_string(i), 1);
+  CHECK(linked.world.Settle());
+  uint32_t at = kPool;
+  std::vector<std::string> got;
+  for (uint32_t slot = 0; slot < kPool; ++slot) {
+    for (const auto& [topic, payload] : linked.Take(slot, false)) at = slot, got.push_back(payload);
+  }
+  REQUIRE(at < kPool);
+  CHECK(got == std::vector<std::string>{"0", "1", "2"});
+  linked.world.shard(0).links()->Offline(linked.slots[at]);
+  linked.world.Publish(publisher, "far/t", "5", 1);
+  linked.Online(at, 100);
+  got.clear();
+  for (const auto& [topic, payload] : linked.Take(at)) got.push_back(payload);
+  CHECK(got == std::vector<std::string>{"0", "1", "2", "3", "4", "5"});
+  linked.world.shard(0).PublishGauges();
+  const LinkEgress::Gauges& gauges = linked.world.shard(0).links()->gauges(kLink);
+  CHECK(gauges.retried == 3);
+  CHECK(gauges.acked == 6);
+  CHECK(gauges.inflight == 0);
+}
+
+TEST_CASE("what waits longer than the request's time to live is dropped and counted") {
+  Linked linked(1, 1000);
+  Client* publisher = linked.world.Add(0);
+  linked.world.Publish(publisher, "far/t", "old", 1);
+  linked.world.now_ms += 999;
+  linked.world.Publish(publisher, "far/t", "young", 1);
+  linked.world.now_ms += 1;
+  linked.world.shard(0).links()->Expire(linked.world.now_ms);
+  for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot);
+  std::vector<std::string> got;
+  for (uint32_t slot = 0; slot < kPool; ++slot)
+    for (const auto& [topic, payload] : linked.Take(slot)) got.push_back(payload);
+  CHECK(got == std::vector<std::string>{"young"});
+  linked.world.shard(0).PublishGauges();
+  CHECK(linked.world.shard(0).links()->gauges(kLink).expired == 1);
+}
+
+TEST_CASE("a link switched off gets nothing, and what was under way in a lane is counted") {
+  Linked linked(2);
+  Client* publisher = linked.world.Add(0);
+  for (int i = 0; i < 40; ++i) linked.world.Publish(publisher, "far/" + std::to_string(i), "x", 1);
+  auto off = Plan();
+  off->links[0].enabled = false;
+  off->enabled = 0;
+  for (int loop = 0; loop < 2; ++loop) linked.world.shard(loop).links()->Configure(off);
+  CHECK(linked.world.Settle());
+  CHECK(linked.world.Sum(&Counters::link_dropped_no_slot) > 0);
+  linked.world.Publish(publisher, "far/1", "y", 1);
+  CHECK(linked.world.Settle());
+  CHECK(linked.world.Sum(&Counters::dropped_no_subscribers) == 1);
+}
+
+}  // namespace causeway::fanout
