@@ -168,6 +168,10 @@ std::unique_ptr<Shard::Pending> Shard::FanOutLocal(Publication* publication,
 
 bool Shard::ServeLocal(Pending* pending, Publication* publication, int64_t now_ms, size_t* budget) {
   BeginHeaders(*publication, now_ms);
+  if (expired_) {  // since the last slice: nobody else gets it [MQTT-3.3.2-5]
+    Bump(counters_->dropped_expired, pending->end - pending->position);
+    pending->position = pending->end;
+  }
   const size_t slice = std::min(pending->end - pending->position, *budget);
   for (size_t i = 0; i < slice; ++i, ++pending->position) {
     if (pending->pinned != nullptr) {

@@ -54,7 +54,7 @@ void Shard::Attach(Session* session, Connection* connection, int64_t now_ms) {
   session->room = false;  // UpdateFlags, at the end of Redeliver, writes what is true
   fabric_->flags[static_cast<size_t>(loop_)]->Set(session->index, SessionFlags::kConnected);
   sender_.Redeliver(session, now_ms);
-  if (session->replays != nullptr) replaying_.emplace_back(session->index, session->generation);
+  if (session->replays != nullptr) QueueReplay(session);
 }
 
 void Shard::Detach(Connection* connection) {
@@ -111,8 +111,8 @@ void Shard::AddSubscription(Session* session, const Subscribe& subscribe) {
   members_.FindMember(subscribe.filter->ref, session->index)->since = horizon;
   if (session->replays == nullptr) {
     session->replays = std::make_unique<std::deque<session::Replay>>();
-    replaying_.emplace_back(session->index, session->generation);
   }
+  QueueReplay(session);
   session->replays->push_back({subscribe.filter->text,
                                horizon,
                                {},
@@ -128,6 +128,12 @@ void Shard::RemoveSubscription(uint32_t session, router::Filter* filter, uint32_
   bool last = false;
   if (members_.Remove(filter->ref, session, &last) && last)
     fabric_->index->HideOnLoop(filter, loop_);
+  Session* subscriber = session < sessions_.size() ? sessions_[session].get() : nullptr;
+  if (subscriber == nullptr || subscriber->replays == nullptr) return;
+  // What the replay still owes is not added any more [MQTT-3.10.4-2].
+  std::erase_if(*subscriber->replays,
+                [filter](const session::Replay& replay) { return replay.filter == filter->text; });
+  if (subscriber->replays->empty()) subscriber->replays.reset();
 }
 
 // ---- between loops
@@ -281,11 +287,19 @@ void Shard::PublishGauges() {
 
 // ---- retained replay
 
+/// Once, however often its connection is taken over meanwhile.
+void Shard::QueueReplay(Session* session) {
+  if (session->replaying) return;
+  session->replaying = true;
+  replaying_.emplace_back(session->index, session->generation);
+}
+
 void Shard::ResumeReplays(int64_t now_ms) {
   for (size_t i = 0; i < replaying_.size();) {
     Session* session = Find(replaying_[i].first, replaying_[i].second);
     if (session != nullptr && session->connection != nullptr) Replay(session, now_ms);
     if (session == nullptr || session->replays == nullptr || session->connection == nullptr) {
+      if (session != nullptr) session->replaying = false;
       replaying_[i] = replaying_.back();  // an offline session comes back through Attach
       replaying_.pop_back();
     } else {

@@ -179,6 +179,7 @@ class Shard {
   std::unique_ptr<Pending> Expand(LaneEntry* entry, int64_t now_ms, size_t* budget);
   void DrainLanes(int64_t now_ms, size_t* budget);
   void ResumePending(int64_t now_ms, size_t* budget);
+  void QueueReplay(session::Session* session);
   void ResumeReplays(int64_t now_ms);
   void Replay(session::Session* session, int64_t now_ms);
 

@@ -37,6 +37,7 @@ struct Session {
   bool ignore_loop = false;   // mqtt.ignore_loop_deliver
   bool link_allowed = false;  // may use $LINK/
   bool room = true;           // last value written to SessionFlags
+  bool replaying = false;     // in its loop's list of sessions with retained messages owed
   mqtt::Version version = mqtt::Version::kMqtt311;
   uint16_t window_max = 32;    // outbound QoS >= 1 in flight
   uint16_t receive_max = 100;  // inbound QoS 2 awaiting PUBREL
