@@ -21,6 +21,13 @@ namespace {
 constexpr std::string_view kLinkPrefix = "$LINK/";
 constexpr std::string_view kForwardedPrefix = "$LINK/cluster/msg/";
 
+/// Whether the reserved flags allow a packet of a server to begin so [MQTT-2.1.3-1].
+bool MayBeginFromServer(uint8_t first) {
+  const auto type = static_cast<PacketType>(first >> 4);
+  if (type == PacketType::kPublish) return true;
+  return (first & 0x0F) == (type == PacketType::kPubrel ? 2 : 0);
+}
+
 }  // namespace
 
 /// Handles every whole packet in `bytes` until the connection is blocked or gone; returns the bytes
@@ -38,6 +45,11 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
         if (socket->state == Socket::State::kConnect && at < bytes.size() &&
             static_cast<uint8_t>(bytes[at]) != 0x10) {
           Fail(socket, Reason::kProtocolError);
+        }
+        // The same for a server that does not speak MQTT: the length it seems to state is none.
+        if (socket->state == Socket::State::kDialed && at < bytes.size() &&
+            !MayBeginFromServer(static_cast<uint8_t>(bytes[at]))) {
+          Fail(socket, Reason::kMalformedPacket);
         }
         return at;
       case mqtt::FrameStatus::kMalformed:

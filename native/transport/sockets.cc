@@ -31,6 +31,14 @@ uint32_t NextNumber() {
 /// How often one turn writes to one socket before others get theirs.
 constexpr int kWritesPerFlush = 4;
 
+/// The error that waits on the socket, 0 for none; asking takes it away.
+int SocketError(int fd) {
+  int error = 0;
+  socklen_t bytes = sizeof error;
+  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
+  return error;
+}
+
 }  // namespace
 
 void IoLoop::Accept(ListeningSocket* listening) {
@@ -137,9 +145,7 @@ void IoLoop::Watch(Socket* socket) {
 
 void IoLoop::OnReady(Socket* socket, int status, int events) {
   if (socket->state == Socket::State::kDialing) {
-    int error = 0;
-    socklen_t bytes = sizeof error;
-    getsockopt(socket->fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
+    const int error = SocketError(socket->fd);
     if (error == EINPROGRESS) return;
     if (error != 0 || status < 0) {
       Close(socket, CloseCause::kDialFailed, mqtt::Reason::kSuccess,
@@ -155,7 +161,10 @@ void IoLoop::OnReady(Socket* socket, int status, int events) {
     return;
   }
   if (status < 0) {
-    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess, uv_err_name(status));
+    // libuv says EBADF for every POLLERR; the socket knows better (ECONNRESET).
+    const int error = SocketError(socket->fd);
+    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess,
+          uv_err_name(error != 0 ? -error : status));
     return;
   }
   if ((events & UV_WRITABLE) != 0) {

@@ -248,11 +248,21 @@ function onDeadline(state: ConnectionState, now: number): ConnectionStep {
 
 function closedFailure(state: ConnectionState, cause: string, detail: string): LinkFailure {
   const why = detail === '' ? cause : detail
+  // The data plane understood nothing of it and has hung up.
+  if (cause === 'protocol-error') {
+    return failure(
+      'protocol_error',
+      state.kind === 'up'
+        ? 'the far end sent a malformed packet'
+        : 'the server answered CONNECT with something that is not MQTT 5',
+    )
+  }
   if (state.kind === 'up') return failure('connection_closed', `the connection was closed (${why})`)
+  // Whether it ended as a close, a reset or a broken pipe is chance: one reason, said once.
   if (state.kind === 'greeting')
     return failure(
       'connection_closed',
-      `the server closed the connection instead of answering CONNECT (${why})`,
+      'the server closed the connection instead of answering CONNECT',
     )
   return failure('connect_failed', `the server cannot be reached (${why})`)
 }
