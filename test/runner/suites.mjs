@@ -64,6 +64,18 @@ export const suites = [
         live,
       }),
   })),
+  // A hundred starts and exits of each kind; the integration suite has ten.
+  {
+    name: 'integration-exit',
+    byDefault: false,
+    run: (live) =>
+      nodeTests('integration/exit', {
+        limitMs: minutes(6),
+        serial: true,
+        env: { CAUSEWAY_EXIT_ROUNDS: '100' },
+        live,
+      }),
+  },
   { name: 'interop', byDefault: true, run: interop },
   {
     name: 'native-tsan',
