@@ -5,6 +5,12 @@
  */
 import mqttPacket, { type Packet, type Parser, type UserProperties } from 'mqtt-packet'
 import type { ProtocolVersion } from '../native/index.js'
+import {
+  connectAtRest,
+  disconnectAtRest,
+  subscribeAtRest,
+  unsubscribeAtRest,
+} from './unused-bits.js'
 import { type WillMessage, willMessage } from './will.js'
 
 export interface ConnectPacket {
@@ -61,7 +67,7 @@ export class UndecodablePacket extends Error {
 
 /** @param bytes the whole packet, fixed header included @throws UndecodablePacket */
 export function decodeConnect(bytes: Buffer): ConnectPacket {
-  const packet = connectDecoder(bytes)
+  const packet = connectDecoder(connectAtRest(bytes))
   if (packet.cmd !== 'connect') throw new UndecodablePacket(`expected CONNECT, got ${packet.cmd}`)
   const version = packet.protocolVersion ?? 4
   const properties = packet.properties ?? {}
@@ -86,7 +92,7 @@ export function decodeConnect(bytes: Buffer): ConnectPacket {
 
 /** @throws UndecodablePacket */
 export function decodeSubscribe(bytes: Buffer, version: ProtocolVersion): SubscribePacket {
-  const packet = decoders[version](bytes)
+  const packet = decoders[version](version === 3 ? subscribeAtRest(bytes) : bytes)
   if (packet.cmd !== 'subscribe')
     throw new UndecodablePacket(`expected SUBSCRIBE, got ${packet.cmd}`)
   return {
@@ -104,7 +110,7 @@ export function decodeSubscribe(bytes: Buffer, version: ProtocolVersion): Subscr
 
 /** @throws UndecodablePacket */
 export function decodeUnsubscribe(bytes: Buffer, version: ProtocolVersion): UnsubscribePacket {
-  const packet = decoders[version](bytes)
+  const packet = decoders[version](version === 3 ? unsubscribeAtRest(bytes) : bytes)
   if (packet.cmd !== 'unsubscribe')
     throw new UndecodablePacket(`expected UNSUBSCRIBE, got ${packet.cmd}`)
   return { packetId: packet.messageId ?? 0, filters: packet.unsubscriptions }
@@ -112,7 +118,7 @@ export function decodeUnsubscribe(bytes: Buffer, version: ProtocolVersion): Unsu
 
 /** @throws UndecodablePacket */
 export function decodeDisconnect(bytes: Buffer, version: ProtocolVersion): DisconnectPacket {
-  const packet = decoders[version](bytes)
+  const packet = decoders[version](version === 3 ? disconnectAtRest(bytes) : bytes)
   if (packet.cmd !== 'disconnect')
     throw new UndecodablePacket(`expected DISCONNECT, got ${packet.cmd}`)
   return {
