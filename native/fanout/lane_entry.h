@@ -2,10 +2,14 @@
 // pointer.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "core/fence.h"
 #include "core/message.h"
 #include "core/spsc_lane.h"
 #include "router/filter.h"
@@ -51,14 +55,38 @@ struct LaneEntry {
 };
 
 /// From loop i to loop j. Bound: limits::kLaneSlots (tests: 2). Full: the publishing connection
-/// pauses until `waiting` brings it back.
-struct Lane {
-  explicit Lane(size_t slots) : entries(slots) {}
-  SpscLane<LaneEntry> entries;
-  /// Set by the producer that met a full lane; the consumer that made room takes it and wakes the
-  /// producer. Both sides put a full fence between their write and their read of the other's, so
-  /// one of them always sees the other (Dekker).
-  std::atomic<bool> waiting{false};
+/// pauses until its loop is woken again.
+///
+///   producer  entries full ── waiting := true ── fence ── full still? wait
+///   consumer  take all     ── fence ── waiting? := false, wake the producer
+///
+/// Each writes its own and reads the other's behind a full fence, so one of them always sees the
+/// other (Dekker): no producer waits in front of an empty lane.
+class Lane {
+ public:
+  explicit Lane(size_t slots) : entries_(slots) {}
+
+  /// Producer. True: `*entry` was moved in. False: the lane is full, and whoever makes room is told
+  /// to wake us.
+  bool Post(LaneEntry* entry) {
+    if (entries_.Push(std::move(*entry))) return true;
+    waiting_.store(true, std::memory_order_relaxed);
+    FullFence();
+    return entries_.Push(std::move(*entry));
+  }
+  /// Consumer: the oldest entry or null, valid until Pop.
+  LaneEntry* Front() { return entries_.Front(); }
+  void Pop() { entries_.Pop(); }
+  /// Consumer, after its last Pop: true when the producer waits for the room and is to be woken.
+  bool TakeWaiter() {
+    FullFence();
+    return waiting_.load(std::memory_order_relaxed) &&
+           waiting_.exchange(false, std::memory_order_relaxed);
+  }
+
+ private:
+  SpscLane<LaneEntry> entries_;
+  std::atomic<bool> waiting_{false};  // relaxed; ordered by the fences above
 };
 
 }  // namespace causeway::fanout

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/clock.h"
-#include "core/fence.h"
 #include "core/limits.h"
 #include "fanout/shard.h"
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/fence.h"
 #include "core/limits.h"
 
 namespace causeway::fanout {
@@ -139,12 +138,7 @@ void Shard::RemoveSubscription(uint32_t session, router::Filter* filter, uint32_
 // ---- between loops
 
 bool Shard::TryPost(int loop, LaneEntry* entry) {
-  Lane* lane = fabric_->LaneBetween(loop_, loop);
-  if (!lane->entries.Push(std::move(*entry))) {
-    lane->waiting.store(true, std::memory_order_relaxed);
-    FullFence();  // meets DrainLanes: either it sees `waiting`, or we see the room it made
-    if (!lane->entries.Push(std::move(*entry))) return false;
-  }
+  if (!fabric_->LaneBetween(loop_, loop)->Post(entry)) return false;
   wake_mask_ |= uint64_t{1} << loop;
   Bump(counters_->lanes_pushed);
   return true;
@@ -179,21 +173,15 @@ void Shard::DrainLanes(int64_t now_ms, size_t* budget) {
         slice.reset();
         continue;
       }
-      LaneEntry* entry = lane->entries.Front();
+      LaneEntry* entry = lane->Front();
       if (entry == nullptr) break;
       slice = Expand(entry, now_ms, budget);
-      lane->entries.Pop();
+      lane->Pop();
       Bump(counters_->lanes_drained);
       drained = true;
     }
-    if (drained) {
-      FullFence();  // meets TryPost
-      if (lane->waiting.load(std::memory_order_relaxed) &&
-          lane->waiting.exchange(false, std::memory_order_relaxed)) {
-        host_->Wake(from);
-      }
-    }
-    if (slice != nullptr || lane->entries.Front() != nullptr) host_->WorkLeft();
+    if (drained && lane->TakeWaiter()) host_->Wake(from);
+    if (slice != nullptr || lane->Front() != nullptr) host_->WorkLeft();
   }
 }
 
