@@ -16,8 +16,8 @@ import { Traffic } from './traffic.js'
 
 const mainRounds = Number(process.env.CAUSEWAY_EXIT_ROUNDS ?? 10)
 const sideRounds = Math.ceil(mainRounds / 4)
-/** Brokers at a time: one per core, as each round is mostly starting. */
-const together = Math.max(2, availableParallelism())
+/** Brokers at a time: a round is a start, then mostly waiting for clients that linger. */
+const together = Math.min(8, 2 * availableParallelism())
 const endMs = 8_000
 /** Exits are spread over this long, so that they fall into every phase of a poll round. */
 const spreadMs = 40
