@@ -40,7 +40,8 @@ export function formatWarning({ position, message }: ConfigWarning): string {
 }
 
 function summary(file: string, { config }: LoadedConfig): string {
-  const listening = config.listeners.filter((listener) => listener.enable).length
+  // Only what start would open: the other kinds are checked, and come alive with their transports.
+  const listening = config.listeners.filter(({ enable, kind }) => enable && kind === 'tcp').length
   const linked = config.links.filter((link) => link.enable).length
   const counts = `${counted(listening, 'listener')}, ${counted(linked, 'link')}`
   return `${file}: ok, cluster "${config.clusterName}", ${counts}`

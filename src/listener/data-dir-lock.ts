@@ -2,8 +2,8 @@
  * The lock on `node.data_dir`: one broker per directory. A file that holds the owner's pid, created exclusively; a file
  * left behind by a process that no longer runs is taken over. Node has no flock; the pid says who it is.
  */
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { CausewayError } from '../errors.js'
 
 const lockName = 'causeway.lock'
@@ -25,7 +25,7 @@ export class DataDirLock {
     const path = join(dataDir, lockName)
     const content = `${pid} ${startOf(pid)}\n`
     try {
-      mkdirSync(dataDir, { recursive: true })
+      makeDirectory(resolve(dataDir))
       if (claimed(path, content, dataDir)) return new DataDirLock(path, content)
     } catch (error) {
       if (error instanceof CausewayError) throw error
@@ -49,6 +49,25 @@ export class DataDirLock {
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
     }
+  }
+}
+
+/**
+ * Creates a directory and those above it. Not `mkdirSync` with `recursive`: where the file system answers ENOENT although the
+ * parent exists (/proc), Node 20 tries for ever.
+ */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) {
+      if (statSync(path).isDirectory()) return
+      throw new Error(`${path} is not a directory`, { cause: error })
+    }
+    const parent = dirname(path)
+    if (!hasCode(error, 'ENOENT') || parent === path) throw error
+    makeDirectory(parent)
+    mkdirSync(path)
   }
 }
 

@@ -74,6 +74,12 @@ export class Listeners {
         'listening',
       )
     }
+    if (this.#open.length === 0) {
+      log.warn(
+        { event: 'no_listener' },
+        'no listener accepts connections: all are switched off or not available yet',
+      )
+    }
   }
 
   /** Stops accepting; connections stay. */
@@ -100,13 +106,20 @@ export class Listeners {
     const what =
       error.code === 'LISTENER_PORT_IN_USE'
         ? `port ${listener.port} is in use by another process`
-        : `${bindText(listener)} cannot be bound: ${error.message}`
+        : `${bindText(listener)} cannot be bound: ${bindFailureText(error)}`
     const place = position === null ? ' (the default)' : ` (${formatPosition(position)})`
     return new CausewayError(error.code, `${key}${place}: ${what}`, {
       detail: { ...error.detail, listener: listener.path, port: listener.port },
       cause: error,
     })
   }
+}
+
+/** What the usual refusals of bind(2) mean for the person who wrote the address. */
+function bindFailureText({ message, detail }: CausewayError): string {
+  if (detail.error === 'EADDRNOTAVAIL') return 'it is not an address of this machine'
+  if (detail.error === 'EACCES') return 'ports below 1024 need more rights'
+  return message
 }
 
 export function bindText({ host, port }: ListenerConfig): string {

@@ -5,7 +5,7 @@ import { configLimits } from '../../limits.js'
 import type { LinkConfig, LinkResourceOptions } from '../config.js'
 import { serverList } from './address.js'
 import * as form from './form.js'
-import { alias, entries, entry, ignored, key, required, section, unset } from './key.js'
+import { alias, asleep, entries, entry, ignored, key, required, section, unset } from './key.js'
 import { tlsClientSchema, toTlsClient } from './tls.js'
 
 const hourMs = 3_600_000
@@ -30,10 +30,13 @@ const resourceOptions = section({
     16,
     'Accepted as in EMQX; `pool_size` connections carry the messages.',
   ),
-  health_check_interval: key(
-    form.duration({ min: 1, max: hourMs }),
-    '15s',
-    'How often the connections of the link are looked after.',
+  health_check_interval: asleep(
+    'connections are pinged every 30 s',
+    key(
+      form.duration({ min: 1, max: hourMs }),
+      '15s',
+      'How often the connections of the link are looked after.',
+    ),
   ),
   health_check_interval_jitter: key(form.duration({ max: hourMs }), '0ms', 'Accepted as in EMQX.'),
   health_check_timeout: key(
@@ -41,19 +44,24 @@ const resourceOptions = section({
     '60s',
     'Accepted as in EMQX.',
   ),
-  start_timeout: key(form.duration({ min: 1 }), '5s', 'How long one attempt to connect may take.'),
+  start_timeout: asleep(
+    'one attempt to connect may take 10 s',
+    key(form.duration({ min: 1 }), '5s', 'How long one attempt to connect may take.'),
+  ),
   request_ttl: key(
     form.orWord(form.duration({ min: 1 }), 'infinity'),
     '45s',
     'Age at which a waiting message is dropped and counted.',
   ),
   request_timeout: alias(form.orWord(form.duration({ min: 1 }), 'infinity'), 'request_ttl'),
-  inflight_window: key(
-    form.integer(1, 65535),
-    100,
-    'Messages taken from the buffer and not yet acknowledged.',
+  inflight_window: asleep(
+    'max_inflight is the window',
+    key(form.integer(1, 65535), 100, 'Messages taken from the buffer and not yet acknowledged.'),
   ),
-  async_inflight_window: alias(form.integer(1, 65535), 'inflight_window'),
+  async_inflight_window: asleep(
+    'max_inflight is the window',
+    alias(form.integer(1, 65535), 'inflight_window'),
+  ),
   max_buffer_bytes: key(
     form.bytesize({ min: 1 }),
     '256MB',
@@ -106,10 +114,19 @@ const link = entry({
   ),
   ssl: tlsClientSchema,
   tcp_opts: section({
-    nodelay: key(form.boolean, true, 'Send small packets at once.'),
-    keepalive: key(form.boolean, false, 'TCP keep-alive probes.'),
-    sndbuf: unset(size, 'Send buffer of the kernel; unset: its own choice.'),
-    recbuf: unset(size, 'Receive buffer of the kernel; unset: its own choice.'),
+    nodelay: asleep('always on', key(form.boolean, true, 'Send small packets at once.')),
+    keepalive: asleep(
+      'the kernel keeps its defaults',
+      key(form.boolean, false, 'TCP keep-alive probes.'),
+    ),
+    sndbuf: asleep(
+      'the kernel keeps its defaults',
+      unset(size, 'Send buffer of the kernel; unset: its own choice.'),
+    ),
+    recbuf: asleep(
+      'the kernel keeps its defaults',
+      unset(size, 'Receive buffer of the kernel; unset: its own choice.'),
+    ),
     buffer: ignored('buffers are sized by need'),
     active_n: ignored('reading is event driven'),
     delay_send: ignored('packets of one round leave together'),

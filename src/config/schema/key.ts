@@ -20,6 +20,8 @@ export interface LeafNode {
   /** As one would write it; null: the key is required; '' : unset. */
   readonly fallback: string | null
   readonly meaning: string
+  /** Why writing it changes nothing yet; absent when it has its effect. */
+  readonly asleep?: string
 }
 
 /** A key EMQX has and we do not use: accepted, named in a warning, refused by --strict. */
@@ -78,6 +80,16 @@ export function required<T>(form: Form<T>, meaning: string): z.ZodType<T> {
 
 export function ignored(why: string): z.ZodType<unknown> {
   return noted(z.unknown().optional(), { kind: 'ignored', why })
+}
+
+/**
+ * A key whose value is checked and documented, and has no effect before some other work is done: who writes it is told so,
+ * and --strict refuses it.
+ */
+export function asleep<S extends z.ZodType>(why: string, schema: S): S {
+  const node = nodeOf(schema)
+  if (node.kind !== 'leaf') throw new TypeError('only a single key can be asleep')
+  return noted(schema, { ...node, asleep: why })
 }
 
 export function section<S extends Readonly<Record<string, z.ZodType>>>(keys: S) {

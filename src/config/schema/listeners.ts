@@ -10,7 +10,7 @@ import type {
 } from '../config.js'
 import { bindAddress } from './address.js'
 import * as form from './form.js'
-import { ignored, key, mapOf, section, unset } from './key.js'
+import { asleep, ignored, key, mapOf, section, unset } from './key.js'
 import { tlsServerSchema, toTlsServer } from './tls.js'
 
 const defaultPorts: Readonly<Record<ListenerKind, number>> = {
@@ -53,9 +53,18 @@ const tcpOptions = section({
     '4MB',
     'Unsent bytes above which a client counts as not reading.',
   ),
-  keepalive: key(keepalive, 'none', 'TCP keep-alive probes, in seconds and a count.'),
-  sndbuf: unset(socketBuffer, 'Send buffer of the kernel; unset: its own choice.'),
-  recbuf: unset(socketBuffer, 'Receive buffer of the kernel; unset: its own choice.'),
+  keepalive: asleep(
+    'the kernel keeps its defaults',
+    key(keepalive, 'none', 'TCP keep-alive probes, in seconds and a count.'),
+  ),
+  sndbuf: asleep(
+    'the kernel keeps its defaults',
+    unset(socketBuffer, 'Send buffer of the kernel; unset: its own choice.'),
+  ),
+  recbuf: asleep(
+    'the kernel keeps its defaults',
+    unset(socketBuffer, 'Receive buffer of the kernel; unset: its own choice.'),
+  ),
   active_n: ignored('reading is event driven'),
   buffer: ignored('buffers are sized by need'),
   reuseaddr: ignored('always on'),

@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { mqttLimits } from '../../limits.js'
 import type { MqttConfig } from '../config.js'
 import * as form from './form.js'
-import { ignored, key, section } from './key.js'
+import { asleep, ignored, key, section } from './key.js'
 
 const intervalMs = mqttLimits.intervalSeconds * 1000
 const peerCert = form.orWord(form.oneOf('cn', 'dn', 'crt', 'pem', 'md5'), 'disabled')
@@ -63,7 +63,10 @@ export const mqttSchema = section({
     'round_robin',
     'How a shared group chooses the member for a message.',
   ),
-  exclusive_subscription: key(form.boolean, false, 'Whether `$exclusive/…` is supported.'),
+  exclusive_subscription: asleep(
+    '`$exclusive/…` is a topic like any other',
+    key(form.boolean, false, 'Whether `$exclusive/…` is supported.'),
+  ),
   ignore_loop_deliver: key(
     form.boolean,
     false,
@@ -90,10 +93,13 @@ export const mqttSchema = section({
     'Keep-alive in seconds imposed on MQTT 5 clients.',
   ),
   response_information: key(form.text, '', 'Response Information handed out on request.'),
-  retry_interval: key(
-    form.orWord(form.duration(), 'infinity'),
-    'infinity',
-    'Redelivery of unacknowledged messages to a connected 3.1 or 3.1.1 client; infinity: only when it reconnects.',
+  retry_interval: asleep(
+    'messages are sent again when the client reconnects',
+    key(
+      form.orWord(form.duration(), 'infinity'),
+      'infinity',
+      'Redelivery of unacknowledged messages to a connected 3.1 or 3.1.1 client; infinity: only when it reconnects.',
+    ),
   ),
   idle_timeout: key(
     form.orWord(form.duration({ min: 1 }), 'infinity'),
@@ -105,17 +111,23 @@ export const mqttSchema = section({
     '2h',
     'How long the session of a 3.1 or 3.1.1 client outlives its connection.',
   ),
-  message_expiry_interval: key(
-    form.orWord(form.duration({ max: intervalMs }), 'infinity'),
-    'infinity',
-    'Longest life of a message; shorter ones of the publisher stay.',
+  message_expiry_interval: asleep(
+    'the expiry of the publisher alone counts',
+    key(
+      form.orWord(form.duration({ max: intervalMs }), 'infinity'),
+      'infinity',
+      'Longest life of a message; shorter ones of the publisher stay.',
+    ),
   ),
   max_awaiting_rel: key(
     form.orWord(form.integer(0, 65535), 'infinity'),
     100,
     'QoS 2 messages of a publisher that wait for PUBREL.',
   ),
-  await_rel_timeout: key(form.duration({ min: 1 }), '300s', 'How long one waits for its PUBREL.'),
+  await_rel_timeout: asleep(
+    'who waits for PUBREL waits until the session ends',
+    key(form.duration({ min: 1 }), '300s', 'How long one waits for its PUBREL.'),
+  ),
   max_inflight: key(
     form.integer(1, 65535),
     32,
@@ -126,15 +138,17 @@ export const mqttSchema = section({
     1000,
     'Messages a session may queue. `limits.session_queue_bytes` holds in any case.',
   ),
-  mqueue_priorities: key(
-    form.orWord(priorities, 'disabled'),
-    'disabled',
-    'Priorities of topics in a session\'s queue, e.g. `{"alarms/1" = 10}`.',
+  mqueue_priorities: asleep(
+    'queues have one priority yet',
+    key(
+      form.orWord(priorities, 'disabled'),
+      'disabled',
+      'Priorities of topics in a session\'s queue, e.g. `{"alarms/1" = 10}`.',
+    ),
   ),
-  mqueue_default_priority: key(
-    form.oneOf('lowest', 'highest'),
-    'lowest',
-    'Priority of all other topics.',
+  mqueue_default_priority: asleep(
+    'queues have one priority yet',
+    key(form.oneOf('lowest', 'highest'), 'lowest', 'Priority of all other topics.'),
   ),
   mqueue_store_qos0: key(
     form.boolean,
@@ -152,15 +166,13 @@ export const mqttSchema = section({
     'Deliver with the QoS of the subscription even when that of the message is lower.',
   ),
   use_username_as_clientid: key(form.boolean, false, 'Use the user name as client identifier.'),
-  peer_cert_as_username: key(
-    peerCert,
-    'disabled',
-    "Take the user name from the client's certificate.",
+  peer_cert_as_username: asleep(
+    'certificates come with TLS',
+    key(peerCert, 'disabled', "Take the user name from the client's certificate."),
   ),
-  peer_cert_as_clientid: key(
-    peerCert,
-    'disabled',
-    "Take the client identifier from the client's certificate.",
+  peer_cert_as_clientid: asleep(
+    'certificates come with TLS',
+    key(peerCert, 'disabled', "Take the client identifier from the client's certificate."),
   ),
   keepalive_backoff: ignored('replaced by keepalive_multiplier'),
   client_attrs_init: ignored('client attributes do not exist here'),

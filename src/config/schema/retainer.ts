@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { mqttLimits } from '../../limits.js'
 import type { RetainerConfig } from '../config.js'
 import * as form from './form.js'
-import { alias, ignored, key, section } from './key.js'
+import { alias, asleep, ignored, key, section } from './key.js'
 
 const count = form.integer(0, Number.MAX_SAFE_INTEGER)
 const deliveryRate = form.orWord(form.rate, 'infinity')
@@ -16,30 +16,47 @@ export const retainerSchema = section({
     '1MB',
     'Largest payload that is retained; a larger one is delivered only.',
   ),
-  msg_expiry_interval: key(
-    form.duration(),
-    '0s',
-    'Life of retained messages that have no expiry of their own; 0: for ever.',
+  msg_expiry_interval: asleep(
+    'the expiry of the publisher alone counts',
+    key(
+      form.duration(),
+      '0s',
+      'Life of retained messages that have no expiry of their own; 0: for ever.',
+    ),
   ),
-  msg_clear_interval: key(
-    form.duration(),
-    '0s',
-    'Period of removing expired messages; 0: none, they are skipped when read.',
+  msg_clear_interval: asleep(
+    'expired messages are removed a few at a time, all the time',
+    key(
+      form.duration(),
+      '0s',
+      'Period of removing expired messages; 0: none, they are skipped when read.',
+    ),
   ),
-  stop_publish_clear_msg: key(
-    form.boolean,
-    false,
-    'Do not deliver the empty message that clears a retained one.',
+  stop_publish_clear_msg: asleep(
+    'the empty message is delivered',
+    key(form.boolean, false, 'Do not deliver the empty message that clears a retained one.'),
   ),
-  delivery_rate: key(
-    deliveryRate,
-    'infinity',
-    'Retained messages replayed to new subscriptions, all clients together.',
+  delivery_rate: asleep(
+    'a replay goes as fast as its client reads',
+    key(
+      deliveryRate,
+      'infinity',
+      'Retained messages replayed to new subscriptions, all clients together.',
+    ),
   ),
-  deliver_rate: alias(deliveryRate, 'delivery_rate'),
+  deliver_rate: asleep(
+    'a replay goes as fast as its client reads',
+    alias(deliveryRate, 'delivery_rate'),
+  ),
   flow_control: section({
-    batch_read_number: key(count, 0, 'Messages read per step of a replay; 0: no limit.'),
-    batch_deliver_number: key(count, 0, 'Messages sent per step of a replay; 0: no limit.'),
+    batch_read_number: asleep(
+      'a replay reads in steps of its own',
+      key(count, 0, 'Messages read per step of a replay; 0: no limit.'),
+    ),
+    batch_deliver_number: asleep(
+      'a replay goes as fast as its client reads',
+      key(count, 0, 'Messages sent per step of a replay; 0: no limit.'),
+    ),
     batch_deliver_limiter: ignored('delivery_rate is the only rate'),
   }),
   backend: section({

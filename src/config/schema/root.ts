@@ -6,7 +6,7 @@ import { configLimits } from '../../limits.js'
 import type { Config } from '../config.js'
 import { clusterSchema, toLinks } from './cluster.js'
 import * as form from './form.js'
-import { ignored, key, section } from './key.js'
+import { asleep, ignored, key, section } from './key.js'
 import { dashboardSchema, listenersSchema, toDashboard, toListeners } from './listeners.js'
 import { mqttSchema, toMqtt } from './mqtt.js'
 import { retainerSchema, toRetainer } from './retainer.js'
@@ -14,7 +14,7 @@ import { retainerSchema, toRetainer } from './retainer.js'
 const count = form.integer(1, Number.MAX_SAFE_INTEGER)
 const erlang = 'there is no Erlang virtual machine'
 const later = 'not supported yet'
-const logHandler = 'logs go to the standard output'
+const logHandler = 'logs go to the standard error'
 
 const nodeSchema = section({
   name: key(
@@ -85,7 +85,7 @@ const levels = [
 
 const logSchema = section({
   console: section({
-    enable: key(form.boolean, true, 'Whether the log is written to the standard output.'),
+    enable: key(form.boolean, true, 'Whether the log is written to the standard error.'),
     level: key(form.oneOf(...levels), 'info', 'Least severe level that is written.'),
     formatter: key(form.oneOf('text', 'json'), 'text', 'For people, or for machines.'),
     time_offset: ignored(later),
@@ -117,10 +117,13 @@ const limitsSchema = section({
     'infinity',
     'Connections at once, all listeners together.',
   ),
-  pending_connects: key(
-    form.integer(1, 1_000_000),
-    4096,
-    'Connections that have not yet sent a whole CONNECT; beyond it accepting pauses.',
+  pending_connects: asleep(
+    'it is 4096 an io loop',
+    key(
+      form.integer(1, 1_000_000),
+      4096,
+      'Connections that have not yet sent a whole CONNECT; beyond it accepting pauses.',
+    ),
   ),
   connects_per_clientid: key(
     form.integer(1, 1024),
@@ -128,33 +131,48 @@ const limitsSchema = section({
     'CONNECTs of one client identifier that wait for each other; beyond it the newest is refused.',
   ),
   sessions: key(form.orWord(count, 'infinity'), 'infinity', 'Sessions, connected or not.'),
-  session_queue_bytes: key(
-    form.bytesize({ min: 65_536 }),
-    '64MB',
-    'Bytes the queue of one session may hold, whatever `mqtt.max_mqueue_len` says.',
+  session_queue_bytes: asleep(
+    'it is 64MB',
+    key(
+      form.bytesize({ min: 65_536 }),
+      '64MB',
+      'Bytes the queue of one session may hold, whatever `mqtt.max_mqueue_len` says.',
+    ),
   ),
-  decision_timeout: key(
-    form.duration({ min: 100 }),
-    '10s',
-    'Time a connection waits for an answer that needs a decision.',
+  decision_timeout: asleep(
+    'it is 15s',
+    key(
+      form.duration({ min: 100 }),
+      '10s',
+      'Time a connection waits for an answer that needs a decision.',
+    ),
   ),
-  ws_stall: key(
-    form.duration({ min: 100 }),
-    '5s',
-    'A WebSocket publisher that has to be slowed for longer than this is closed.',
+  ws_stall: asleep(
+    'WebSocket comes with the transports',
+    key(
+      form.duration({ min: 100 }),
+      '5s',
+      'A WebSocket publisher that has to be slowed for longer than this is closed.',
+    ),
   ),
-  ws_ring_bytes: key(
-    form.bytesize({ min: 65_536 }),
-    '1MB',
-    'Bytes of a WebSocket publisher that may wait to be processed.',
+  ws_ring_bytes: asleep(
+    'WebSocket comes with the transports',
+    key(
+      form.bytesize({ min: 65_536 }),
+      '1MB',
+      'Bytes of a WebSocket publisher that may wait to be processed.',
+    ),
   ),
 })
 
 const lifeSchema = {
-  durability: key(
-    form.oneOf('strict', 'relaxed', 'off'),
-    'strict',
-    'What an acknowledgement promises: on disk, on disk within 100 ms, nothing.',
+  durability: asleep(
+    'nothing is kept on disk',
+    key(
+      form.oneOf('strict', 'relaxed', 'off'),
+      'strict',
+      'What an acknowledgement promises: on disk, on disk within 100 ms, nothing.',
+    ),
   ),
 }
 

@@ -42,6 +42,8 @@ export function ignoredKeys(data: PlainValue): IgnoredKey[] {
 function collectIgnored(data: PlainValue, node: SchemaNode, path: Path, found: IgnoredKey[]): void {
   if (node.kind === 'ignored') {
     found.push({ path, why: node.why })
+  } else if (node.kind === 'leaf') {
+    if (node.asleep !== undefined) found.push({ path, why: node.asleep })
   } else if (node.kind === 'list' && Array.isArray(data)) {
     data.forEach((item, index) => {
       collectIgnored(item, nodeOf(node.of), [...path, index], found)
@@ -64,7 +66,7 @@ export interface DocumentedKey {
   readonly meaning: string
 }
 
-/** Every key that has an effect, in the order of the schema. */
+/** Every key that has an effect, or will have one, in the order of the schema. */
 export function documentedKeys(): DocumentedKey[] {
   return collectDocumented(nodeOf(rootSchema), '')
 }
@@ -75,7 +77,15 @@ function collectDocumented(node: SchemaNode, path: string): DocumentedKey[] {
       return []
     case 'leaf':
       return [
-        { path, type: node.type, fallback: node.fallback ?? 'required', meaning: node.meaning },
+        {
+          path,
+          type: node.type,
+          fallback: node.fallback ?? 'required',
+          meaning:
+            node.asleep === undefined
+              ? node.meaning
+              : `${node.meaning} **No effect yet:** ${node.asleep}.`,
+        },
       ]
     case 'list':
       return collectDocumented(nodeOf(node.of), `${path}[]`)

@@ -7,8 +7,18 @@ test('check says ok, with the warnings first', (t) => {
   const file = `${files(t, { 'c.conf': 'cluster.name = us\nrule_engine { }' })}/c.conf`
   assert.deepEqual(checkConfig(file, { strict: false, env: {} }), {
     ok: true,
-    output: `${file}:2:1: warning: rule_engine is accepted and has no effect: not supported yet\n${file}: ok, cluster "us", 4 listeners, 0 links`,
+    output: `${file}:2:1: warning: rule_engine is accepted and has no effect: not supported yet\n${file}: ok, cluster "us", 1 listener, 0 links`,
   })
+})
+
+test('check names a key that has no effect yet, and --strict refuses it', (t) => {
+  const file = `${files(t, { 'c.conf': 'mqtt { retry_interval = 10s }' })}/c.conf`
+  const { output } = checkConfig(file, { strict: false, env: {} })
+  assert.match(
+    output,
+    /c\.conf:1:25: warning: mqtt\.retry_interval is accepted and has no effect: /,
+  )
+  assert.equal(checkConfig(file, { strict: true, env: {} }).ok, false)
 })
 
 test('check --strict refuses what has no effect', (t) => {

@@ -65,6 +65,12 @@ test('a lock that somebody else has taken meanwhile is left alone', () => {
   })
 })
 
+test('a directory that the file system refuses to hold is refused, not tried for ever', {
+  skip: process.platform !== 'linux' && 'needs /proc',
+}, () => {
+  assert.throws(() => DataDirLock.take('/proc/causeway/data'), isError('DATA_DIR_UNUSABLE'))
+})
+
 test('a path that cannot be a directory is refused with a message that names the key', () => {
   inDirectory((directory) => {
     const file = join(directory, 'file')

@@ -89,3 +89,22 @@ test('a port in use is refused by a message with the key, the place and the port
       ),
   )
 })
+
+test('an address of another machine is refused in words', () => {
+  const notOurs = () => {
+    throw new CausewayError('LISTENER_BIND_FAILED', 'bind failed: EADDRNOTAVAIL', {
+      detail: { error: 'EADDRNOTAVAIL' },
+    })
+  }
+  const { listeners } = started(loaded('listeners.tcp.default.bind = "192.0.2.1:1883"'), notOurs)
+  assert.throws(
+    () => listeners.start(),
+    /: 192\.0\.2\.1:1883 cannot be bound: it is not an address of this machine$/,
+  )
+})
+
+test('a broker without any listener says so', () => {
+  const { listeners, said } = started(loaded('listeners.tcp.default.enable = false'))
+  listeners.start()
+  assert.deepEqual(said, ['{"event":"no_listener"}'])
+})
