@@ -21,22 +21,20 @@ import { schemaAt } from './schema/index.js'
 
 const prefixes = ['EMQX_', 'CAUSEWAY_'] as const
 
-/** Ours, and no configuration: docs/operating/signals.md, the test runner. */
-const notConfiguration = /^CAUSEWAY_(?:LANE_SLOTS$|TEST_)/
-
 /** Sets what the environment says in `root`, in place; returns the variables that name no key. */
 export function applyEnvironment(root: HoconObject, env: Environment): string[] {
   const unknown: string[] = []
   for (const prefix of prefixes) {
     for (const name of Object.keys(env)
-      .filter((it) => it.startsWith(prefix) && !notConfiguration.test(it))
+      .filter((it) => it.startsWith(prefix))
       .sort(inOrder)) {
       const text = env[name]
       if (text === undefined) continue
       const path = name.slice(prefix.length).toLowerCase().split('__')
-      // Other software uses these prefixes too (EMQX_HOME): only a known section is meant for us.
-      if (path[0] === undefined || schemaAt([path[0]]) === null) unknown.push(name)
-      else override(root, path, name, read(name, text))
+      // Others use these prefixes too (EMQX_HOME, our own CAUSEWAY_LANE_SLOTS): without a dot in it, only a known section is meant.
+      if (path[0] === undefined || schemaAt([path[0]]) === null) {
+        if (path.length > 1) unknown.push(name)
+      } else override(root, path, name, read(name, text))
     }
   }
   return unknown
