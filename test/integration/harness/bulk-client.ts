@@ -120,15 +120,18 @@ export class BulkClient {
     const head = frame[0] ?? 0
     switch (head >> 4) {
       case type.publish:
-        return this.#onPublish(frame, (head >> 1) & 3)
+        this.#onPublish(frame, (head >> 1) & 3)
+        return
       case type.puback:
       case type.pubcomp:
         this.completed++
         return
       case type.pubrec:
-        return this.#acknowledge(first.pubrel, frame, 2)
+        this.#acknowledge(first.pubrel, frame, 2)
+        return
       case type.pubrel:
-        return this.#acknowledge(first.pubcomp, frame, 2)
+        this.#acknowledge(first.pubcomp, frame, 2)
+        return
       case type.connack:
       case type.suback:
         this.#replies.shift()?.(frame)
