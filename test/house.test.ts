@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { errorCodes } from '../src/errors.js'
 import { decisions, errorCodesDocumented, linksLead, namedPathsExist } from './house/documents.js'
+import { eventsDocumented } from './house/events.js'
 import { doors, imports, includes, nativeDoor } from './house/rooms.js'
 import {
   noLeftovers,
@@ -95,6 +96,15 @@ const rules: readonly Rule[] = [
     title: 'links in documents lead somewhere',
     find: linksLead,
     planted: [{ 'README.md': 'see [b](b.md)\n' }],
+  },
+  {
+    title: 'every event of the log is documented, and no other',
+    find: eventsDocumented,
+    planted: [
+      { 'src/main.ts': "log.info({ event: 'ready' }, 'ready')\n" },
+      { 'src/link/a.ts': "this.#complain(\n  'cluster_link_odd',\n)\n" },
+      { 'docs/operating/events.md': '| `ready` | info | now |\n' },
+    ],
   },
 ]
 

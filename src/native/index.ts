@@ -17,7 +17,11 @@ import { layout } from './layout.generated.js'
 import { NativeEngine } from './native-engine.js'
 
 export type * from './engine.js'
+export { nativeGauges } from './gauges.js'
 export { NativeEngine } from './native-engine.js'
+
+/** What every io loop counts, with unit and meaning; declared in native/core/counters.h. */
+export const nativeCounters = layout.counters
 
 let loaded: Binding | null = null
 

@@ -20,6 +20,7 @@ import type {
   SessionAddress,
   SlotOnlineCommand,
 } from './engine.js'
+import { engineGauges } from './gauges.js'
 import { layout } from './layout.generated.js'
 import { CommandBatch, readEvents, writeAnswer, writeAttach } from './records.js'
 
@@ -234,14 +235,7 @@ export class NativeEngine implements Engine {
     layout.counters.forEach((counter, at) => {
       named[counter.name] = values[at] ?? 0
     })
-    const gauges = [
-      'router_filters',
-      'retained_count',
-      'retained_bytes',
-      'router_retired_bytes',
-      'retained_expired',
-    ]
-    gauges.forEach((name, at) => {
+    engineGauges.forEach(({ name }, at) => {
       named[name] = values[layout.counters.length + at] ?? 0
     })
     named.seam_crossings = this.#binding.crossings()
