@@ -142,7 +142,7 @@ export class BrokerProcess {
     if (isReady) return
     if (!this.#hasExited) this.signal('SIGKILL')
     await this.exited
-    rmSync(this.#directory, { recursive: true, force: true })
+    this.#removeDirectory()
     throw new Error(`the broker did not start\n${this.#tail()}`)
   }
 
