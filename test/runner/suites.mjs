@@ -50,15 +50,15 @@ export const suites = [
   {
     name: 'integration',
     byDefault: true,
-    run: (live) => nodeTests('integration', { limitMs: minutes(6), serial: true, live }),
+    run: (live) => nodeTests('integration', { limitMs: minutes(8), serial: true, live }),
   },
-  // The same broker tests with one loop, where nothing crosses threads, and with more loops than most cores.
+  // The same tests of brokers and links with one loop, where nothing crosses threads, and with more loops than most cores.
   ...[1, 4].map((loops) => ({
     name: `integration-io${loops}`,
-    byDefault: true,
+    byDefault: false,
     run: (live) =>
-      nodeTests(join('integration', 'broker'), {
-        limitMs: minutes(4),
+      nodeTests([join('integration', 'broker'), join('integration', 'link')], {
+        limitMs: minutes(8),
         serial: true,
         env: { CAUSEWAY_TEST_IO: String(loops) },
         live,
@@ -70,7 +70,7 @@ export const suites = [
     byDefault: false,
     run: (live) =>
       nodeTests('integration/exit', {
-        limitMs: minutes(6),
+        limitMs: minutes(10),
         serial: true,
         env: { CAUSEWAY_EXIT_ROUNDS: '100' },
         live,
@@ -115,9 +115,11 @@ async function buildEverything(live) {
 
 /** Files come from the sources, so that what was compiled from a test since removed does not run. */
 async function nodeTests(where, { limitMs, serial = false, env = {}, live }) {
-  const sources = where.endsWith('.ts')
-    ? [join('test', where)]
-    : filesUnder(join('test', where), '.test.ts')
+  const sources = [where]
+    .flat()
+    .flatMap((one) =>
+      one.endsWith('.ts') ? [join('test', one)] : filesUnder(join('test', one), '.test.ts'),
+    )
   const files = sources.map((path) => join('dist-test', path.replace(/\.ts$/, '.js')))
   if (files.length === 0)
     return { passed: 0, failed: 1, notRun: [], details: `test/${where} holds no test` }
