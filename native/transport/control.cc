@@ -97,6 +97,10 @@ void IoLoop::Execute(AttachCommand& command) {
       .U32(session->generation)
       .U32(socket->number)
       .End();
+  if (draining_) {  // it was on its way here from another loop
+    ShutDown(socket);
+    return;
+  }
   Resume(socket);
 }
 
@@ -285,6 +289,15 @@ void IoLoop::Execute(UnlistenCommand& command) {
 
 void IoLoop::Execute(LinksCommand& command) { shard_.links()->Configure(std::move(command.plan)); }
 
+void IoLoop::ShutDown(Socket* socket) {
+  if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {
+    shard_.sender()->FlushGate(socket);
+    const bool client_role = socket->state == Socket::State::kDialed;
+    SayDisconnect(socket, client_role ? Reason::kSuccess : Reason::kServerShuttingDown);
+  }
+  Close(socket, CloseCause::kShutdown, Reason::kServerShuttingDown, "");
+}
+
 void IoLoop::Execute(DrainCommand&) {
   draining_ = true;
   while (!listening_.empty()) {
@@ -294,15 +307,13 @@ void IoLoop::Execute(DrainCommand&) {
   std::vector<Socket*> all;
   for (const auto& [number, socket] : sockets_) all.push_back(socket);
   for (Socket* socket : all) {
-    if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {
-      shard_.sender()->FlushGate(socket);
-      const bool client_role = socket->state == Socket::State::kDialed;
-      SayDisconnect(socket, client_role ? Reason::kSuccess : Reason::kServerShuttingDown);
-    }
-    Close(socket, CloseCause::kShutdown, Reason::kServerShuttingDown, "");
+    // One that lingers already has said its last.
+    if (socket->state != Socket::State::kLingering) ShutDown(socket);
   }
 }
 
+/// The loop ends with this turn. Its handles stay open until every loop has ended: others may still
+/// wake it.
 void IoLoop::Execute(StopCommand&) {
   DrainCommand drain;
   Execute(drain);
@@ -310,10 +321,7 @@ void IoLoop::Execute(StopCommand&) {
   for (const auto& [number, socket] : sockets_) all.push_back(socket);
   for (Socket* socket : all) Destroy(socket, true);
   stopping_ = true;
-  uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&check_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&idle_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
+  uv_stop(&loop_);
 }
 
 }  // namespace causeway::transport

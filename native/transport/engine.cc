@@ -58,8 +58,10 @@ bool Engine::Halt(int64_t timeout_ms) {
   for (const auto& loop : loops_) {
     joined = loop->Join(std::max<int64_t>(deadline - MonotonicMs(), 1)) && joined;
   }
-  halted_ = joined;
-  return joined;
+  if (!joined) return false;
+  for (const auto& loop : loops_) loop->CloseHandles();
+  halted_ = true;
+  return true;
 }
 
 void Engine::PostTo(int loop, Command command) {

@@ -1,5 +1,7 @@
 #include "transport/io_loop.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -49,8 +51,7 @@ void IoLoop::Start() {
 }
 
 void IoLoop::Run() {
-  uv_run(&loop_, UV_RUN_DEFAULT);  // returns when Stop has closed every handle
-  CHECK(uv_loop_close(&loop_) == 0);
+  uv_run(&loop_, UV_RUN_DEFAULT);  // returns after the turn that executed Stop
   const std::lock_guard<std::mutex> lock(ended_mutex_);
   ended_ = true;
   ended_cv_.notify_all();
@@ -64,6 +65,23 @@ bool IoLoop::Join(int64_t timeout_ms) {
   lock.unlock();
   thread_.join();
   return true;
+}
+
+void IoLoop::CloseHandles() {
+  // Attaches that came too late own a socket.
+  for (const std::vector<Command>* late : {&running_, &commands_}) {
+    for (const Command& command : *late) {
+      const auto* attach = std::get_if<AttachCommand>(&command);
+      if (attach != nullptr && attach->fd >= 0) close(attach->fd);
+    }
+  }
+  closed_ = true;
+  uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&check_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&idle_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
+  uv_run(&loop_, UV_RUN_DEFAULT);  // frees sockets whose handles were closing
+  CHECK(uv_loop_close(&loop_) == 0);
 }
 
 void IoLoop::Post(Command command) {
@@ -83,10 +101,13 @@ void IoLoop::RunCommands() {
     const std::lock_guard<std::mutex> lock(commands_mutex_);
     running_.swap(commands_);
   }
-  for (Command& command : running_) {
-    std::visit([this](auto& one) { Execute(one); }, command);
+  for (size_t i = 0; i < running_.size(); ++i) {
+    std::visit([this](auto& one) { Execute(one); }, running_[i]);
     executed_.fetch_add(1, std::memory_order_release);  // pairs with executed()
-    if (stopping_) break;
+    if (stopping_) {  // CloseHandles sees to the rest
+      running_.erase(running_.begin(), running_.begin() + static_cast<ptrdiff_t>(i) + 1);
+      return;
+    }
   }
   running_.clear();
 }
@@ -143,7 +164,7 @@ void IoLoop::TakeEvents(std::string* out) {
   }
   // The mutex above orders this after the loop's last look at the bytes: a waiter is woken now, or
   // sees the room itself.
-  if (cold_waiting_.load(std::memory_order_relaxed)) WakeUp();
+  if (cold_waiting_.load(std::memory_order_relaxed) && !closed_) WakeUp();
 }
 
 bool IoLoop::ColdLaneFull() const {

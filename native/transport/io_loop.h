@@ -53,6 +53,8 @@ class IoLoop final : public fanout::ShardHost {
   void TakeEvents(std::string* out);
   /// True when the thread has ended within `timeout_ms`; it is then joined.
   bool Join(int64_t timeout_ms);
+  /// Control, after every loop was joined: until then others may wake this one. Once.
+  void CloseHandles();
 
   /// Commands executed so far: what control posted before may be let go. Acquire, pairs with the
   /// loop's release.
@@ -135,6 +137,8 @@ class IoLoop final : public fanout::ShardHost {
   void Execute(StopCommand& command);
   void PublishPacket(std::string_view packet, std::string_view client_id);
   RecordWriter Event(EventKind kind);
+  /// Says that the server goes, where the version has words for it, and closes.
+  void ShutDown(Socket* socket);
 
   const int index_;
   fanout::Fabric* const fabric_;
@@ -175,6 +179,7 @@ class IoLoop final : public fanout::ShardHost {
   bool idle_running_ = false;
   bool stopping_ = false;
   bool draining_ = false;
+  bool closed_ = false;  // control's, after the join
   std::unique_ptr<char[]> buffer_;  // kReadBufferBytes + room for what was left of the last packet
   std::string scratch_;             // decoded terms, filtered properties
   std::string properties_scratch_;
