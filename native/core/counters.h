@@ -81,6 +81,7 @@ namespace causeway {
   X(lanes_drained, "entries", "taken out of this loop's lanes")                                   \
   X(lane_full_pauses, "pauses", "a publisher paused because a lane was full")                     \
   X(fanout_yields, "pauses", "a publisher paused because its fan-out had used its slice")         \
+  X(publish_yields, "pauses", "a publisher paused because the turn had made its deliveries")      \
   X(drain_yields, "rounds", "lanes left non-empty because the round had used its budget")         \
   X(wakeups_sent, "calls", "uv_async_send to another loop or to control")                         \
   X(stale_numbers_dropped, "entries", "named an old session generation or connection")            \

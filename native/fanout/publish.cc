@@ -62,6 +62,7 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
   if (!route->local.empty()) {
     size_t budget = limits::kFanoutSliceMembers;
     slices = FanOutLocal(publication, route->local, now_ms, &budget);
+    turn_deliveries_ += limits::kFanoutSliceMembers - budget;
   }
   if (slices == nullptr && rest.entries.empty()) return Published::kDone;
 

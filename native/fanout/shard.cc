@@ -103,6 +103,12 @@ void Shard::AddSubscription(Session* session, const Subscribe& subscribe) {
   // Visible first, horizon after: whatever is stored with a greater version finds this member
   // (design.md §5).
   bool first = false;
+  if (const router::Member* replaced = members_.FindMember(subscribe.filter->ref, session->index)) {
+    member.since = replaced->since;  // what was replayed to it stays replayed
+    // The new replay brings everything: what an unfinished one still owes would come twice, and
+    // SUBSCRIBE after SUBSCRIBE would pile them up.
+    if (subscribe.replay) DropReplays(session, subscribe.filter->text);
+  }
   members_.Add(subscribe.filter->ref, member, &first);
   if (first) fabric_->index->ShowOnLoop(subscribe.filter, loop_);
   if (!subscribe.replay) return;
@@ -128,11 +134,15 @@ void Shard::RemoveSubscription(uint32_t session, router::Filter* filter, uint32_
   if (members_.Remove(filter->ref, session, &last) && last)
     fabric_->index->HideOnLoop(filter, loop_);
   Session* subscriber = session < sessions_.size() ? sessions_[session].get() : nullptr;
-  if (subscriber == nullptr || subscriber->replays == nullptr) return;
   // What the replay still owes is not added any more [MQTT-3.10.4-2].
-  std::erase_if(*subscriber->replays,
-                [filter](const session::Replay& replay) { return replay.filter == filter->text; });
-  if (subscriber->replays->empty()) subscriber->replays.reset();
+  if (subscriber != nullptr) DropReplays(subscriber, filter->text);
+}
+
+void Shard::DropReplays(Session* session, const std::string& filter) {
+  if (session->replays == nullptr) return;
+  std::erase_if(*session->replays,
+                [&filter](const session::Replay& replay) { return replay.filter == filter; });
+  if (session->replays->empty()) session->replays.reset();
 }
 
 // ---- between loops
@@ -161,7 +171,9 @@ void Shard::FlushWakeups() {
 }
 
 void Shard::DrainLanes(int64_t now_ms, size_t* budget) {
-  for (int from = 0; from < fabric_->loops; ++from) {
+  first_lane_ = first_lane_ + 1 == fabric_->loops ? 0 : first_lane_ + 1;
+  for (int i = 0; i < fabric_->loops; ++i) {
+    const int from = (first_lane_ + i) % fabric_->loops;
     if (from == loop_) continue;
     std::unique_ptr<Pending>& slice = expanding_[static_cast<size_t>(from)];
     Lane* lane = fabric_->LaneBetween(from, loop_);
@@ -256,11 +268,14 @@ void Shard::ResumePending(int64_t now_ms, size_t* budget) {
 }
 
 void Shard::Work(int64_t now_ms) {
-  size_t budget = limits::kWorkBudgetDeliveries;
-  DrainLanes(now_ms, &budget);
-  ResumePending(now_ms, &budget);
+  turn_deliveries_ = 0;
+  replay_budget_ = limits::kReplayTurnTopics;
+  // Half for each: neither busy neighbours nor our own fan-outs keep the others waiting.
+  size_t lanes = limits::kWorkBudgetDeliveries / 2, own = limits::kWorkBudgetDeliveries / 2;
+  DrainLanes(now_ms, &lanes);
+  ResumePending(now_ms, &own);
   ResumeReplays(now_ms);
-  if (budget == 0) {
+  if (lanes == 0 || own == 0) {
     Bump(counters_->drain_yields);
     host_->WorkLeft();
   }
@@ -302,22 +317,28 @@ void Shard::Replay(Session* session, int64_t now_ms) {
     return session->queue.empty() &&
            session->connection->out.size() <= session->connection->high_watermark_bytes / 4;
   };
+  // What one step finds must fit the queue, however short mqtt.max_mqueue_len makes it.
+  const size_t slice = session->queue_length_max == 0 ? limits::kReplaySliceTopics
+                                                      : std::min<size_t>(limits::kReplaySliceTopics,
+                                                                         session->queue_length_max);
   while (session->replays != nullptr && can_take()) {
+    if (replay_budget_ == 0) return host_->WorkLeft();  // it is in replaying_: the next turn's
+    replay_budget_ -= std::min(replay_budget_, slice);
     session::Replay& replay = session->replays->front();
-    fabric_->retained->Scan(replay.filter, replay.horizon, now_ms, limits::kReplaySliceTopics,
-                            &replay.cursor, [&](MessageRef message) {
-                              Delivery delivery;
-                              delivery.qos = std::min(message->qos, replay.qos);
-                              delivery.retain = true;  // [MQTT-3.3.1-8]
-                              if (replay.subscription_id != 0) {
-                                delivery.subscription_ids =
-                                    std::make_unique<session::SubscriptionIds>(
-                                        session::SubscriptionIds{replay.subscription_id});
-                              }
-                              delivery.message = std::move(message);
-                              Bump(counters_->retained_replayed);
-                              sender_.DeliverOrQueue(session, std::move(delivery), now_ms);
-                            });
+    fabric_->retained->Scan(
+        replay.filter, replay.horizon, now_ms, slice, &replay.cursor, [&](MessageRef message) {
+          Delivery delivery;
+          delivery.qos = session->upgrade_qos ? std::max(message->qos, replay.qos)
+                                              : std::min(message->qos, replay.qos);
+          delivery.retain = true;  // [MQTT-3.3.1-8]
+          if (replay.subscription_id != 0) {
+            delivery.subscription_ids = std::make_unique<session::SubscriptionIds>(
+                session::SubscriptionIds{replay.subscription_id});
+          }
+          delivery.message = std::move(message);
+          Bump(counters_->retained_replayed);
+          sender_.DeliverOrQueue(session, std::move(delivery), now_ms);
+        });
     if (replay.cursor.done) {
       session->replays->pop_front();
       if (session->replays->empty()) session->replays.reset();

@@ -12,6 +12,7 @@
 
 #include "core/counters.h"
 #include "core/epoch.h"
+#include "core/limits.h"
 #include "core/session_flags.h"
 #include "fanout/lane_entry.h"
 #include "fanout/link_egress.h"
@@ -108,6 +109,9 @@ class Shard {
 
   /// Drains lanes, resumes waiting fan-outs, replays and link slots; bounded by a budget per call.
   void Work(int64_t now_ms);
+  /// What Publish has delivered on this loop since Work last began; above limits::kTurnDeliveries a
+  /// publisher should wait for the next turn.
+  size_t turn_deliveries() const { return turn_deliveries_; }
   /// After `connection`'s out-buffer shrank: queue and replay go on.
   void RoomInOutBuffer(session::Connection* connection, int64_t now_ms);
   /// Wakes the loops that got lane entries since the last call. Once per loop turn.
@@ -180,6 +184,7 @@ class Shard {
   void DrainLanes(int64_t now_ms, size_t* budget);
   void ResumePending(int64_t now_ms, size_t* budget);
   void QueueReplay(session::Session* session);
+  void DropReplays(session::Session* session, const std::string& filter);
   void ResumeReplays(int64_t now_ms);
   void Replay(session::Session* session, int64_t now_ms);
 
@@ -205,6 +210,9 @@ class Shard {
   uint64_t wake_mask_ = 0;  // loops that got lane entries since FlushWakeups
   uint64_t stamp_ = 0;      // of the last Merge
   uint64_t random_;
+  size_t turn_deliveries_ = 0;                        // by Publish, since Work began
+  size_t replay_budget_ = limits::kReplayTurnTopics;  // retained topics left to look at
+  int first_lane_ = 0;                                // drained first in this turn: a fair row
   std::vector<Merged> merged_;
   std::vector<router::MemberList*> lists_;
   session::PublishHeaders headers_;

@@ -33,6 +33,7 @@ struct Connection {
   uint32_t high_watermark_bytes = 0;
   /// Inbound topic aliases, index alias - 1 [MQTT-3.3.2-8]; null until the first is set.
   std::unique_ptr<std::vector<std::string>> aliases;
+  size_t alias_bytes = 0;  // held by them; bound: limits::kAliasBytesMax
   uint16_t topic_alias_max = 0;
   bool dirty = false;           // in its loop's list of connections to write
   bool barrier = false;         // a packet is with control: nothing more is parsed (design.md §3)

@@ -25,7 +25,8 @@ void IoLoop::Execute(AttachCommand& command) {
   if (!command.transit) {
     Socket* socket = FindSocket(command.connection);
     if (socket == nullptr || socket->state != Socket::State::kAdmission) {
-      // Closed meanwhile, and said so: control goes back to where it was, so nothing of this happens.
+      // Closed meanwhile, and said so: control goes back to where it was, so nothing of this
+      // happens.
       Bump(counters_.stale_numbers_dropped);
       return;
     }
@@ -145,7 +146,7 @@ void IoLoop::Execute(AnswerCommand& command) {
 
 void IoLoop::Execute(CloseCommand& command) {
   Socket* socket = FindSocket(command.connection);
-  if (socket == nullptr) {
+  if (socket == nullptr || socket->closing) {  // its last bytes are on their way already
     Bump(counters_.stale_numbers_dropped);
     return;
   }

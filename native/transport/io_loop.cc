@@ -16,6 +16,9 @@ namespace {
 /// A socket's deadlines are looked at at least this often, so that send timeouts start unannounced.
 constexpr int64_t kDeadlineStepMs = 5000;
 
+/// How often one turn goes through the connections that have bytes to write.
+constexpr int kFlushPasses = 4;
+
 }  // namespace
 
 IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers)
@@ -104,7 +107,7 @@ void IoLoop::RunCommands() {
   for (size_t i = 0; i < running_.size(); ++i) {
     std::visit([this](auto& one) { Execute(one); }, running_[i]);
     executed_.fetch_add(1, std::memory_order_release);  // pairs with executed()
-    if (stopping_) {  // CloseHandles sees to the rest
+    if (stopping_) {                                    // CloseHandles sees to the rest
       running_.erase(running_.begin(), running_.begin() + static_cast<ptrdiff_t>(i) + 1);
       return;
     }
@@ -121,8 +124,11 @@ void IoLoop::EndTurn() {
   if (accept_paused_ && admissions_ <= limits::kAdmissionsMax / 2) PauseListening(false);
   ResumeColdWaiters();
   shard_.Work(now_ms_);
+  ResumeYielded();
   std::vector<session::Connection*>& dirty = shard_.sender()->dirty()->list();
-  while (!dirty.empty()) {  // a flush that makes room may dirty the connection again
+  // A flush that makes room may dirty the connection again: a reader as fast as we are would keep
+  // the turn going until its queue is empty, so the rest is for the next turn.
+  for (int pass = 0; !dirty.empty() && pass < kFlushPasses; ++pass) {
     flushing_.swap(dirty);
     for (session::Connection* connection : flushing_) {
       if (connection == nullptr) continue;  // forgotten: closed meanwhile
@@ -132,6 +138,7 @@ void IoLoop::EndTurn() {
     flushing_.clear();
   }
   shard_.FlushWakeups();
+  if (!dirty.empty() || !yielded_.empty()) work_left_ = true;
   if (!events_.empty()) {
     {
       const std::lock_guard<std::mutex> lock(events_mutex_);
@@ -181,6 +188,18 @@ void IoLoop::ResumeColdWaiters() {
     Socket* socket = FindSocket(number);
     if (socket == nullptr) continue;
     socket->waits_for_control = false;
+    Resume(socket);
+  }
+}
+
+/// Who is not reached before this turn's deliveries are used as well stays where it was in the row.
+void IoLoop::ResumeYielded() {
+  std::vector<uint32_t> waiters;
+  waiters.swap(yielded_);
+  for (const uint32_t number : waiters) {
+    Socket* socket = FindSocket(number);
+    if (socket == nullptr) continue;
+    socket->yielded = false;
     Resume(socket);
   }
 }

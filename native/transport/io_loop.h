@@ -96,6 +96,7 @@ class IoLoop final : public fanout::ShardHost {
   void ParseMore(Socket* socket, std::string_view fresh);
   void Resume(Socket* socket);
   bool Flush(Socket* socket);
+  void Broken(Socket* socket, int error);
   void Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::string_view detail);
   void Destroy(Socket* socket, bool close_fd);
   int64_t now() const { return now_ms_; }
@@ -119,6 +120,7 @@ class IoLoop final : public fanout::ShardHost {
   bool NeedsControl(const Socket& socket, mqtt::PacketType type) const;
   bool ColdLaneFull() const;
   void ResumeColdWaiters();
+  void ResumeYielded();
 
   // control.cc: what control says
   void Execute(AttachCommand& command);
@@ -135,10 +137,10 @@ class IoLoop final : public fanout::ShardHost {
   void Execute(LinksCommand& command);
   void Execute(DrainCommand& command);
   void Execute(StopCommand& command);
-  void PublishPacket(std::string_view packet, std::string_view client_id);
-  RecordWriter Event(EventKind kind);
   /// Says that the server goes, where the version has words for it, and closes.
   void ShutDown(Socket* socket);
+  void PublishPacket(std::string_view packet, std::string_view client_id);
+  RecordWriter Event(EventKind kind);
 
   const int index_;
   fanout::Fabric* const fabric_;
@@ -164,12 +166,13 @@ class IoLoop final : public fanout::ShardHost {
   std::atomic<size_t> events_shared_bytes_{
       0};  // of events_shared_; relaxed, a bound that may be late by a turn
   std::atomic<bool> cold_waiting_{false};  // somebody waits for TakeEvents
+  std::vector<uint32_t> yielded_;          // connections paused until the next turn, FIFO
   std::vector<uint32_t> cold_waiters_;  // connections paused because control has too much to decide
 
   std::unordered_map<uint32_t, Socket*> sockets_;
   std::atomic<uint32_t> open_sockets_{0};
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
-  size_t admissions_ = 0;  // sockets in kConnect or kAdmission
+  size_t admissions_ = 0;       // sockets in kConnect or kAdmission
   bool accept_paused_ = false;  // too many of them
   bool accept_failed_ = false;  // for want of descriptors or memory; tried again every second
   int64_t now_ms_ = 0;
@@ -179,7 +182,7 @@ class IoLoop final : public fanout::ShardHost {
   bool idle_running_ = false;
   bool stopping_ = false;
   bool draining_ = false;
-  bool closed_ = false;  // control's, after the join
+  bool closed_ = false;             // control's, after the join
   std::unique_ptr<char[]> buffer_;  // kReadBufferBytes + room for what was left of the last packet
   std::string scratch_;             // decoded terms, filtered properties
   std::string properties_scratch_;

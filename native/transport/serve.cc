@@ -21,6 +21,25 @@ namespace {
 constexpr std::string_view kLinkPrefix = "$LINK/";
 constexpr std::string_view kForwardedPrefix = "$LINK/cluster/msg/";
 
+/// The PUBLISH with its topic written out: who reads it later knows no aliases [MQTT-3.3.2-7].
+std::string WithTopic(const mqtt::Publish& publish) {
+  std::string properties(publish.properties.size(), '\0');
+  properties.resize(mqtt::FilterForwardable(publish.properties, properties.data()));
+  mqtt::PublishOut out;
+  out.topic = publish.topic;
+  out.payload = publish.payload;
+  out.properties = properties;
+  out.packet_id = publish.packet_id;
+  out.qos = publish.qos;
+  out.retain = publish.retain;
+  out.dup = publish.dup;
+  size_t whole = 0, packet_id_at = 0;
+  std::string packet(mqtt::PublishHeaderSize(out, Version::kMqtt5, &whole), '\0');
+  mqtt::WritePublishHeader(out, Version::kMqtt5, packet.data(), &packet_id_at);
+  packet += publish.payload;
+  return packet;
+}
+
 /// Whether the reserved flags allow a packet of a server to begin so [MQTT-2.1.3-1].
 bool MayBeginFromServer(uint8_t first) {
   const auto type = static_cast<PacketType>(first >> 4);
@@ -60,6 +79,13 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
         Fail(socket, Reason::kPacketTooLarge);
         return bytes.size();
       case mqtt::FrameStatus::kFrame:
+        if (frame.type == PacketType::kPublish &&
+            shard_.turn_deliveries() >= limits::kTurnDeliveries) {
+          socket->yielded = true;
+          yielded_.push_back(socket->number);
+          Bump(counters_.publish_yields);
+          return at;
+        }
         if (NeedsControl(*socket, frame.type) && ColdLaneFull()) {
           socket->waits_for_control = true;
           cold_waiters_.push_back(socket->number);
@@ -210,8 +236,17 @@ bool IoLoop::ResolveAlias(Socket* socket, mqtt::Publish* publish) {
   std::vector<std::string>& aliases = *socket->aliases;
   const size_t at = publish->topic_alias - 1u;
   if (!publish->topic.empty()) {
+    const size_t more = at < aliases.size() ? 0 : (at + 1 - aliases.size()) * sizeof(std::string);
+    const size_t before = at < aliases.size() ? aliases[at].size() : 0;
+    const size_t bytes = socket->alias_bytes + more + publish->topic.size() - before;
+    if (bytes > limits::kAliasBytesMax) {
+      Fail(socket, Reason::kQuotaExceeded);
+      return false;
+    }
+    socket->alias_bytes = bytes;
     if (at >= aliases.size()) aliases.resize(at + 1);
     aliases[at] = publish->topic;
+    aliases[at].shrink_to_fit();  // a shorter topic gives back what a longer one took
     return true;
   }
   if (at >= aliases.size() || aliases[at].empty()) {
@@ -326,7 +361,7 @@ void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame,
       .U32(session->generation)
       .U32(socket->number)
       .U32(static_cast<uint32_t>(socket->version))
-      .Bytes(frame.whole)
+      .Bytes(publish.topic_alias == 0 ? frame.whole : WithTopic(publish))
       .End();
 }
 
@@ -370,8 +405,8 @@ void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish,
   publication.origin = Origin::kLink;
   publication.link = static_cast<uint8_t>(spec->index);
   publication.protocol_version = message.protocol_version == 0 ? 4 : message.protocol_version;
-  publication.timestamp_ms =
-      std::min(message.timestamp_ms, wall_ms);  // a clock ahead of ours prolongs nothing
+  // A clock ahead of ours prolongs nothing, and a nonsense time before 1970 stays computable.
+  publication.timestamp_ms = std::clamp<int64_t>(message.timestamp_ms, 0, wall_ms);
   publication.received_ms =
       now_ms_ - (wall_ms - publication.timestamp_ms);  // so that the time on the way counts
   publication.client_id = message.from;

@@ -48,8 +48,10 @@ struct Socket : session::Connection, TimerEntry {
   bool waits_for_control =
       false;  // its next packet needs a decision and control has too much to decide
 
+  bool yielded = false;  // its PUBLISHes have used this turn's deliveries
+
   bool blocked() const {
-    return barrier || fanout_pending || waits_for_control || state == State::kAdmission;
+    return barrier || fanout_pending || waits_for_control || yielded || state == State::kAdmission;
   }
 };
 

@@ -31,6 +31,10 @@ uint32_t NextNumber() {
 /// How often one turn writes to one socket before others get theirs.
 constexpr int kWritesPerFlush = 4;
 
+/// Reads from a connection that was reset, until its end: more than the largest receive buffer
+/// holds (tcp_rmem, usually 6 MiB).
+constexpr int kReadsOfBroken = 64;
+
 /// The error that waits on the socket, 0 for none; asking takes it away.
 int SocketError(int fd) {
   int error = 0;
@@ -163,8 +167,7 @@ void IoLoop::OnReady(Socket* socket, int status, int events) {
   if (status < 0) {
     // libuv says EBADF for every POLLERR; the socket knows better (ECONNRESET).
     const int error = SocketError(socket->fd);
-    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess,
-          uv_err_name(error != 0 ? -error : status));
+    Broken(socket, error != 0 ? -error : status);
     return;
   }
   if ((events & UV_WRITABLE) != 0) {
@@ -228,7 +231,10 @@ void IoLoop::ParseMore(Socket* socket, std::string_view fresh) {
 }
 
 void IoLoop::Resume(Socket* socket) {
-  if (socket->state != Socket::State::kServing && socket->state != Socket::State::kDialed) return;
+  // kConnect too: a CONNECT waits when control has too much to decide.
+  if (socket->state != Socket::State::kConnect && socket->state != Socket::State::kServing &&
+      socket->state != Socket::State::kDialed)
+    return;
   if (socket->blocked()) return;
   if (!socket->partial.empty()) {
     const std::string bytes = std::move(socket->partial);
@@ -269,7 +275,7 @@ bool IoLoop::Flush(Socket* socket) {
         socket->writing = true;
         break;
       }
-      Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess, uv_err_name(-errno));
+      Broken(socket, -errno);
       return false;
     }
     Bump(counters_.bytes_sent, static_cast<uint64_t>(sent));
@@ -285,13 +291,25 @@ bool IoLoop::Flush(Socket* socket) {
     Watch(socket);
     return true;
   }
-  if (socket->out.size() < socket->high_watermark_bytes / 2) {
+  if (socket->out.size() <= socket->high_watermark_bytes / 2) {
     shard_.RoomInOutBuffer(socket, now_ms_);
     if (!socket->reading) Resume(socket);
   }
   if (socket->state == Socket::State::kClosed) return false;
   Watch(socket);
   return true;
+}
+
+/// The peer reset the connection, as it does when it closes with bytes of ours unread. What it sent
+/// before that is still in the kernel, perhaps a DISCONNECT that takes its will back
+/// [MQTT-3.14.4-3]: it is read first. `error`: libuv's, negative.
+void IoLoop::Broken(Socket* socket, int error) {
+  socket->out.Clear(shard_.sender()->pool());  // nobody will take these
+  for (int i = 0;
+       i < kReadsOfBroken && socket->state == Socket::State::kServing && !socket->blocked(); ++i) {
+    Read(socket);
+  }
+  Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess, uv_err_name(error));
 }
 
 void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::string_view detail) {
@@ -316,8 +334,10 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
   shard_.Detach(socket);
   socket->closing = true;
   socket->partial.clear();
+  // A dial that is given up must not say CONNECT when the far end answers after all: it would take
+  // over the client id from the dial that came after it.
   const bool dead = cause == CloseCause::kSocketClosed || cause == CloseCause::kDialFailed ||
-                    cause == CloseCause::kSlowConsumer;
+                    cause == CloseCause::kSlowConsumer || socket->state == Socket::State::kDialing;
   if (dead) {
     Destroy(socket, true);
     return;

@@ -112,6 +112,7 @@ export const layout = {
     { "name": "lanes_drained", "unit": "entries", "meaning": "taken out of this loop's lanes" },
     { "name": "lane_full_pauses", "unit": "pauses", "meaning": "a publisher paused because a lane was full" },
     { "name": "fanout_yields", "unit": "pauses", "meaning": "a publisher paused because its fan-out had used its slice" },
+    { "name": "publish_yields", "unit": "pauses", "meaning": "a publisher paused because the turn had made its deliveries" },
     { "name": "drain_yields", "unit": "rounds", "meaning": "lanes left non-empty because the round had used its budget" },
     { "name": "wakeups_sent", "unit": "calls", "meaning": "uv_async_send to another loop or to control" },
     { "name": "stale_numbers_dropped", "unit": "entries", "meaning": "named an old session generation or connection" },

@@ -1,0 +1,312 @@
+// What happens at the edges of a connection's life: full cold lane, resets, aliases, given-up
+// dials. The test itself is control: it takes events and submits commands when it says so.
+#include "transport/engine.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "client.h"
+#include "core/clock.h"
+#include "core/limits.h"
+
+namespace causeway::transport {
+namespace {
+
+using mqtt::PacketType;
+
+uint16_t NextPort() {
+  static uint16_t port = 23'700;
+  return port++;
+}
+
+struct Seen {
+  EventKind kind;
+  uint32_t connection = 0;
+  CloseCause cause = CloseCause::kClientDisconnect;
+  std::string packet;
+};
+
+/// An engine of one loop whose control is the test.
+class Hand {
+ public:
+  explicit Hand(uint16_t port) {
+    engine_ = std::make_unique<Engine>(
+        EngineOptions{}, [](void*) {}, nullptr);
+    engine_->Start();
+    ListenerOptions listener;
+    listener.id = 1;
+    listener.host = "127.0.0.1";
+    listener.port = port;
+    std::string what;
+    if (engine_->Listen(listener, &what) != 0) std::abort();
+  }
+  ~Hand() {
+    if (!engine_->Halt(5000)) std::abort();
+  }
+  uint64_t Count(const char* name) const {
+    const auto values = engine_->Counters();
+    for (size_t i = 0; i < kCounterCount; ++i)
+      if (kCounterInfos[i].name == name) return values[i];
+    std::abort();
+  }
+  /// Events so far.
+  std::vector<Seen> Take() {
+    std::string events;
+    engine_->TakeEvents(&events);
+    RecordReader reader(events);
+    std::vector<Seen> all;
+    while (reader.Next()) {
+      Seen one;
+      one.kind = static_cast<EventKind>(reader.kind());
+      switch (one.kind) {
+        case EventKind::kConnect:
+          one.connection = reader.U32();
+          reader.U32();
+          reader.Bytes();
+          one.packet = reader.Bytes();
+          break;
+        case EventKind::kPacket:
+        case EventKind::kLinkPublish:
+          reader.U32();
+          reader.U32();
+          one.connection = reader.U32();
+          reader.U32();
+          one.packet = reader.Bytes();
+          break;
+        case EventKind::kClosed:
+          reader.U32();
+          reader.U32();
+          one.connection = reader.U32();
+          one.cause = static_cast<CloseCause>(reader.U32());
+          break;
+        default:
+          break;
+      }
+      all.push_back(std::move(one));
+    }
+    return all;
+  }
+  /// Waits up to 5 s for an event of this kind, dropping what comes before.
+  std::optional<Seen> Await(EventKind kind) {
+    const int64_t until = MonotonicMs() + 5000;
+    while (MonotonicMs() < until) {
+      for (Seen& one : waiting_) {
+        if (one.kind != kind) continue;
+        Seen found = std::move(one);
+        waiting_.clear();
+        return found;
+      }
+      waiting_ = Take();
+      if (waiting_.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return std::nullopt;
+  }
+  void Attach(uint32_t connection, uint32_t session, uint32_t alias_max = 0) {
+    std::string commands;
+    RecordWriter writer(&commands);
+    writer.Begin(static_cast<uint8_t>(CommandKind::kAttach), 0).U32(0).U32(connection);
+    writer.U32(session).U32(1).U32(5).U32(attach_flags::kPersistent | attach_flags::kLinkAllowed);
+    writer.U32(kNoSession).U32(0).U32(0).U32(1000).U32(1000).U32(0).U32(alias_max).U32(1000).U32(0);
+    writer.Bytes("c" + std::to_string(session)).Bytes("");
+    writer.Bytes(std::string_view("\x20\x03\x00\x00\x00", 5)).End();
+    engine_->Submit(commands);
+  }
+  void Answer(uint32_t session, uint32_t connection, std::string_view filter,
+              std::string_view reply) {
+    std::string commands;
+    RecordWriter writer(&commands);
+    writer.Begin(static_cast<uint8_t>(CommandKind::kAnswer), 0).U32(session).U32(1);
+    writer.U32(connection).U32(0).U32(1).Bytes(reply);
+    writer.U32(op_flags::kSubscribe).U32(0).Bytes(filter).Bytes("").End();
+    engine_->Submit(commands);
+  }
+  Engine& engine() { return *engine_; }
+
+ private:
+  std::unique_ptr<Engine> engine_;
+  std::vector<Seen> waiting_;
+};
+
+std::string PublishWithAlias(std::string_view topic, uint16_t alias, std::string_view payload,
+                             uint8_t qos = 0) {
+  std::string body = Field(topic);
+  if (qos > 0) body += std::string{0, 1};
+  body += std::string{3, 0x23, static_cast<char>(alias >> 8), static_cast<char>(alias)};
+  return Framed(static_cast<uint8_t>(0x30 | qos << 1), body + std::string(payload));
+}
+
+}  // namespace
+
+TEST_CASE("a CONNECT that finds the cold lane full goes on when control has taken what waits") {
+  const uint16_t port = NextPort();
+  Hand hand(port);
+  // CONNECTs as large as may be, with a will and a password, until one has to wait.
+  std::string connect;
+  {
+    const std::string long_text(65'000, 'x');
+    using namespace std::string_literals;
+    connect = Framed(0x10, Field("MQTT") + "\x05\xC4\x00\x00\x00"s + Field("id") + "\0"s +
+                               Field("t") + Field(long_text) + Field(long_text) + Field(long_text));
+  }
+  std::vector<std::unique_ptr<TestClient>> clients;
+  const int64_t until = MonotonicMs() + 20'000;
+  while (hand.Count("cold_lane_pauses") == 0 && MonotonicMs() < until) {
+    clients.push_back(std::make_unique<TestClient>(port));
+    REQUIRE(clients.back()->Send(connect));
+  }
+  REQUIRE(hand.Count("cold_lane_pauses") > 0);
+  // All of them arrive, none is left to its deadline.
+  size_t seen = 0;
+  const int64_t deadline = MonotonicMs() + 5000;
+  while (seen < clients.size() && MonotonicMs() < deadline) {
+    for (const Seen& one : hand.Take()) seen += one.kind == EventKind::kConnect;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  CHECK(seen == clients.size());
+}
+
+TEST_CASE("what a client said before it reset the connection is read [MQTT-3.14.4-3]") {
+  const uint16_t port = NextPort();
+  Hand hand(port);
+  constexpr int kRounds = 100;
+  int goodbyes = 0;
+  for (uint32_t round = 0; round < kRounds; ++round) {
+    TestClient client(port);
+    REQUIRE(client.Send(ConnectPacket("c") + SubscribePacket(1, "t", 0)));
+    const auto connect = hand.Await(EventKind::kConnect);
+    REQUIRE(connect);
+    hand.Attach(connect->connection, round);
+    const auto subscribe = hand.Await(EventKind::kPacket);
+    REQUIRE(subscribe);
+    hand.Answer(round, connect->connection, "t", std::string("\x90\x04\x00\x01\x00\x00", 6));
+    for (int i = 0; i < 2; ++i) REQUIRE(client.Next());  // CONNACK, SUBACK
+    // What comes back stays unread, so the close is a reset right behind the DISCONNECT.
+    std::string flood;
+    for (int i = 0; i < 200; ++i) flood += PublishPacket("t", "to oneself", 0, 0);
+    REQUIRE(client.Send(flood));
+    REQUIRE(client.Send(std::string("\xE0\x00", 2)));
+    client.Close();
+    // Whichever comes first; with the DISCONNECT unread there is only the end.
+    for (bool ended = false; !ended;) {
+      const int64_t until = MonotonicMs() + 5000;
+      std::vector<Seen> events;
+      while (events.empty() && MonotonicMs() < until) events = hand.Take();
+      REQUIRE(!events.empty());
+      for (const Seen& one : events) {
+        if (one.kind == EventKind::kPacket) ++goodbyes;
+        if (one.kind == EventKind::kPacket || one.kind == EventKind::kClosed) ended = true;
+      }
+    }
+  }
+  CHECK(goodbyes == kRounds);
+}
+
+TEST_CASE(
+    "topics behind aliases are bounded in bytes: beyond, the connection is closed with 0x97") {
+  const uint16_t port = NextPort();
+  Hand hand(port);
+  TestClient client(port);
+  REQUIRE(client.Send(ConnectPacket("c")));
+  const auto connect = hand.Await(EventKind::kConnect);
+  REQUIRE(connect);
+  hand.Attach(connect->connection, 0, 65535);
+  REQUIRE(client.Next());
+  const std::string topic(60'000, 'a');
+  const size_t fit = limits::kAliasBytesMax / (topic.size() + 64);
+  // The same alias again and again costs its topic once.
+  for (size_t i = 0; i < 2 * fit; ++i) REQUIRE(client.Send(PublishWithAlias(topic, 1, "")));
+  REQUIRE(client.Send(std::string("\xC0\x00", 2)));
+  auto answer = client.Next();
+  REQUIRE(answer);
+  CHECK(answer->type == PacketType::kPingresp);
+  for (size_t i = 0; i < 2 * fit; ++i) {
+    if (!client.Send(PublishWithAlias(topic, static_cast<uint16_t>(i + 1), ""))) break;
+  }
+  answer = client.Next();
+  REQUIRE(answer);
+  CHECK(answer->type == PacketType::kDisconnect);
+  const auto closed = hand.Await(EventKind::kClosed);
+  REQUIRE(closed);
+  CHECK(closed->cause == CloseCause::kProtocolError);
+}
+
+TEST_CASE("control gets the topic of a link's PUBLISH that says it by an alias") {
+  const uint16_t port = NextPort();
+  Hand hand(port);
+  TestClient client(port);
+  REQUIRE(client.Send(ConnectPacket("c")));
+  const auto connect = hand.Await(EventKind::kConnect);
+  REQUIRE(connect);
+  hand.Attach(connect->connection, 0, 10);
+  REQUIRE(client.Send(PublishWithAlias("$LINK/cluster/route/eu", 7, "first", 1)));
+  auto event = hand.Await(EventKind::kLinkPublish);
+  REQUIRE(event);
+  hand.Answer(0, connect->connection, "x", "");
+  REQUIRE(client.Send(PublishWithAlias("", 7, "second", 1)));
+  event = hand.Await(EventKind::kLinkPublish);
+  REQUIRE(event);
+  CHECK(event->packet.find("$LINK/cluster/route/eu") != std::string::npos);
+  CHECK(event->packet.ends_with("second"));
+}
+
+TEST_CASE("a dial that was given up says nothing when the far end answers after all") {
+  // A listener whose queue is full leaves the next dial half-open.
+  const uint16_t far_port = NextPort();
+  const int far = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(far_port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int one = 1;
+  setsockopt(far, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  REQUIRE(bind(far, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(listen(far, 0) == 0);
+  TestClient filler(far_port);
+  REQUIRE(filler.connected());
+  Hand hand(NextPort());
+  std::string commands;
+  RecordWriter(&commands)
+      .Begin(static_cast<uint8_t>(CommandKind::kDial), 0)
+      .U32(0x80000001)
+      .U32(far_port)
+      .U32(10'000)
+      .U32(1 << 20)
+      .Bytes("127.0.0.1")
+      .Bytes("CONNECT")
+      .End();
+  hand.engine().Submit(commands);
+  commands.clear();
+  RecordWriter(&commands)
+      .Begin(static_cast<uint8_t>(CommandKind::kClose), 0)
+      .U32(0x80000001)
+      .U32(0)
+      .Bytes("")
+      .End();
+  hand.engine().Submit(commands);
+  REQUIRE(hand.Await(EventKind::kClosed));
+  const int filled = accept4(far, nullptr, nullptr, SOCK_CLOEXEC);
+  REQUIRE(filled >= 0);
+  // A SYN that is tried again after a second would come now.
+  pollfd poll_for = {far, POLLIN, 0};
+  std::string heard;
+  if (poll(&poll_for, 1, 1500) > 0) {
+    const int late = accept4(far, nullptr, nullptr, SOCK_CLOEXEC);
+    char buffer[64];
+    pollfd late_for = {late, POLLIN, 0};
+    if (poll(&late_for, 1, 500) > 0) {
+      const ssize_t got = recv(late, buffer, sizeof buffer, 0);
+      if (got > 0) heard.assign(buffer, static_cast<size_t>(got));
+    }
+    close(late);
+  }
+  close(filled);
+  close(far);
+  CHECK(heard == "");
+}
+
+}  // namespace causeway::transport
