@@ -46,8 +46,8 @@ export async function measureSeam(pair: Pair, run: SeamRun): Promise<SeamFigures
   const [from, to] =
     run.way === 'local' ? [east, east] : run.way === 'eastward' ? [east, west] : [west, east]
   const prefix = `seam/${run.way}/${run.qos}/${run.retain}`
-  const subscriber = await bulk(to, 0)
-  const publisher = await bulk(from, 1)
+  const subscriber = await bulk(to, 0, 'subscriber')
+  const publisher = await bulk(from, 1, 'publisher')
   try {
     await subscriber.subscribe([`${prefix}/#`], run.qos)
     await effective(east, west)
@@ -102,8 +102,8 @@ async function exchange(
 }
 
 /** Publisher and subscriber live on different loops when there are several. */
-function bulk({ broker, port }: Cluster, loop: number): Promise<BulkClient> {
-  return BulkClient.connect({ port, clientId: clientIdOn(broker, loop, 'seam') })
+function bulk({ broker, port }: Cluster, loop: number, role: string): Promise<BulkClient> {
+  return BulkClient.connect({ port, clientId: clientIdOn(broker, loop, role) })
 }
 
 const crossings = 'native_seam_crossings'
