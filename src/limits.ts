@@ -69,6 +69,7 @@ export const linkLimits = {
    */
   listenerPacketBytesMin: 16 * 1024 * 1024,
 
+  /** Keep-alive of the connections we dial. As EMQX's. */
   keepAliveSeconds: 60,
   /** Half the keep-alive, so that one lost or late PINGREQ does not end the connection. */
   pingEveryMs: 30_000,
@@ -76,18 +77,22 @@ export const linkLimits = {
   responseTimeoutMs: 30_000,
   /** Looking up a name and reading a password. */
   prepareTimeoutMs: 5_000,
+  /** From dialling to an open TCP connection. Over: the next server of the link, after the retry interval. */
   dialTimeoutMs: 10_000,
   /** The loop's own timeout ends a dial; this much later we stop waiting for it. */
   dialGraceMs: 1_000,
+  /** From CONNECT to CONNACK, and from SUBSCRIBE to SUBACK. */
   connackTimeoutMs: 10_000,
   /** Until the answer to actor_init. As EMQX ≥ 5.9. */
   initTimeoutMs: 5_000,
+  /** A route connection with nothing to say says so this often. As EMQX. */
   heartbeatEveryMs: 10_000,
 
   /** Route connection: attempts begin at least this far apart after the first failures, as EMQX ≥ 5.9 does always. */
   routeRetryMs: 5_000,
   /** … and this far apart before that, so that a restart of either side is noticed in a second. */
   routeFastRetryMs: 1_000,
+  /** Failures in a row that count as the first ones. */
   routeFastFailures: 5,
   /** Message connections, as EMQX ≥ 5.8.2. The first attempt after a loss is made at once. */
   slotRetryMs: 2_000,
@@ -100,6 +105,7 @@ export const linkLimits = {
 
   /** A remote actor without any message for this long is forgotten. As EMQX: three heartbeats. */
   actorTtlMs: 30_000,
+  /** How often actors are looked at for having been silent that long. */
   actorSweepMs: 30_000,
   /** After a sweep that removed something: as EMQX, which removes one actor per run. */
   actorSweepAgainMs: 5_000,

@@ -7,7 +7,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { errorCodes } from '../src/errors.js'
-import { decisions, errorCodesDocumented, linksLead, namedPathsExist } from './house/documents.js'
+import {
+  decisions,
+  errorCodesDocumented,
+  linksLead,
+  namedMembersExist,
+  namedPathsExist,
+} from './house/documents.js'
 import { eventsDocumented } from './house/events.js'
 import { doors, imports, includes, nativeDoor } from './house/rooms.js'
 import {
@@ -96,6 +102,16 @@ const rules: readonly Rule[] = [
     title: 'links in documents lead somewhere',
     find: linksLead,
     planted: [{ 'README.md': 'see [b](b.md)\n' }],
+  },
+  {
+    title: 'members of classes that documents name exist',
+    find: namedMembersExist,
+    planted: [
+      {
+        'ARCHITECTURE.md': 'first `Shard::Publish`, then `Shard::Unpublish`',
+        'native/fanout/shard.h': 'class Shard { void Publish(); };',
+      },
+    ],
   },
   {
     title: 'every event of the log is documented, and no other',

@@ -28,6 +28,21 @@ export function namedPathsExist(tree: Tree): string[] {
   return [...inDescriptions, ...inSources]
 }
 
+/** `Class::member` in a document is in some file of native/; standard names are not ours to check. */
+export function namedMembersExist(tree: Tree): string[] {
+  const native = under(tree, 'native', /\.(?:cc|h)$/).map(([, text]) => text)
+  const found = (words: readonly string[]) =>
+    native.some((text) => words.every((word) => new RegExp(`\\b${word}\\b`).test(text)))
+  return [...tree]
+    .filter(([path]) => path.endsWith('.md'))
+    .flatMap(([path, text]) =>
+      [...text.matchAll(/`((?!std::|v8::|uv::)\w+(?:::\w+)+)(?:\(\))?`/g)]
+        .map(([, name = '']) => name)
+        .filter((name) => !found(name.split('::')))
+        .map((name) => `${path}: names ${name}, which native/ does not have`),
+    )
+}
+
 export function linksLead(tree: Tree): string[] {
   return [...tree]
     .filter(([path]) => path.endsWith('.md'))
