@@ -412,7 +412,11 @@ test('CAUSEWAY_ wins over EMQX_', (t) => {
 })
 
 test('variables that look like a key of no section are ignored with a warning, others without', (t) => {
-  const { warnings } = load(t, '', { EMQX_NOWHERE__KEY: '1', EMQX_HOME: '/opt/emqx', HOME: '/root' })
+  const { warnings } = load(t, '', {
+    EMQX_NOWHERE__KEY: '1',
+    EMQX_HOME: '/opt/emqx',
+    HOME: '/root',
+  })
   assert.deepEqual(
     warnings.map(({ kind, subject }) => [kind, subject]),
     [['unknown-variable', 'EMQX_NOWHERE__KEY']],
