@@ -150,6 +150,7 @@ describe('a planted mistake is found', () => {
     assert.deepEqual(find(complete), [])
     assertOne(find({ ...complete, 'README.md': 'in `src/nowhere/`' }))
     assertOne(find({ ...complete, 'src/a.ts': `// ${'docs/' + 'nowhere.md'}` }))
+    assertOne(find({ ...complete, 'src/a.ts': '// nowhere.md §5' }))
   })
   test('every decision is complete and indexed', () => {
     const record = readRecord('0001')

@@ -27,12 +27,8 @@ inline constexpr size_t kReadBufferBytes = 256 * kKiB;
 /// Its fields are two-byte lengths: client id, user name, password and will topic of 64 KiB each
 /// would be 256 KiB; a will payload, properties and tokens share the same budget, for nobody fills
 /// all of them. Kept beside the fd, so times the connections in admission. Full: the socket is
-/// closed with CONNACK 0x95 (5.0) or without one, connects_refused_too_large.
+/// closed without an answer, packets_too_large.
 inline constexpr size_t kConnectBytesMax = 256 * kKiB;
-
-/// Milliseconds from accept to the last byte of CONNECT. EMQX's idle_timeout.
-/// Over: closed without a packet, connects_refused_timeout.
-inline constexpr uint32_t kConnectDeadlineMs = 15'000;
 
 /// Connections of one loop between accept and attachment. Each costs an fd and at most
 /// kConnectBytesMax, usually 200 bytes: a restart's reconnect storm of 100,000 clients over a
@@ -93,10 +89,10 @@ inline constexpr size_t kReplayTurnTopics = 4096;
 /// sleep.
 inline constexpr size_t kWorkBudgetDeliveries = 16 * 1024;
 
-/// Deliveries that the PUBLISHes read in one loop turn may make on their own loop: at 0.1 to 0.25 µs
-/// a turn stays near 20 ms, and every receiver still gets a hundred messages of a 1 → 1,000 fan-out
-/// in one write. One read may bring 3,000 messages for 4,000 receivers each. Full: the rest of what
-/// was read waits for the next turn, publish_yields.
+/// Deliveries that the PUBLISHes read in one loop turn may make on their own loop: at 0.1 to 0.25
+/// µs a turn stays near 20 ms, and every receiver still gets a hundred messages of a 1 → 1,000
+/// fan-out in one write. One read may bring 3,000 messages for 4,000 receivers each. Full: the rest
+/// of what was read waits for the next turn, publish_yields.
 inline constexpr size_t kTurnDeliveries = 128 * 1024;
 
 /// Bytes of messages one session's queue may hold, whatever mqtt.max_mqueue_len says: 64 MiB are
@@ -109,7 +105,7 @@ inline constexpr size_t kQueueBytesMax = 64 * kMiB;
 inline constexpr uint32_t kLingerMs = 2'000;
 
 /// Redispatched shared messages waiting for room in a lane, per loop (references, not copies).
-/// Full: the message is queued to the member that was chosen first, shared_spill_overflows.
+/// Full: the message is not passed on, shared_spill_overflows.
 inline constexpr size_t kSpillMax = 4096;
 
 /// Topics in one loop's route cache, and bytes of topics and routes. 16 Ki topics of 40 bytes with
@@ -136,9 +132,9 @@ inline constexpr uint32_t kTimerTickMs = 256;
 /// revolution; longer ones are passed over once a revolution.
 inline constexpr size_t kTimerSlots = 4096;
 
-/// Bytes of topics behind one connection's inbound topic aliases, with what a string costs each: all
-/// 65,535 aliases (mqtt.max_topic_alias) with topics of 90 bytes. Without it one client could make
-/// us hold 65,535 × 64 KiB. Full: the connection is closed with 0x97 Quota exceeded.
+/// Bytes of topics behind one connection's inbound topic aliases, with what a string costs each:
+/// all 65,535 aliases (mqtt.max_topic_alias) with topics of 90 bytes. Without it one client could
+/// make us hold 65,535 × 64 KiB. Full: the connection is closed with 0x97 Quota exceeded.
 inline constexpr size_t kAliasBytesMax = 8 * kMiB;
 
 // --- writing
@@ -163,11 +159,11 @@ inline constexpr size_t kPayloadByReferenceBytes = 4 * kKiB;
 /// malloc.
 inline constexpr size_t kFreeBlockBytesMax = 8 * kMiB;
 
-// --- links (link-protocol.md)
+// --- links (docs/protocol/cluster-link.md)
 // --------------------------------------------------------------------------------------------
 
 /// Bytes of messages one link slot keeps while its connection is down. EMQX's max_buffer_bytes, per
-/// worker. Full: the oldest go, link_overflowed.
+/// worker. Full: the oldest go, counted as the link's overflowed.
 inline constexpr size_t kLinkOutboxBytes = 256 * kMiB;
 
 /// Entries and bytes of one route batch. design.md §7; EMQX's own batches are bounded by count
@@ -182,7 +178,7 @@ inline constexpr size_t kInterestEntriesMax = 1'000'000;
 inline constexpr size_t kInterestBytesMax = 64 * kMiB;
 
 /// Routes of all linked clusters together, each about 130 bytes: 8 million in 1 GiB.
-/// Full: further adds are refused and counted.
+/// Full: further adds are refused; the batch's answer to control counts them as invalid.
 inline constexpr size_t kExternalRoutesMax = 8'000'000;
 
 // --- relations

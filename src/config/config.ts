@@ -29,7 +29,7 @@ export interface Config {
 export type Durability = 'strict' | 'relaxed' | 'off'
 
 export interface NodeConfig {
-  /** `node.name`, e.g. `emqx@127.0.0.1`; its SHA-1 ends link client ids. link-protocol.md §1.3. */
+  /** `node.name`, e.g. `emqx@127.0.0.1`; its SHA-1 ends link client ids. docs/protocol/cluster-link.md */
   readonly name: string
   /** `node.data_dir` as written; relative paths are relative to the working directory. */
   readonly dataDir: string
@@ -163,7 +163,7 @@ export interface DashboardConfig {
 
 // -------------------------------------------------------------------------------------------- links
 
-/** One entry of `cluster.links`. link-protocol.md §5.1. */
+/** One entry of `cluster.links`. docs/protocol/cluster-link.md */
 export interface LinkConfig {
   /** `cluster.links.<index>`, 1-based: the configuration path, for messages and for `where()`. */
   readonly path: string
@@ -206,7 +206,7 @@ export interface LinkTcpOptions {
   readonly recbufBytes: number | null
 }
 
-/** `resource_opts`. link-protocol.md §5.4. */
+/** `resource_opts`, with EMQX's meaning. */
 export interface LinkResourceOptions {
   /** Age at which a message waiting for the link is dropped and counted; null: never. */
   readonly requestTtlMs: number | null

@@ -173,7 +173,7 @@ export interface LinkDataPlane {
   readonly requestTtlMs: number // 0: none
 }
 
-/** A decoded term of the route channel. `incarnation` is exact up to 2^63. Source: link-protocol.md §2.2. */
+/** A decoded term of the route channel. `incarnation` is exact up to 2^63. Source: docs/protocol/cluster-link.md */
 export type RouteMessage =
   | {
       readonly op: 'actor_init'

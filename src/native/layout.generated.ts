@@ -128,7 +128,7 @@ export const layout = {
     { "name": "connects_refused_malformed", "unit": "connections", "meaning": "CONNECT malformed or not allowed: 0x81, 0x82" },
     { "name": "connects_refused_version", "unit": "connections", "meaning": "unsupported protocol version: 0x84, 1" },
     { "name": "connects_refused_quota", "unit": "connections", "meaning": "a limit of the listener or node: 0x97, 0x9F" },
-    { "name": "connects_refused_timeout", "unit": "connections", "meaning": "no whole CONNECT within kConnectDeadlineMs" },
+    { "name": "connects_refused_timeout", "unit": "connections", "meaning": "no whole CONNECT within mqtt.idle_timeout" },
     { "name": "takeovers", "unit": "sessions", "meaning": "a new connection took over a connected session: 0x8E" },
     { "name": "keepalive_timeouts", "unit": "connections", "meaning": "closed after 1.5 x keep alive: 0x8D" },
     { "name": "retained_stored", "unit": "messages", "meaning": "stored or replaced" },

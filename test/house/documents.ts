@@ -25,7 +25,15 @@ export function namedPathsExist(tree: Tree): string[] {
         .map(([document]) => `${path}: sends the reader to ${document}, which does not exist`),
     ),
   )
-  return [...inDescriptions, ...inSources]
+  const names = new Set([...tree.keys()].filter((path) => path.endsWith('.md')).map(baseName))
+  const byName = ['src', 'native', 'bench'].flatMap((folder) =>
+    under(tree, folder, /\.(?:ts|mjs|cc|h)$/).flatMap(([path, text]) =>
+      [...text.matchAll(/(?<![\w./-])[\w-]+\.md\b/g)]
+        .filter(([name]) => !names.has(name))
+        .map(([name]) => `${path}: cites ${name}, which docs/ does not have`),
+    ),
+  )
+  return [...inDescriptions, ...new Set([...inSources, ...byName])]
 }
 
 /** `Class::member` in a document is in some file of native/; standard names are not ours to check. */
@@ -95,6 +103,10 @@ export function errorCodesDocumented(
     .filter((code) => codes[code] === undefined)
     .map((code) => `docs/operating/errors.md: ${code} is no error code`)
   return [...undocumented, ...unknown]
+}
+
+function baseName(path: string): string {
+  return posix.basename(path)
 }
 
 function exists(tree: Tree, path: string): boolean {

@@ -1,7 +1,7 @@
 /**
  * The characters of HOCON: blanks, comments, quoted strings, unquoted words, host:port addresses.
  * A cursor over one source; the grammar is in parser.ts.
- * Source: HOCON specification "Syntax"; link-protocol.md §5.6 for what EMQX's files use.
+ * Source: HOCON specification "Syntax"; docs/operating/configuration.md "The language".
  */
 
 import { errorAt } from './diagnostic.js'

@@ -1,6 +1,6 @@
 /**
  * Addresses: what a listener binds and what a link dials.
- * Source: link-protocol.md §5.2, with its OUR RULE: lists, schemes, and `[v6]` are accepted.
+ * Source: EMQX's addresses; lists, schemes and `[v6]` are ours. docs/operating/configuration.md
  */
 
 import { isIP } from 'node:net'

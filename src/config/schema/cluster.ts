@@ -1,4 +1,4 @@
-/** `cluster.name` and `cluster.links`. link-protocol.md §5.1, §5.4. */
+/** `cluster.name` and `cluster.links`, with EMQX's names and defaults. */
 
 import type { z } from 'zod'
 import { configLimits } from '../../limits.js'

@@ -1,5 +1,5 @@
 /**
- * Forms: how one value is written, and what it becomes. link-protocol.md §5.5.
+ * Forms: how one value is written, and what it becomes. docs/operating/configuration.md "Values".
  *
  * A form reads what HOCON left (text, number, boolean, array) and returns a domain value or a
  * refusal. As in HOCON, quotes do not decide the type: `"32"` is an integer where one is expected.

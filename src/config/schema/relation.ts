@@ -1,6 +1,6 @@
 /**
  * Relations between values that are each fine: links among themselves, ports among listeners.
- * The reason words are EMQX's. link-protocol.md §5.1.
+ * The reason words are EMQX's. docs/operating/configuration.md
  */
 
 import { configLimits } from '../../limits.js'

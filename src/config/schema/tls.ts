@@ -1,4 +1,4 @@
-/** TLS options of listeners (`ssl_options`) and of links (`ssl`). link-protocol.md §5.3. */
+/** TLS options of listeners (`ssl_options`) and of links (`ssl`), with EMQX's names and defaults. */
 
 import type { z } from 'zod'
 import type { TlsClientConfig, TlsCommon, TlsServerConfig } from '../config.js'

@@ -1,6 +1,6 @@
 /**
  * Filters in `topics` of a link: is one well formed, and does one cover another?
- * Source: link-protocol.md §3.5 and §5.1, whose cause words are used.
+ * The cause words are EMQX's.
  */
 
 import { mqttLimits } from '../../limits.js'
