@@ -45,7 +45,11 @@ class Broker {
       wake_.notify_all();
     }
     control_.join();
-    if (drain) engine_->Drain();
+    if (drain) {  // as control does it: clients have time to read their DISCONNECT
+      engine_->Drain();
+      const int64_t until = MonotonicMs() + 5000;
+      while (engine_->open_sockets() > 0 && MonotonicMs() < until) std::this_thread::yield();
+    }
     halted = engine_->Halt(5000);
     if (!halted) std::abort();
   }
