@@ -27,9 +27,12 @@ inline std::string TextOf(const Napi::Value& value) {
   CHECK(value.IsString());
   return value.As<Napi::String>().Utf8Value();
 }
+/// Saturates: a limit that does not fit means as much as there is, not its low bits.
 inline uint32_t NumberOf(const Napi::Value& value) {
   CHECK(value.IsNumber());
-  return value.As<Napi::Number>().Uint32Value();
+  const double number = value.As<Napi::Number>().DoubleValue();
+  CHECK(number >= 0);  // nor is it NaN
+  return number >= UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(number);
 }
 inline int64_t LargeOf(const Napi::Value& value) {
   CHECK(value.IsNumber());

@@ -39,9 +39,10 @@ export class CommandBatch {
     return this
   }
 
+  /** Saturates: a limit or a duration that does not fit means as much as there is, not its low bits. */
   u32(value: number): this {
     this.#room(4)
-    this.#buffer.writeUInt32LE(value >>> 0, this.#length)
+    this.#buffer.writeUInt32LE(Math.min(value, 0xffff_ffff), this.#length)
     this.#length += 4
     return this
   }
