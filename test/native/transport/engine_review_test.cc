@@ -158,6 +158,10 @@ TEST_CASE("a CONNECT that finds the cold lane full goes on when control has take
   while (hand.Count("cold_lane_pauses") == 0 && MonotonicMs() < until) {
     clients.push_back(std::make_unique<TestClient>(port));
     REQUIRE(clients.back()->Send(connect));
+    while (hand.Count("packets_connect_received") < clients.size() &&
+           hand.Count("cold_lane_pauses") == 0 && MonotonicMs() < until) {
+      std::this_thread::yield();
+    }
   }
   REQUIRE(hand.Count("cold_lane_pauses") > 0);
   // All of them arrive, none is left to its deadline.
@@ -252,6 +256,45 @@ TEST_CASE("control gets the topic of a link's PUBLISH that says it by an alias")
   REQUIRE(event);
   CHECK(event->packet.find("$LINK/cluster/route/eu") != std::string::npos);
   CHECK(event->packet.ends_with("second"));
+}
+
+TEST_CASE("one read with a great fan-out is served over several turns, whole and in order") {
+  const uint16_t port = NextPort();
+  Hand hand(port);
+  constexpr uint32_t kReceivers = 40;
+  constexpr int kMessages = 5'000;  // of 11 bytes: one read
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (uint32_t i = 0; i < kReceivers; ++i) {
+    clients.push_back(std::make_unique<TestClient>(port));
+    TestClient& client = *clients.back();
+    REQUIRE(client.Send(ConnectPacket("c") + SubscribePacket(1, "t", 0)));
+    const auto connect = hand.Await(EventKind::kConnect);
+    REQUIRE(connect);
+    hand.Attach(connect->connection, i);
+    REQUIRE(hand.Await(EventKind::kPacket));
+    hand.Answer(i, connect->connection, "t", std::string("\x90\x04\x00\x01\x00\x00", 6));
+    for (int n = 0; n < 2; ++n) REQUIRE(client.Next());  // CONNACK, SUBACK
+  }
+  // All of it waits in the kernel when the publisher is attached.
+  clients.push_back(std::make_unique<TestClient>(port));
+  std::string flood = ConnectPacket("publisher");
+  for (int i = 0; i < kMessages; ++i) flood += PublishPacket("t", std::to_string(i), 0, 0);
+  REQUIRE(clients.back()->Send(flood + std::string("\xC0\x00", 2)));
+  const auto connect = hand.Await(EventKind::kConnect);
+  REQUIRE(connect);
+  hand.Attach(connect->connection, kReceivers);
+  REQUIRE(clients.back()->Next());  // CONNACK
+  const auto answer = clients.back()->Next();
+  REQUIRE(answer);
+  CHECK(answer->type == PacketType::kPingresp);
+  CHECK(hand.Count("publish_yields") > 0);
+  for (uint32_t i = 0; i < kReceivers; ++i) {
+    for (int n = 0; n < kMessages; ++n) {
+      const auto packet = clients[i]->Next();
+      REQUIRE(packet);
+      REQUIRE(packet->payload == std::to_string(n));
+    }
+  }
 }
 
 TEST_CASE("a dial that was given up says nothing when the far end answers after all") {
