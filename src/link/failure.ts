@@ -2,6 +2,8 @@
  * Why an attempt or a connection of a link ended: a stable code for programs, a sentence for people.
  */
 
+import type { ErrorCode } from '../errors.js'
+
 export type FailureCode =
   | 'lookup_failed'
   | 'password_unreadable'
@@ -34,6 +36,21 @@ export interface LinkFailure {
 
 export function failure(code: FailureCode, text: string): LinkFailure {
   return { code, text }
+}
+
+/** The error code of a log event of the route connection; null when it is no failure, or one that says all by itself. */
+export function errorCodeOf(event: string): ErrorCode | null {
+  switch (event) {
+    case 'cluster_link_routerepl_self_connected':
+      return 'LINK_SELF_CONNECTED'
+    case 'cluster_link_routerepl_handshake_rejected':
+      return 'LINK_REJECTED'
+    case 'cluster_link_routerepl_connection_failed':
+    case 'cluster_link_routerepl_handshake_timeout':
+      return 'LINK_UNREACHABLE'
+    default:
+      return null
+  }
 }
 
 /** `0x87 not authorized`: a reason code as people read it. Source: MQTT 5.0 §2.4. */

@@ -11,7 +11,7 @@ import type { ConnectionEvent } from './connection.js'
 import { Counters } from './counters.js'
 import { type Dialer, serverOf } from './dialer.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
-import type { LinkFailure } from './failure.js'
+import { errorCodeOf, type LinkFailure } from './failure.js'
 import type { Incarnations } from './incarnation.js'
 import { Line } from './line.js'
 import { Machine } from './machine.js'
@@ -309,10 +309,8 @@ export class Outbound {
       server: this.#server,
       incarnation: String(state.incarnation ?? ''),
     }
-    log[effect.level](
-      effect.event.endsWith('self_connected') ? { ...fields, code: 'LINK_SELF_CONNECTED' } : fields,
-      `link ${name}: ${effect.text}`,
-    )
+    const code = errorCodeOf(effect.event)
+    log[effect.level](code === null ? fields : { ...fields, code }, `link ${name}: ${effect.text}`)
   }
 
   // -------------------------------------------------------------------------------------- the message slots
