@@ -11,7 +11,7 @@ export interface RemoteActor {
   readonly link: number
   readonly cluster: string
   readonly actor: string
-  /** Its bit in the route table: the smallest number free among the link's actors. */
+  /** Its number in the route table: the smallest number free among the link's actors. */
   readonly lane: number
   readonly incarnation: bigint
   readonly expiresAtMs: number

@@ -22,9 +22,12 @@ const topLevel = new Set([
 ])
 
 export function topLevelIsFixed(entries: readonly string[]): string[] {
-  return entries
-    .filter((name) => !topLevel.has(name) && !name.startsWith('.') && !name.endsWith('.log'))
-    .map((name) => `${name}: not an entry of the top level`)
+  return (
+    entries
+      // Somebody's own configurations and logs lie where the README has them, and are not the tree's.
+      .filter((name) => !topLevel.has(name) && !/^\.|\.(?:conf|log)$/.test(name))
+      .map((name) => `${name}: not an entry of the top level`)
+  )
 }
 
 export function sizes(tree: Tree): string[] {
