@@ -392,7 +392,7 @@ void Shard::ToLinks(Publication* publication, uint64_t links, uint64_t topic_has
     entry.kind = LaneEntry::Kind::kLink;
     entry.message = term;
     entry.link = static_cast<uint8_t>(link);
-    entry.slot = static_cast<uint8_t>(slot);
+    entry.slot = static_cast<uint16_t>(slot);
     entry.qos = publication->qos;
     Post(loop, std::move(entry), rest);
   }

@@ -17,7 +17,7 @@ namespace {
 constexpr int kLink = 3;
 constexpr uint32_t kPool = 4;
 
-std::shared_ptr<LinkPlan> Plan(int64_t ttl_ms = 0) {
+std::shared_ptr<LinkPlan> Plan(int64_t ttl_ms = 0, uint32_t pool_size = kPool) {
   auto plan = std::make_shared<LinkPlan>();
   plan->self = "here";
   LinkSpec spec;
@@ -25,7 +25,7 @@ std::shared_ptr<LinkPlan> Plan(int64_t ttl_ms = 0) {
   spec.name = "there";
   spec.enabled = true;
   spec.topics = link::LinkTopics({"#"});
-  spec.pool_size = kPool;
+  spec.pool_size = pool_size;
   spec.request_ttl_ms = ttl_ms;
   plan->links.push_back(spec);
   plan->enabled = uint64_t{1} << kLink;
@@ -168,6 +168,21 @@ TEST_CASE("what waits longer than the request's time to live is dropped and coun
   CHECK(got == std::vector<std::string>{"young"});
   linked.world.shard(0).PublishGauges();
   CHECK(linked.world.shard(0).links()->gauges(kLink).expired == 1);
+}
+
+TEST_CASE("the largest pool that can be configured is reached from every loop") {
+  Linked linked(3);
+  for (int loop = 0; loop < 3; ++loop) linked.world.shard(loop).links()->Configure(Plan(0, 1024));
+  Client* publisher = linked.world.Add(0);
+  for (int i = 0; i < 600; ++i) linked.world.Publish(publisher, "far/" + std::to_string(i), "x", 1);
+  CHECK(linked.world.Settle());
+  CHECK(linked.world.Sum(&Counters::link_dropped_no_slot) == 0);
+  uint64_t waiting = 0;
+  for (int loop = 0; loop < 3; ++loop) {
+    linked.world.shard(loop).PublishGauges();
+    waiting += linked.world.shard(loop).links()->gauges(kLink).waiting;
+  }
+  CHECK(waiting == 600);
 }
 
 TEST_CASE("a link switched off gets nothing, and what was under way in a lane is counted") {
