@@ -98,7 +98,7 @@ namespace causeway {
   X(connects_refused_malformed, "connections", "CONNECT malformed or not allowed: 0x81, 0x82")    \
   X(connects_refused_version, "connections", "unsupported protocol version: 0x84, 1")             \
   X(connects_refused_quota, "connections", "a limit of the listener or node: 0x97, 0x9F")         \
-  X(connects_refused_timeout, "connections", "no whole CONNECT within mqtt.idle_timeout")        \
+  X(connects_refused_timeout, "connections", "no whole CONNECT within mqtt.idle_timeout")         \
   X(takeovers, "sessions", "a new connection took over a connected session: 0x8E")                \
   X(keepalive_timeouts, "connections", "closed after 1.5 x keep alive: 0x8D")                     \
   /* retained */                                                                                  \

@@ -81,9 +81,9 @@ class Group {
   uint32_t Start(const Choice& choice, uint32_t count) const;
   void MoveSticky(uint32_t from, uint32_t to);
 
-  const Filter* const filter_;  // never followed, an identity
-  Group* previous_ = nullptr;   // writer: in Filter::groups
-  Group* same_key_ = nullptr;   // writer: in Index::groups_
+  const Filter* const filter_;   // never followed, an identity
+  Group* previous_ = nullptr;    // writer: in Filter::groups
+  Group* same_key_ = nullptr;    // writer: in Index::groups_
   FlatMap<uint32_t> positions_;  // writer: packed member → slot, once there are more than kSearched
   std::atomic<std::atomic<uint64_t>*> segments_[kSegments] = {};
   /// kSticky: by publisher's loop, the slot chosen last; kNone before. Written by that loop,

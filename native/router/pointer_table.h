@@ -210,8 +210,7 @@ class PointerTable {
     return array;
   }
   static void Retire(Array* array, EpochDomain* epochs) {
-    epochs->Retire(
-        array, [](void* memory) { std::free(memory); }, array->bytes());
+    epochs->Retire(array, [](void* memory) { std::free(memory); }, array->bytes());
   }
 
   static void Put(Array* array, T* item) {

@@ -31,8 +31,7 @@ void WordTable::Release(Word* word) {
   if (--word->references > 0) return;
   words_bytes_ -= word->bytes();
   table_.Remove(word, epochs_);
-  epochs_->Retire(
-      word, [](void* memory) { std::free(memory); }, word->bytes());
+  epochs_->Retire(word, [](void* memory) { std::free(memory); }, word->bytes());
 }
 
 }  // namespace causeway::router

@@ -22,8 +22,8 @@ Bell* bell = nullptr;
 
 void Deliver(Napi::Env env, Napi::Function on_events, Bell* rung) {
   rung->ringing.store(false, std::memory_order_seq_cst);
-  // The environment is going away, or the engine has halted: what still waited in the queue runs when
-  // handles are cleaned up, where no JavaScript can be called any more.
+  // The environment is going away, or the engine has halted: what still waited in the queue runs
+  // when handles are cleaned up, where no JavaScript can be called any more.
   if (env == nullptr || rung->closed.load(std::memory_order_acquire)) return;
   std::string events;
   engine.load(std::memory_order_acquire)->TakeEvents(&events);

@@ -10,7 +10,6 @@ import { takeSubscriptions } from './subscriptions.js'
 
 const nothing = new Uint8Array(0)
 
-
 export class Endings {
   readonly #engine: Pick<Engine, 'answer' | 'endSession'>
   readonly #slicer: Slicer

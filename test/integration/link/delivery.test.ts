@@ -191,7 +191,7 @@ describe('two clusters that want everything of each other', () => {
       [will.topic, will.payload.toString(), will.qos, will.properties?.contentType],
       ['wills/1', 'bye', 2, 'text/plain'],
     )
-    assert.equal(will.properties?.userProperties?.['k'], 'v')
+    assert.equal(will.properties?.userProperties?.k, 'v')
     await subscriber.drop()
   })
 

@@ -208,7 +208,7 @@ describe('a broker whose link server is EMQX 5.8', () => {
     route.drop()
     const rejected = await emqx.routeClients.take('route client', 10_000)
     const said = await east.logged('cluster_link_routerepl_handshake_rejected', { link: 'emqx-b' })
-    assert.match(String(said['msg']), /unknown_cluster.*topics = \[\]/)
+    assert.match(String(said.msg), /unknown_cluster.*topics = \[\]/)
     await rejected.closed
     emqx.error = null
     const accepted = await emqx.routeClients.take('route client', 10_000)

@@ -72,8 +72,8 @@ describe('a broker whose link peer is EMQX 5.8', () => {
       theirs.properties.correlationDataHex,
     )
     assert.equal(
-      (await broker.broker.counters())['native_protocol_errors'],
-      before['native_protocol_errors'],
+      (await broker.broker.counters()).native_protocol_errors,
+      before.native_protocol_errors,
     )
     await client.drop()
   })

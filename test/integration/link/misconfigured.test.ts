@@ -52,7 +52,7 @@ describe('a link whose far end is wrong', { concurrency: cases.length }, () => {
         ...(wrongName === undefined ? {} : { name: wrongName }),
       })
       const told = await east.logged('cluster_link_routerepl_handshake_rejected', { link: name })
-      assert.match(String(told['msg']), new RegExp(`link ${name}: .*${reason}`))
+      assert.match(String(told.msg), new RegExp(`link ${name}: .*${reason}`))
       await remote.logged('cluster_link_actor_init_rejected', { link: 'east' })
       await remote.stop()
 

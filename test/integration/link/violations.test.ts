@@ -171,7 +171,7 @@ describe('the acceptor of a link', () => {
       })
       await rejected.client.ping()
       const said = await here.logged('cluster_link_actor_init_rejected', { link: cluster })
-      assert.match(String(said['msg']), new RegExp(reason))
+      assert.match(String(said.msg), new RegExp(reason))
       await rejected.client.drop()
     })
   }

@@ -35,8 +35,7 @@ struct Seen {
 class Hand {
  public:
   explicit Hand(uint16_t port) {
-    engine_ = std::make_unique<Engine>(
-        EngineOptions{}, [](void*) {}, nullptr);
+    engine_ = std::make_unique<Engine>(EngineOptions{}, [](void*) {}, nullptr);
     engine_->Start();
     ListenerOptions listener;
     listener.id = 1;
