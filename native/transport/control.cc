@@ -279,11 +279,10 @@ void IoLoop::Execute(ListenCommand& command) {
 void IoLoop::Execute(UnlistenCommand& command) {
   for (auto& listening : listening_) {
     if (listening->listener->options.id != command.listener) continue;
-    uv_poll_stop(&listening->poll);
-    close(listening->fd);
     ListeningSocket* gone = listening.release();  // uv owns it until its handle is closed
     uv_close(reinterpret_cast<uv_handle_t*>(&gone->poll),
              [](uv_handle_t* handle) { delete static_cast<ListeningSocket*>(handle->data); });
+    close(gone->fd);
   }
   std::erase(listening_, nullptr);
 }

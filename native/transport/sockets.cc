@@ -359,7 +359,10 @@ void IoLoop::Destroy(Socket* socket, bool close_fd) {
   socket->state = Socket::State::kClosed;
   shard_.sender()->dirty()->Forget(socket);
   socket->out.Clear(shard_.sender()->pool());
-  uv_poll_stop(&socket->poll);
+  // Before the fd is closed or given away: uv_close takes it out of our epoll set by its number,
+  // which another loop may be using a moment later.
+  uv_close(reinterpret_cast<uv_handle_t*>(&socket->poll),
+           [](uv_handle_t* handle) { delete static_cast<Socket*>(handle->data); });
   if (close_fd) {
     close(socket->fd);
     Bump(counters_.connections_closed);
@@ -369,8 +372,6 @@ void IoLoop::Destroy(Socket* socket, bool close_fd) {
   wheel_.Cancel(socket);
   sockets_.erase(socket->number);
   open_sockets_.fetch_sub(1, std::memory_order_relaxed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&socket->poll),
-           [](uv_handle_t* handle) { delete static_cast<Socket*>(handle->data); });
 }
 
 }  // namespace causeway::transport
