@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { Broker } from './broker.js'
 import { systemClock, systemTimers } from './clock.js'
 import { type Config, formatPosition, type LoadedConfig } from './config/index.js'
-import { LinkRoom, systemLookup } from './link/index.js'
+import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock } from './listener/index.js'
 import { type Log, openLog } from './log.js'
 import { type Engine, type EngineEvent, openEngine } from './native/index.js'
@@ -22,6 +22,7 @@ interface Running {
   readonly engine: Engine
   readonly broker: Broker
   readonly tasks: TaskPool
+  readonly links: () => readonly LinkStatus[]
   readonly lock: DataDirLock
   readonly log: Log
 }
@@ -63,8 +64,11 @@ function opened(loaded: LoadedConfig, log: Log, lock: DataDirLock): Running {
     let hear: (events: readonly EngineEvent[]) => void = () => {}
     const opening = openEngine({ config, onEvents: (events) => hear(events) })
     engine = opening
-    const link = ({ slicer }: { readonly slicer: Slicer }) =>
-      linkRoom(config, opening, tasks, slicer, log)
+    let room: LinkRoom | null = null
+    const link = ({ slicer }: { readonly slicer: Slicer }) => {
+      room = linkRoom(config, opening, tasks, slicer, log)
+      return room
+    }
     const broker = new Broker({
       config,
       engine,
@@ -78,7 +82,7 @@ function opened(loaded: LoadedConfig, log: Log, lock: DataDirLock): Running {
       link,
     })
     hear = broker.onEvents
-    return { engine, broker, tasks, lock, log }
+    return { engine, broker, tasks, links: () => room?.status() ?? [], lock, log }
   } catch (error) {
     engine?.halt()
     lock.release()
@@ -211,6 +215,16 @@ function sayReady({ engine, broker, log }: Running, clusterName: string): void {
 }
 
 /** What SIGUSR2 asks for: every metric at this moment, as one event. Documented in docs/operating/signals.md. */
-function sayCounters({ broker, log }: Running): void {
-  log.info({ event: 'counters', metrics: broker.metrics.read() }, 'counters')
+function sayCounters({ broker, links, log }: Running): void {
+  const said = links().map(({ name, route, pool, routesIn, remoteActors, counters }) => ({
+    name,
+    route: route.state,
+    routesOut: route.routesOut,
+    lastError: (route.lastError ?? pool.lastError)?.message ?? null,
+    slotsOnline: pool.online,
+    routesIn,
+    remoteActors: remoteActors.map(({ actor }) => actor),
+    counters,
+  }))
+  log.info({ event: 'counters', metrics: broker.metrics.read(), links: said }, 'counters')
 }

@@ -280,9 +280,7 @@ void IoLoop::CheckDeadlines(Socket* socket) {
       }
       [[fallthrough]];
     case Socket::State::kDialed:
-      if (socket->out.empty()) {
-        socket->progress_ms = now_ms_;
-      } else if (now_ms_ - socket->progress_ms >= socket->send_timeout_ms) {
+      if (socket->writing && now_ms_ - socket->progress_ms >= socket->send_timeout_ms) {
         Bump(counters_.slow_subscribers_closed);
         Close(socket, CloseCause::kSlowConsumer, mqtt::Reason::kSuccess,
               "the peer stopped reading");

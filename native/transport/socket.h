@@ -39,7 +39,8 @@ struct Socket : session::Connection, TimerEntry {
   uint32_t keep_alive_ms = 0;  // 0: none
   uint32_t send_timeout_ms = 15000;
   int64_t last_read_ms = 0;
-  int64_t progress_ms = 0;     // when bytes last left, or the out-buffer was last empty
+  int64_t progress_ms =
+      0;  // while `writing`: when bytes last left, or the kernel's buffer was first found full
   int64_t state_until_ms = 0;  // of kConnect, kAdmission, kDialing, kLingering; of a barrier
   size_t need = 0;             // size of the packet that is arriving, 0: unknown
   std::string partial;         // read, not parsed

@@ -273,6 +273,7 @@ bool IoLoop::Flush(Socket* socket) {
     if (sent < 0) {
       if (errno == EAGAIN || errno == EINTR) {
         socket->writing = true;
+        socket->progress_ms = now_ms_;  // the peer's time to read begins here
         break;
       }
       Broken(socket, -errno);

@@ -43,7 +43,7 @@ export const suites = [
   { name: 'native', byDefault: true, run: (live) => nativeTests('plain', QUICK_STRESS_MS, live) },
   {
     name: 'native-asan',
-    byDefault: true,
+    byDefault: false,
     run: (live) => nativeTests('asan', QUICK_STRESS_MS, live),
   },
   { name: 'sim', byDefault: true, run: (live) => nodeTests('sim', { limitMs: minutes(3), live }) },
