@@ -30,8 +30,7 @@ export const errorCodes = {
   NATIVE_ABI_MISMATCH:
     'The native addon was built from other sources than the JavaScript that loads it. Run `npm run build` again.',
   ENGINE_STOPPED: 'The engine was asked to do something after it had been stopped.',
-  ENGINE_STARTED:
-    'This process has an engine already. One process runs one broker.',
+  ENGINE_STARTED: 'This process has an engine already. One process runs one broker.',
   LINK_SELF_CONNECTED:
     'A link reached this very broker: its `server` holds our own address, where the address of the remote cluster belongs.',
   LINK_REJECTED:
