@@ -229,7 +229,7 @@ void Engine::SubmitAnswer(RecordReader* reader, int loop) {
     const uint32_t subscription_id = reader->U32();
     const std::string_view filter = reader->Bytes();
     const std::string_view group = reader->Bytes();
-    const SubscriptionChange change = Change(member, flags, subscription_id, filter, group, loop);
+    const SubscriptionChange change = Change(member, flags, subscription_id, filter, group);
     if (change.filter == nullptr)
       continue;  // unsubscribing what nobody has: control's table is the truth, nothing to undo
     if (!change.subscribe) released.push_back(change.filter);
@@ -244,8 +244,7 @@ void Engine::SubmitAnswer(RecordReader* reader, int loop) {
 
 SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t flags,
                                   uint32_t subscription_id, std::string_view filter_text,
-                                  std::string_view group_name, int loop) {
-  static_cast<void>(loop);
+                                  std::string_view group_name) {
   SubscriptionChange change = {};
   change.subscribe = (flags & op_flags::kSubscribe) != 0;
   change.subscription_id = subscription_id;

@@ -133,7 +133,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   void SubmitAnswer(RecordReader* reader, int loop);
   SubscriptionChange Change(const router::GroupMember& member, uint32_t flags,
                             uint32_t subscription_id, std::string_view filter,
-                            std::string_view group, int loop);
+                            std::string_view group);
   void Edge(link::RouteOperation::Kind kind, std::string_view filter, std::string_view group);
   void ReleaseLimbo();
   void UpdateInterestFlags(int link);

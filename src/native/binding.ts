@@ -2,14 +2,7 @@
  * Every crossing between V8 and the plain core, by the folder that implements it. All of it is called from the control
  * thread, except what says otherwise. Arguments are not checked again below: our own types are the check.
  */
-import type {
-  BootstrapBatch,
-  BootstrapRequest,
-  InterestBatch,
-  LinkDataPlane,
-  RouteMessage,
-  RoutesApplied,
-} from './engine.js'
+import type { BootstrapBatch, BootstrapRequest, LinkEngine } from './engine.js'
 
 export interface StartOptions {
   readonly loops: number
@@ -43,7 +36,13 @@ export interface SystemFailure {
   readonly step: string
 }
 
-export interface Binding {
+/** Calls of the link room that cross unchanged; the others of LinkEngine read shared memory or join the command batch. */
+type LinkCalls = Omit<
+  LinkEngine,
+  'interestWaiting' | 'interestOverflowed' | 'dial' | 'send' | 'slotOnline'
+>
+
+export interface Binding extends LinkCalls {
   // seam
   layout(): unknown
   /** Crossings since load, of all environments; asking is free. */
@@ -64,40 +63,9 @@ export interface Binding {
   /** In the order of `layout.counters`, then filters, retained messages, retained bytes, bytes waiting for readers, retained messages expired. */
   counters(): Float64Array
 
-  // link
-  configureLinks(self: string, links: readonly LinkDataPlane[]): void
-  openInterest(link: number, topics: readonly string[]): void
-  closeInterest(link: number): void
-  takeInterest(
-    link: number,
-    actor: string,
-    incarnation: bigint,
-    entriesMax: number,
-    bytesMax: number,
-  ): InterestBatch | null
-  settleInterest(link: number, token: number, delivered: boolean): void
+  // link: besides the calls that cross as the link room makes them
   /** A view of the engine's memory, two bytes a link: a live batch waits, the capture overflowed. */
   interestFlags(): Uint8Array
-  decodeRoute(payload: Uint8Array): RouteMessage
-  encodeActorInit(
-    actor: string,
-    incarnation: bigint,
-    target: string,
-    capabilities: Uint8Array | null,
-  ): Buffer
-  encodeActorInitAck(
-    actor: string,
-    error: string | null,
-    needBootstrap: boolean | null,
-    capabilities: Uint8Array | null,
-  ): Buffer
-  encodeHeartbeat(actor: string, incarnation: bigint): Buffer
-  applyRoutes(link: number, lane: number, payload: Uint8Array): RoutesApplied
-  markRoutes(link: number, lane: number): void
-  sweepRoutes(link: number, lane: number, budget: number): { removed: number; done: boolean }
-  clearRoutes(link: number, lane: number, budget: number): { removed: number; done: boolean }
-  routeCount(link: number): number
-  linkCounters(link: number): Readonly<Record<string, number>>
   /** Any environment of the process. */
   bootstrapBatch(request: BootstrapRequest): BootstrapBatch
 }
