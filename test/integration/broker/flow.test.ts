@@ -167,10 +167,13 @@ test('QoS 0 waits for a session without connection only with mqueue_store_qos0',
       })
       await publisher.publish({ topic: 'qos0', payload: 'zero' })
       await publisher.publish({ topic: 'qos0', payload: 'one', qos: 1 })
+      // The publisher's loop hands both over by a lane: a client back before its loop has read that
+      // lane would be online when they arrive.
+      const dropped = () => broker.counter('native_dropped_qos0_offline')
+      if (!stores) await eventually('one dropped', async () => (await dropped()) === 1)
       const back = await TestClient.connect(options)
       assert.deepEqual(await back.payloads(stores ? 2 : 1), stores ? ['zero', 'one'] : ['one'])
-      const dropped = await broker.counter('native_dropped_qos0_offline')
-      assert.equal(dropped, stores ? 0 : 1)
+      assert.equal(await dropped(), stores ? 0 : 1)
       await Promise.all([back.disconnect(), publisher.disconnect()])
     })
   }

@@ -247,7 +247,6 @@ test('narrow topics cut what is asked for, filter by filter', async () => {
     await all.subscribe({ topic: '#', qos: 1 })
     await plants.subscribe({ topic: 'plant/7/#', qos: 1 })
     await effective(east, west)
-    all.messages.takeAll()
     const sent = [
       'plant/7/pressure',
       'other',
@@ -256,11 +255,12 @@ test('narrow topics cut what is asked for, filter by filter', async () => {
       'alarm',
     ]
     for (const topic of sent) await publisher.publish({ topic, qos: 1, payload: topic })
-    assert.deepEqual((await all.payloads(3)).sort(), [
-      'alarm',
-      'plant/7/temperature',
-      'plant/8/temperature',
-    ])
+    const heard: string[] = []
+    while (heard.length < 3) {
+      const { topic } = await all.message()
+      if (!topic.startsWith('probe/')) heard.push(topic) // the last probes may come late
+    }
+    assert.deepEqual(heard.sort(), ['alarm', 'plant/7/temperature', 'plant/8/temperature'])
     assert.deepEqual(await plants.payloads(1), ['plant/7/temperature'])
     assert.equal(await west.broker.counter('native_link_filtered'), 0, 'cut at the sender already')
     await Promise.all([all, plants, publisher].map((client) => client.drop()))
