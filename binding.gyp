@@ -1,10 +1,12 @@
 # The addon: everything under native/ except the load generator, in one shared object.
 # native/seam alone includes <napi.h>; the rest is plain C++20 (docs/decisions/0003-seam.md).
 #
-# CAUSEWAY_SANITIZE=address|undefined|thread swaps -O3 and link-time optimisation for that sanitizer.
+# CAUSEWAY_SANITIZE=address|undefined|thread swaps -O3 and link-time optimisation for that sanitizer,
+# CAUSEWAY_DEBUG=1 for -O1 and symbols (quick to rebuild, not to be measured).
 {
   "variables": {
     "sanitize%": "<!(node -p \"process.env.CAUSEWAY_SANITIZE || ''\")",
+    "debug%": "<!(node -p \"process.env.CAUSEWAY_DEBUG || ''\")",
   },
   "targets": [
     {
@@ -41,9 +43,14 @@
         "MACOSX_DEPLOYMENT_TARGET": "13.0",
       },
       "conditions": [
-        ["OS=='linux' and sanitize==''", {
+        ["OS=='linux' and sanitize=='' and debug==''", {
           "cflags_cc": ["-O3", "-flto=auto"],
           "ldflags": ["-O3", "-flto=auto"],
+        }],
+        ["OS=='linux' and sanitize=='' and debug!=''", {
+          "cflags_cc!": ["-O3"],
+          "cflags!": ["-O3"],
+          "cflags_cc": ["-O1", "-g"],
         }],
         ["OS=='linux' and sanitize!=''", {
           "cflags_cc!": ["-O3"],

@@ -11,6 +11,7 @@
  *   3. node-gyp cannot get headers: g++ alone, with node-api-headers and the system's <uv.h>.
  *
  * CAUSEWAY_SANITIZE=address|undefined|thread builds with that sanitizer instead of -O3 and LTO.
+ * CAUSEWAY_DEBUG=1 builds with -O1 and symbols, without LTO: quick to rebuild, not to be measured.
  * CAUSEWAY_JOBS (or npm_config_jobs) is the number of compilers at once, default 2.
  */
 import { spawnSync } from 'node:child_process'
@@ -88,7 +89,8 @@ function filesUnder(dir) {
 /** One hash over everything the addon is made of: sources, headers, flags, Node's ABI. */
 function inputHash() {
   const hash = createHash('sha256')
-  hash.update(`${process.version} ${process.arch} ${process.env.CAUSEWAY_SANITIZE ?? ''}\0`)
+  const { CAUSEWAY_SANITIZE: sanitize = '', CAUSEWAY_DEBUG: debug = '' } = process.env
+  hash.update(`${process.version} ${process.arch} ${sanitize} ${debug}\0`)
   const inputs = filesUnder(join(root, 'native')).filter(
     (path) => !path.includes(`${join('native', 'loadgen')}`),
   )
@@ -161,7 +163,9 @@ function buildDirectly(nodeHeaders) {
   mkdirSync(dirname(addonPath), { recursive: true })
   const flags = sanitize
     ? ['-O1', '-g', '-fno-omit-frame-pointer', `-fsanitize=${sanitize}`]
-    : ['-O3', '-flto=auto']
+    : process.env.CAUSEWAY_DEBUG
+      ? ['-O1', '-g']
+      : ['-O3', '-flto=auto']
   const shared =
     process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared']
   const temporary = `${addonPath}.${process.pid}`
