@@ -10,6 +10,7 @@
 #include "fanout/link_egress.h"
 #include "fanout/shard.h"
 #include "transport/listener.h"
+#include "transport/stream.h"
 
 namespace causeway::transport {
 
@@ -29,6 +30,7 @@ struct AttachCommand {
   // takes it.
   bool transit = false;
   int fd = -1;
+  std::unique_ptr<Stream> stream;
   Listener* listener = nullptr;
   std::string partial, peer;
 };

@@ -34,6 +34,7 @@ void IoLoop::Execute(AttachCommand& command) {
     if (command.home != index_) {
       command.transit = true;
       command.fd = socket->fd;
+      command.stream = std::move(socket->stream);
       command.listener = socket->listener;
       command.partial = std::move(socket->partial);
       command.peer = std::move(socket->peer);
@@ -71,6 +72,7 @@ void IoLoop::Execute(AttachCommand& command) {
   Socket* socket;
   if (command.transit) {
     socket = Adopt(command.fd, command.connection, Socket::State::kAdmission);
+    socket->stream = std::move(command.stream);
     socket->listener = command.listener;
     socket->partial = std::move(command.partial);
     socket->peer = std::move(command.peer);

@@ -4,11 +4,13 @@
 #include <uv.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/timer_wheel.h"
 #include "session/connection.h"
 #include "transport/listener.h"
+#include "transport/stream.h"
 
 namespace causeway::transport {
 
@@ -31,7 +33,8 @@ struct Socket : session::Connection, TimerEntry {
   Listener* listener = nullptr;  // null for dialled ones
   uv_poll_t poll = {};
   int fd = -1;
-  int events = 0;  // what the poll watches
+  std::unique_ptr<Stream> stream;  // null: the descriptor's bytes are the peer's
+  int events = 0;                  // what the poll watches
   State state = State::kConnect;
   bool reading = true;   // wants to read; false while blocked or above the high watermark
   bool writing = false;  // the kernel's buffer is full

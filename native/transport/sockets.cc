@@ -43,6 +43,28 @@ int SocketError(int fd) {
   return error;
 }
 
+ssize_t Receive(Socket* socket, char* into, size_t bytes) {
+  if (socket->stream != nullptr) return socket->stream->Read(into, bytes);
+  return recv(socket->fd, into, bytes, 0);
+}
+
+ssize_t Send(Socket* socket, iovec* vectors, int count) {
+  if (socket->stream != nullptr) return socket->stream->Write(vectors, count);
+  if (count == 1) return send(socket->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+  msghdr header = {};
+  header.msg_iov = vectors;
+  header.msg_iovlen = static_cast<size_t>(count);
+  return sendmsg(socket->fd, &header, MSG_NOSIGNAL);
+}
+
+void EndOutput(Socket* socket) {
+  if (socket->stream != nullptr) {
+    socket->stream->EndOutput();
+  } else {
+    shutdown(socket->fd, SHUT_WR);
+  }
+}
+
 }  // namespace
 
 void IoLoop::Accept(ListeningSocket* listening) {
@@ -182,7 +204,7 @@ void IoLoop::Read(Socket* socket) {
   if (socket->state == Socket::State::kClosed) return;
   if (socket->state == Socket::State::kLingering) {  // what still comes is discarded, so that no
                                                      // reset overtakes our last bytes
-    const ssize_t got = recv(socket->fd, buffer_.get(), limits::kReadBufferBytes, 0);
+    const ssize_t got = Receive(socket, buffer_.get(), limits::kReadBufferBytes);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) Destroy(socket, true);
     return;
   }
@@ -196,7 +218,7 @@ void IoLoop::Read(Socket* socket) {
   const size_t kept = socket->partial.size();
   const bool in_place = kept <= limits::kReadBufferBytes;
   char* const into = buffer_.get() + (in_place ? kept : 0);
-  const ssize_t got = recv(socket->fd, into, limits::kReadBufferBytes, 0);
+  const ssize_t got = Receive(socket, into, limits::kReadBufferBytes);
   if (got <= 0) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess,
@@ -260,15 +282,10 @@ bool IoLoop::Flush(Socket* socket) {
       break;
     }
     iovec vectors[limits::kIovecsPerWrite];
-    msghdr header = {};
-    header.msg_iov = vectors;
-    header.msg_iovlen =
-        static_cast<size_t>(socket->out.Peek(vectors, static_cast<int>(limits::kIovecsPerWrite)));
+    const int count = socket->out.Peek(vectors, static_cast<int>(limits::kIovecsPerWrite));
     size_t offered = 0;
-    for (size_t i = 0; i < header.msg_iovlen; ++i) offered += vectors[i].iov_len;
-    const ssize_t sent = header.msg_iovlen == 1 ? send(socket->fd, vectors[0].iov_base,
-                                                       vectors[0].iov_len, MSG_NOSIGNAL)
-                                                : sendmsg(socket->fd, &header, MSG_NOSIGNAL);
+    for (int i = 0; i < count; ++i) offered += vectors[i].iov_len;
+    const ssize_t sent = Send(socket, vectors, count);
     Bump(counters_.writes);
     if (sent < 0) {
       if (errno == EAGAIN || errno == EINTR) {
@@ -288,7 +305,7 @@ bool IoLoop::Flush(Socket* socket) {
     }
   }
   if (socket->state == Socket::State::kLingering) {
-    if (socket->out.empty()) shutdown(socket->fd, SHUT_WR);
+    if (socket->out.empty()) EndOutput(socket);
     Watch(socket);
     return true;
   }
