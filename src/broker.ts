@@ -97,6 +97,7 @@ export class Broker {
         qosMax: policy.qosMax,
         wildcards: policy.wildcards,
         shared: policy.shared,
+        exclusive: config.mqtt.exclusiveSubscription,
         levelsMax: policy.topicLevelsMax,
         subscriptionsMax: config.mqtt.maxSubscriptions,
         retained: policy.retainAvailable && config.retainer.enable,
@@ -115,6 +116,9 @@ export class Broker {
       gauges: () => ({
         connections: this.#sessions.connections,
         sessions: this.#sessions.sessions,
+        subscriptions: this.#sessions.subscriptions.all,
+        subscriptions_shared: this.#sessions.subscriptions.shared,
+        subscriptions_exclusive: this.#sessions.subscriptions.exclusive,
         control_jobs: this.#slicer.length,
         control_slice_longest_ms: this.#slicer.longestMs,
       }),

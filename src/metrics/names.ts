@@ -52,6 +52,18 @@ export const controlGauges = {
     unit: 'sessions',
     meaning: 'sessions, connected or not, and those being cleared away',
   },
+  subscriptions: {
+    unit: 'subscriptions',
+    meaning: 'subscriptions of all sessions, shared ones included',
+  },
+  subscriptions_shared: {
+    unit: 'subscriptions',
+    meaning: 'of these, members of shared groups: `$share/…` and `$queue/…`',
+  },
+  subscriptions_exclusive: {
+    unit: 'subscriptions',
+    meaning: 'filters that a session holds exclusively: `$exclusive/…`',
+  },
   control_jobs: { unit: 'jobs', meaning: 'bulk jobs that the control thread works on in slices' },
   control_slice_longest_ms: { unit: 'ms', meaning: 'the longest slice of bulk work so far' },
   control_delay_p99_ms: {

@@ -36,6 +36,8 @@ export {
 export {
   hasWildcard,
   isLinkFilter,
+  isShared,
+  isSysFilter,
   parseSubscriptionName,
   type SubscriptionName,
   type TopicFilter,

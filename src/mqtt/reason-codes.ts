@@ -44,6 +44,8 @@ export type SubscribeRefusal =
   | 'quota-exceeded'
   | 'shared-not-supported'
   | 'wildcards-not-supported'
+  | 'exclusive-not-supported'
+  | 'exclusively-held'
 
 const subscribeCodes: Readonly<Record<SubscribeRefusal, number>> = {
   'not-authorized': 0x87,
@@ -51,6 +53,8 @@ const subscribeCodes: Readonly<Record<SubscribeRefusal, number>> = {
   'quota-exceeded': 0x97,
   'shared-not-supported': 0x9e,
   'wildcards-not-supported': 0xa2,
+  'exclusive-not-supported': 0x8f, // as EMQX
+  'exclusively-held': 0x97, // as EMQX
 }
 
 /** 3.1.1 knows one failure, 0x80; 3.1 knows none and gets the same. */

@@ -12,6 +12,7 @@ import type { Slicer } from '../slices.js'
 import { DeadlineClock } from './deadline-clock.js'
 import { Endings } from './endings.js'
 import { homeLoop } from './home.js'
+import { SubscriptionLedger } from './ledger.js'
 import { SessionNumbers } from './numbers.js'
 import { Packets } from './packets.js'
 import type { Candidate, Session } from './session.js'
@@ -68,6 +69,7 @@ export class SessionDirectory<C extends Candidate> {
   readonly #numbers: readonly SessionNumbers[]
   readonly #deadlines: DeadlineClock<Client<C>>
   readonly #endings: Endings
+  readonly #ledger = new SubscriptionLedger()
   readonly #packets: Packets
   /** Closed connections that wait for a slice, oldest first. Bound: the number of connections. */
   #closed: ClosedEvent[] = []
@@ -81,10 +83,10 @@ export class SessionDirectory<C extends Candidate> {
       { length: engine.loops },
       (_, loop) => new SessionNumbers(loop, options.clock),
     )
-    this.#endings = new Endings(engine, slicer, (address) =>
+    this.#endings = new Endings(engine, slicer, this.#ledger, (address) =>
       this.#numbers[address.loop]?.give(address),
     )
-    this.#packets = new Packets(options)
+    this.#packets = new Packets({ ...options, ledger: this.#ledger })
     this.#deadlines = new DeadlineClock({
       ...options,
       run: (client) => this.#step(client, { kind: 'timer' }),
@@ -98,6 +100,11 @@ export class SessionDirectory<C extends Candidate> {
   /** Sessions and what is left of ended ones. */
   get sessions(): number {
     return this.#numbers.reduce((sum, numbers) => sum + numbers.used, 0)
+  }
+
+  /** What all subscriptions add up to. */
+  get subscriptions(): Pick<SubscriptionLedger, 'all' | 'shared' | 'sys' | 'exclusive'> {
+    return this.#ledger
   }
 
   /** The session of a client id that is connected or remembered. */

@@ -5,6 +5,7 @@
 import { controlLimits } from '../limits.js'
 import type { Engine, SessionAddress } from '../native/index.js'
 import type { Slicer } from '../slices.js'
+import type { SubscriptionLedger } from './ledger.js'
 import type { Session } from './session.js'
 import { takeSubscriptions } from './subscriptions.js'
 
@@ -14,21 +15,25 @@ export class Endings {
   readonly #engine: Pick<Engine, 'answer' | 'endSession'>
   readonly #slicer: Slicer
   readonly #free: (address: SessionAddress) => void
+  readonly #ledger: SubscriptionLedger
   /** Bound: the number of sessions. */
   #queue: Session[] = []
 
   constructor(
     engine: Pick<Engine, 'answer' | 'endSession'>,
     slicer: Slicer,
+    ledger: SubscriptionLedger,
     free: (address: SessionAddress) => void,
   ) {
     this.#engine = engine
     this.#slicer = slicer
+    this.#ledger = ledger
     this.#free = free
   }
 
   end(session: Session): void {
     this.#engine.endSession(session.address)
+    this.#ledger.ended(session)
     if (session.subscriptions.size === 0) {
       this.#free(session.address)
       return
@@ -44,7 +49,7 @@ export class Endings {
       const session = this.#queue[at]
       if (session === undefined) continue
       while (session.subscriptions.size > 0) {
-        const ops = takeSubscriptions(session, controlLimits.removalOps)
+        const ops = takeSubscriptions(session, controlLimits.removalOps, this.#ledger)
         const { loop, session: index, generation } = session.address
         this.#engine.answer({
           loop,

@@ -17,6 +17,7 @@ export {
   SessionDirectory,
 } from './directory.js'
 export { homeLoop } from './home.js'
+export { SubscriptionLedger } from './ledger.js'
 export { SessionNumbers } from './numbers.js'
 export type { Candidate, Session, Subscription } from './session.js'
 export {

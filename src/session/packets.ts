@@ -14,11 +14,13 @@ import {
   encodeDisconnect,
   encodeSuback,
   encodeUnsuback,
+  isShared,
   parseSubscriptionName,
   type SubscribePacket,
   UndecodablePacket,
 } from '../mqtt/index.js'
 import type { AnswerCommand, Engine, EngineEvent } from '../native/index.js'
+import type { SubscriptionLedger } from './ledger.js'
 import type { Candidate, Session } from './session.js'
 import {
   type Authorize,
@@ -34,6 +36,7 @@ export interface PacketOptions {
   readonly counters: ControlCounters
   readonly subscriptions: SubscriptionPolicy
   readonly authorize: Authorize
+  readonly ledger: SubscriptionLedger
 }
 
 /** What a DISCONNECT asks for; the client's state machine answers it. */
@@ -91,9 +94,7 @@ export class Packets {
     switch (event.type) {
       case 'subscribe': {
         const packet = decodeSubscribe(event.packet, version)
-        if (
-          packet.requests.some(({ filter, noLocal }) => noLocal && filter.startsWith('$share/'))
-        ) {
+        if (packet.requests.some(({ filter, noLocal }) => noLocal && isShared(filter))) {
           this.#close(session, candidate, disconnectReason.protocolError) // [MQTT-3.8.3-4]
           return null
         }
@@ -102,7 +103,7 @@ export class Packets {
       }
       case 'unsubscribe': {
         const packet = decodeUnsubscribe(event.packet, version)
-        const { ops, reasonCodes } = unsubscribe(session, packet)
+        const { ops, reasonCodes } = unsubscribe(session, packet, this.#options.ledger)
         this.#options.counters.subscriptions_removed += ops.length
         this.#answer(
           session,
@@ -128,13 +129,14 @@ export class Packets {
   }
 
   #subscribe(session: Session, candidate: Candidate, packet: SubscribePacket): void {
-    const { counters, subscriptions, authorize } = this.#options
+    const { counters, subscriptions, authorize, ledger } = this.#options
     const { ops, reasonCodes }: Outcome = subscribe(
       session,
       candidate,
       packet,
       subscriptions,
       authorize,
+      ledger,
     )
     counters.subscriptions_added += ops.length
     if (ops.length < reasonCodes.length) this.#noteRefused(session, packet, reasonCodes)

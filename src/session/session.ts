@@ -2,13 +2,16 @@
  * A session: what outlives connections. Its queue and windows are on its home loop; here is what was decided about it.
  */
 
-import type { WillMessage } from '../mqtt/index.js'
+import type { TopicFilter, WillMessage } from '../mqtt/index.js'
 import type { ProtocolVersion, SessionAddress } from '../native/index.js'
 
-/** One subscription; the filter is without `$share/group/`. */
+/** One subscription; the filter is without `$share/group/`, `$queue/` or `$exclusive/`. */
 export interface Subscription {
-  readonly filter: string
+  /** As sent: an UNSUBSCRIBE has to name the same. */
+  readonly text: string
+  readonly filter: TopicFilter
   readonly group: string | null
+  readonly exclusive: boolean
   readonly qos: 0 | 1 | 2
   readonly noLocal: boolean
   readonly retainAsPublished: boolean
@@ -20,7 +23,7 @@ export interface Subscription {
 export interface Session {
   readonly clientId: string
   readonly address: SessionAddress
-  /** By the text of the subscription, `$share/group/` included. Bound: `mqtt.max_subscriptions`. */
+  /** By `SubscriptionName.key`. Bound: `mqtt.max_subscriptions`. */
   readonly subscriptions: Map<string, Subscription>
 }
 

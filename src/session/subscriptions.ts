@@ -17,6 +17,7 @@ import {
   unsubackReason,
 } from '../mqtt/index.js'
 import type { ProtocolVersion, SubscriptionOp } from '../native/index.js'
+import type { SubscriptionLedger } from './ledger.js'
 import type { Session, Subscription } from './session.js'
 
 /** The part of the configuration that limits subscriptions. */
@@ -24,6 +25,7 @@ export interface SubscriptionPolicy {
   readonly qosMax: 0 | 1 | 2
   readonly wildcards: boolean
   readonly shared: boolean
+  readonly exclusive: boolean
   readonly levelsMax: number
   /** Subscriptions per session; null: no limit. */
   readonly subscriptionsMax: number | null
@@ -55,36 +57,47 @@ export function subscribe(
   packet: SubscribePacket,
   policy: SubscriptionPolicy,
   authorize: Authorize,
+  ledger: SubscriptionLedger,
 ): Outcome {
   const ops: SubscriptionOp[] = []
   const reasonCodes: number[] = []
   for (const request of packet.requests) {
     const name = parseSubscriptionName(request.filter)
     const refusal =
-      name === null ? 'filter-invalid' : refusalOf(session, subscriber, name, policy, authorize)
+      name === null
+        ? 'filter-invalid'
+        : refusalOf(session, subscriber, name, policy, authorize, ledger)
     if (name === null || refusal !== null) {
       reasonCodes.push(subscribeReason(refusal ?? 'filter-invalid', subscriber.version))
       continue
     }
-    const existing = session.subscriptions.has(name.key)
+    const replaced = session.subscriptions.get(name.key)
     const subscription = subscriptionOf(name, request, packet.subscriptionId, policy)
     session.subscriptions.set(name.key, subscription)
-    ops.push(subscribeOp(subscription, existing, policy))
+    ledger.granted(session, subscription, replaced)
+    ops.push(subscribeOp(subscription, replaced !== undefined, policy))
     reasonCodes.push(subscription.qos) // [MQTT-3.8.4-6]
   }
   return { ops, reasonCodes }
 }
 
-export function unsubscribe(session: Session, packet: UnsubscribePacket): Outcome {
+export function unsubscribe(
+  session: Session,
+  packet: UnsubscribePacket,
+  ledger: SubscriptionLedger,
+): Outcome {
   const ops: SubscriptionOp[] = []
   const reasonCodes: number[] = []
   for (const text of packet.filters) {
-    const subscription = session.subscriptions.get(text) // compared character by character [MQTT-3.10.4-1]
-    if (subscription === undefined) {
+    const key = parseSubscriptionName(text)?.key ?? text
+    const subscription = session.subscriptions.get(key)
+    // Compared character by character: `t` does not end `$exclusive/t` [MQTT-3.10.4-1].
+    if (subscription === undefined || subscription.text !== text) {
       reasonCodes.push(unsubackReason.noSubscriptionExisted)
       continue
     }
-    session.subscriptions.delete(text)
+    session.subscriptions.delete(key)
+    ledger.removed(session, subscription)
     ops.push({ op: 'unsubscribe', filter: subscription.filter, group: subscription.group })
     reasonCodes.push(unsubackReason.success)
   }
@@ -92,11 +105,16 @@ export function unsubscribe(session: Session, packet: UnsubscribePacket): Outcom
 }
 
 /** Takes up to `count` subscriptions out of a session that is over. Empty when none is left. */
-export function takeSubscriptions(session: Session, count: number): SubscriptionOp[] {
+export function takeSubscriptions(
+  session: Session,
+  count: number,
+  ledger: SubscriptionLedger,
+): SubscriptionOp[] {
   const ops: SubscriptionOp[] = []
-  for (const [key, { filter, group }] of session.subscriptions) {
+  for (const [key, subscription] of session.subscriptions) {
     session.subscriptions.delete(key)
-    ops.push({ op: 'unsubscribe', filter, group })
+    ledger.removed(session, subscription)
+    ops.push({ op: 'unsubscribe', filter: subscription.filter, group: subscription.group })
     if (ops.length === count) break
   }
   return ops
@@ -105,12 +123,14 @@ export function takeSubscriptions(session: Session, count: number): Subscription
 function refusalOf(
   session: Session,
   subscriber: Subscriber,
-  { key, filter, group }: SubscriptionName,
+  { key, filter, group, exclusive }: SubscriptionName,
   policy: SubscriptionPolicy,
   authorize: Authorize,
+  ledger: SubscriptionLedger,
 ): SubscribeRefusal | null {
   if (topicLevels(filter) > policy.levelsMax) return 'filter-invalid'
   if (group !== null && !policy.shared) return 'shared-not-supported'
+  if (exclusive && !policy.exclusive) return 'exclusive-not-supported'
   if (!policy.wildcards && hasWildcard(filter)) return 'wildcards-not-supported'
   if (!authorize(subscriber, filter)) return 'not-authorized'
   const { subscriptions } = session
@@ -121,18 +141,29 @@ function refusalOf(
   ) {
     return 'quota-exceeded'
   }
+  if (exclusive && !ledger.mayHold(session, filter)) return 'exclusively-held'
   return null
 }
 
 function subscriptionOf(
-  { filter, group }: SubscriptionName,
+  { text, filter, group, exclusive }: SubscriptionName,
   { qos, noLocal, retainAsPublished, retainHandling }: SubscribeRequest,
   subscriptionId: number,
   { qosMax }: SubscriptionPolicy,
 ): Subscription {
   // Math.min of two of 0, 1, 2 written so that the type stays.
   const granted = qos < qosMax ? qos : qosMax
-  return { filter, group, qos: granted, noLocal, retainAsPublished, retainHandling, subscriptionId }
+  return {
+    text,
+    filter,
+    group,
+    exclusive,
+    qos: granted,
+    noLocal,
+    retainAsPublished,
+    retainHandling,
+    subscriptionId,
+  }
 }
 
 function subscribeOp(

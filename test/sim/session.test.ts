@@ -68,6 +68,7 @@ class Play {
         qosMax: 2,
         wildcards: true,
         shared: true,
+        exclusive: true,
         levelsMax: 128,
         subscriptionsMax: null,
         retained: true,

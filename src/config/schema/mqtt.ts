@@ -63,9 +63,10 @@ export const mqttSchema = section({
     'round_robin',
     'How a shared group chooses the member for a message.',
   ),
-  exclusive_subscription: asleep(
-    '`$exclusive/…` is a topic like any other',
-    key(form.boolean, false, 'Whether `$exclusive/…` is supported.'),
+  exclusive_subscription: key(
+    form.boolean,
+    false,
+    'Whether `$exclusive/…` is supported: one subscriber of a filter at a time.',
   ),
   ignore_loop_deliver: key(
     form.boolean,

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import {
   authorizeLinkOnly,
   type Session,
+  SubscriptionLedger,
   type SubscriptionPolicy,
   subscribe,
   unsubscribe,
@@ -12,6 +13,7 @@ const policy: SubscriptionPolicy = {
   qosMax: 2,
   wildcards: true,
   shared: true,
+  exclusive: true,
   levelsMax: 4,
   subscriptionsMax: null,
   retained: true,
@@ -40,11 +42,13 @@ test('each filter is answered in order with the QoS it gets or why it gets none'
   const asked = packet(...filters.map((filter) => request(filter)))
   const strict = { ...policy, wildcards: false, shared: false }
   assert.deepEqual(
-    subscribe(session(), five, asked, strict, authorizeLinkOnly).reasonCodes,
+    subscribe(session(), five, asked, strict, authorizeLinkOnly, new SubscriptionLedger())
+      .reasonCodes,
     [1, 0x87, 0x8f, 0x8f, 0xa2, 0x9e],
   )
   assert.deepEqual(
-    subscribe(session(), four, asked, strict, authorizeLinkOnly).reasonCodes,
+    subscribe(session(), four, asked, strict, authorizeLinkOnly, new SubscriptionLedger())
+      .reasonCodes,
     [1, 0x80, 0x80, 0x80, 0x80, 0x80],
   )
 })
@@ -52,12 +56,19 @@ test('each filter is answered in order with the QoS it gets or why it gets none'
 test('$LINK is open on link listeners, also to shared subscriptions, and closed to both elsewhere', () => {
   const asked = packet(request('$LINK/a'), request('$share/g/$LINK/a'))
   assert.deepEqual(
-    subscribe(session(), five, asked, policy, authorizeLinkOnly).reasonCodes,
+    subscribe(session(), five, asked, policy, authorizeLinkOnly, new SubscriptionLedger())
+      .reasonCodes,
     [0x87, 0x87],
   )
   assert.deepEqual(
-    subscribe(session(), { ...five, linkAllowed: true }, asked, policy, authorizeLinkOnly)
-      .reasonCodes,
+    subscribe(
+      session(),
+      { ...five, linkAllowed: true },
+      asked,
+      policy,
+      authorizeLinkOnly,
+      new SubscriptionLedger(),
+    ).reasonCodes,
     [1, 1],
   )
 })
@@ -69,6 +80,7 @@ test('the granted QoS is never above what the server allows', () => {
     packet(request('a', 0, 2)),
     { ...policy, qosMax: 1 },
     authorizeLinkOnly,
+    new SubscriptionLedger(),
   )
   assert.deepEqual(reasonCodes, [1])
   assert.equal(ops[0]?.op === 'subscribe' && ops[0].qos, 1)
@@ -77,9 +89,14 @@ test('the granted QoS is never above what the server allows', () => {
 test('retained messages are replayed always, when new, or never; and never to shared subscriptions', () => {
   const mine = session()
   const replays = (...of: ReturnType<typeof request>[]) =>
-    subscribe(mine, five, packet(...of), policy, authorizeLinkOnly).ops.map(
-      (op) => op.op === 'subscribe' && op.replay,
-    )
+    subscribe(
+      mine,
+      five,
+      packet(...of),
+      policy,
+      authorizeLinkOnly,
+      new SubscriptionLedger(),
+    ).ops.map((op) => op.op === 'subscribe' && op.replay)
   assert.deepEqual(
     replays(request('a', 0), request('b', 1), request('c', 2), request('$share/g/a', 0)),
     [true, true, false, false],
@@ -95,6 +112,7 @@ test('the same filter twice in one packet is subscribed, then changed [MQTT-3.8.
     packet(request('a', 0, 0), request('a', 0, 2)),
     policy,
     authorizeLinkOnly,
+    new SubscriptionLedger(),
   )
   assert.deepEqual(
     ops.map((op) => op.op === 'subscribe' && [op.existing, op.qos]),
@@ -110,22 +128,49 @@ test('a full session keeps what it has, may change it, and is refused more', () 
   const mine = session()
   const one = { ...policy, subscriptionsMax: 1 }
   assert.deepEqual(
-    subscribe(mine, five, packet(request('a'), request('b')), one, authorizeLinkOnly).reasonCodes,
+    subscribe(
+      mine,
+      five,
+      packet(request('a'), request('b')),
+      one,
+      authorizeLinkOnly,
+      new SubscriptionLedger(),
+    ).reasonCodes,
     [1, 0x97],
   )
   assert.deepEqual(
-    subscribe(mine, five, packet(request('a', 0, 2)), one, authorizeLinkOnly).reasonCodes,
+    subscribe(
+      mine,
+      five,
+      packet(request('a', 0, 2)),
+      one,
+      authorizeLinkOnly,
+      new SubscriptionLedger(),
+    ).reasonCodes,
     [2],
   )
 })
 
 test('a plain and a shared subscription to one filter are two', () => {
   const mine = session()
-  subscribe(mine, five, packet(request('a'), request('$share/g/a')), policy, authorizeLinkOnly)
-  const { ops, reasonCodes } = unsubscribe(mine, {
-    packetId: 2,
-    filters: ['$share/g/a', 'x', '$share/g/a'],
-  })
+  const ledger = new SubscriptionLedger()
+  subscribe(
+    mine,
+    five,
+    packet(request('a'), request('$share/g/a')),
+    policy,
+    authorizeLinkOnly,
+    ledger,
+  )
+  assert.deepEqual([ledger.all, ledger.shared], [2, 1])
+  const { ops, reasonCodes } = unsubscribe(
+    mine,
+    {
+      packetId: 2,
+      filters: ['$share/g/a', 'x', '$share/g/a'],
+    },
+    ledger,
+  )
   assert.deepEqual(reasonCodes, [0x00, 0x11, 0x11])
   assert.deepEqual(ops, [{ op: 'unsubscribe', filter: 'a', group: 'g' }])
   assert.deepEqual([...mine.subscriptions.keys()], ['a'])
