@@ -1,8 +1,8 @@
 /**
- * An MQTT client over a plain socket, for tests: packets or bytes in, packets or bytes out, nothing behind the test's
- * back. `acknowledge: false` leaves every acknowledgement to the test.
+ * An MQTT client for tests, over any transport of via.ts: packets or bytes in, packets or bytes out, nothing behind the
+ * test's back. `acknowledge: false` leaves every acknowledgement to the test.
  */
-import { type Socket, connect as tcpConnect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import mqttPacket, {
   type IConnackPacket,
   type IConnectPacket,
@@ -14,6 +14,7 @@ import mqttPacket, {
   type Packet,
 } from 'mqtt-packet'
 import { Mailbox } from './mailbox.js'
+import { openStream, overTcp, type Via } from './via.js'
 
 const patienceMs = 10_000
 
@@ -22,6 +23,8 @@ export type Qos = 0 | 1 | 2
 
 export interface ClientOptions {
   readonly port: number
+  /** Default: TCP. */
+  readonly via?: Via
   /** Random when it is not given. */
   readonly clientId?: string
   readonly version?: Version
@@ -65,13 +68,13 @@ export class TestClient {
   goodbye: IDisconnectPacket | null = null
   connack: IConnackPacket | null = null
   readonly closed: Promise<void>
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #acknowledge: boolean
   readonly #replies = new Map<string, (packet: Packet) => void>()
   #packetId = 0
   #isClosed = false
 
-  private constructor(socket: Socket, clientId: string, version: Version, acknowledge: boolean) {
+  private constructor(socket: Duplex, clientId: string, version: Version, acknowledge: boolean) {
     this.clientId = clientId
     this.version = version
     this.#socket = socket
@@ -92,13 +95,9 @@ export class TestClient {
     })
   }
 
-  /** A connected socket on which nothing has been sent. */
+  /** An open transport on which nothing has been sent. */
   static async dial(options: ClientOptions): Promise<TestClient> {
-    const socket = tcpConnect({ port: options.port, host: '127.0.0.1', noDelay: true })
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve)
-      socket.once('error', reject)
-    })
+    const socket = await openStream(options.via ?? overTcp, options.port)
     const clientId = options.clientId ?? `test-${process.pid}-${++clients}`
     return new TestClient(socket, clientId, options.version ?? 4, options.acknowledge ?? true)
   }
@@ -312,7 +311,9 @@ export class TestClient {
 }
 
 /** The bytes of a CONNECT. */
-export function connectBytes(options: Omit<ClientOptions, 'port'> & { clientId: string }): Buffer {
+export function connectBytes(
+  options: Omit<ClientOptions, 'port' | 'via'> & { clientId: string },
+): Buffer {
   const version = options.version ?? 4
   return mqttPacket.generate({
     cmd: 'connect',

@@ -1,5 +1,5 @@
 /**
- * Harness: a broker as a process, clients as plain sockets. What an integration test may use, and nothing else.
+ * Harness: a broker as a process, clients over any transport. What an integration test may use, and nothing else.
  * Read next: broker-process.ts, client.ts.
  */
 export {
@@ -25,3 +25,4 @@ export { clientIdOn } from './homes.js'
 export { Mailbox } from './mailbox.js'
 export { freePort } from './ports.js'
 export { Random, seed } from './random.js'
+export { openStream, overTcp, type Via } from './via.js'
