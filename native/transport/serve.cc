@@ -59,10 +59,10 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
     socket->need = 0;
     switch (mqtt::NextFrame(bytes.substr(at), socket->packet_bytes_in_max, &frame, &socket->need)) {
       case mqtt::FrameStatus::kNeedMore:
-        // A first byte that cannot start a CONNECT will not become one: do not wait for the
-        // deadline [MQTT-3.1.0-1].
+        // Another type will not become a CONNECT: do not wait for the deadline [MQTT-3.1.0-1]. Its
+        // flags are judged with the whole packet, which says whether its version reserves them.
         if (socket->state == Socket::State::kConnect && at < bytes.size() &&
-            static_cast<uint8_t>(bytes[at]) != 0x10) {
+            static_cast<PacketType>(static_cast<uint8_t>(bytes[at]) >> 4) != PacketType::kConnect) {
           Fail(socket, Reason::kProtocolError);
         }
         // The same for a server that does not speak MQTT: the length it seems to state is none.

@@ -48,6 +48,11 @@ export const suites = [
   },
   { name: 'sim', byDefault: true, run: (live) => nodeTests('sim', { limitMs: minutes(3), live }) },
   {
+    name: 'conformance',
+    byDefault: true,
+    run: (live) => nodeTests('conformance', { limitMs: minutes(3), serial: true, live }),
+  },
+  {
     name: 'integration',
     byDefault: true,
     run: (live) => nodeTests('integration', { limitMs: minutes(8), serial: true, live }),

@@ -72,9 +72,9 @@ test('a connection that sends no whole CONNECT within idle_timeout is closed', (
     await connected.disconnect()
   }))
 
-test('what cannot be a CONNECT is closed at its first byte', () =>
+test('what cannot be a CONNECT is closed at once, the header of a TLS record too', () =>
   withBroker({}, async (broker) => {
-    for (const hex of ['16', '47', '30', 'e0', '11']) {
+    for (const hex of ['1603010200', '47', '30', 'e0', '20']) {
       const client = await TestClient.dial({ port: broker.port })
       client.sendBytes(Buffer.from(hex, 'hex'))
       await client.whenClosed(2_000)
