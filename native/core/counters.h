@@ -63,6 +63,8 @@ namespace causeway {
   X(messages_qos2_sent, "messages", "of these, QoS 2")                                            \
   X(messages_acked, "messages", "QoS 1 and 2 that their receiver has acknowledged")               \
   X(messages_resent, "messages", "PUBLISH with DUP, PUBREL again, after a session resumed")       \
+  X(topic_aliases_assigned, "aliases", "given to a topic, a former one replaced included")        \
+  X(messages_aliased, "messages", "sent with an alias instead of their topic")                    \
   /* messages lost, each for one reason */                                                        \
   X(dropped_no_subscribers, "messages", "published, and no destination matched")                  \
   X(dropped_awaiting_release, "messages", "QoS 2 from 3.1.1 clients above max_awaiting_rel")      \

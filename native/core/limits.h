@@ -137,6 +137,14 @@ inline constexpr size_t kTimerSlots = 4096;
 /// make us hold 65,535 × 64 KiB. Full: the connection is closed with 0x97 Quota exceeded.
 inline constexpr size_t kAliasBytesMax = 8 * kMiB;
 
+/// Outbound topic aliases of one connection, and the bytes of their topics with 48 each of
+/// bookkeeping: 1,024 topics of 80 bytes. A subscriber of more topics than that would only replace
+/// its aliases in turn. Nothing is held before a topic comes twice, and nothing for clients whose
+/// Topic Alias Maximum is 0. Full: the alias not used for longest stands for another topic, or the
+/// topic goes out in full.
+inline constexpr size_t kOutAliasesMax = 1024;
+inline constexpr size_t kOutAliasBytesMax = 128 * kKiB;
+
 // --- writing
 // ------------------------------------------------------------------------------------------------------------
 

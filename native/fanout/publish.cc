@@ -223,11 +223,11 @@ void Shard::ServeMember(Publication* publication, const router::Member& member, 
       Bump(counters_->dropped_qos0_slow);
       return;
     }
-    const session::PublishHeader& header = headers_.Get(connection->version, 0, retain);
-    if (connection->packet_bytes_max != 0 && header.whole_bytes > connection->packet_bytes_max) {
-      Bump(counters_->dropped_too_large);  // [MQTT-3.1.2-24]
+    if (connection->particular) {
+      sender_.SendParticular(connection, retain, &headers_);
       return;
     }
+    const session::PublishHeader& header = headers_.Get(connection->version, 0, retain);
     connection->out.Append(sender_.pool(), header.bytes);
     sender_.CountSent(0);
     sender_.dirty()->Add(connection);

@@ -19,11 +19,12 @@ Shard::Shard(int loop, Fabric* fabric, ShardHost* host, Counters* counters)
       members_(fabric->seed),
       cache_(loop, fabric->index, &members_, fabric->seed, limits::kRouteCacheEntries,
              limits::kRouteCacheBytes),
-      sender_(counters, fabric->flags[static_cast<size_t>(loop)].get()),
+      sender_(counters, fabric->flags[static_cast<size_t>(loop)].get(), fabric->seed),
       links_(loop, fabric->loops, &sender_, counters, fabric->seed.a ^ static_cast<uint64_t>(loop)),
       pending_for_(static_cast<size_t>(fabric->loops)),
       expanding_(static_cast<size_t>(fabric->loops)),
-      random_(fabric->seed.b ^ static_cast<uint64_t>(loop + 1)) {}
+      random_(fabric->seed.b ^ static_cast<uint64_t>(loop + 1)),
+      headers_(fabric->seed) {}
 
 Shard::~Shard() { fabric_->epochs->Unregister(epoch_slot_); }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kRemainingLengthMax = 268'435'455;  // four bytes of seven bits. §1.5.5
 
-constexpr uint8_t kMessageExpiryInterval = 0x02, kSubscriptionIdentifier = 0x0B;
+constexpr uint8_t kMessageExpiryInterval = 0x02, kSubscriptionIdentifier = 0x0B, kTopicAlias = 0x23;
 
 size_t VarintSize(size_t value) {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;
@@ -56,6 +56,7 @@ PublishSizes Measure(const PublishOut& publish, Version version) {
   if (version != Version::kMqtt5) return sizes;
   sizes.properties = publish.properties.size();
   if (publish.message_expiry_seconds != kNoExpiry) sizes.properties += 5;
+  if (publish.topic_alias != 0) sizes.properties += 3;
   for (size_t i = 0; i < publish.subscription_id_count; ++i) {
     sizes.properties += 1 + VarintSize(publish.subscription_ids[i]);
   }
@@ -117,7 +118,7 @@ size_t PublishHeaderSize(const PublishOut& publish, Version version, size_t* who
 }
 
 size_t WritePublishHeader(const PublishOut& publish, Version version, char* out,
-                          size_t* packet_id_at) {
+                          size_t* packet_id_at, size_t* topic_alias_at) {
   const PublishSizes sizes = Measure(publish, version);
   CHECK(sizes.remaining <= kRemainingLengthMax);
   CHECK(publish.qos <= 2 &&
@@ -130,6 +131,7 @@ size_t WritePublishHeader(const PublishOut& publish, Version version, char* out,
   writer.U16(static_cast<uint16_t>(publish.topic.size()));
   writer.Bytes(publish.topic);
   *packet_id_at = 0;
+  if (topic_alias_at != nullptr) *topic_alias_at = 0;
   if (publish.qos != 0) {
     *packet_id_at = writer.written();
     writer.U16(publish.packet_id);
@@ -139,6 +141,11 @@ size_t WritePublishHeader(const PublishOut& publish, Version version, char* out,
   if (publish.message_expiry_seconds != kNoExpiry) {
     writer.U8(kMessageExpiryInterval);
     writer.U32(publish.message_expiry_seconds);
+  }
+  if (publish.topic_alias != 0) {
+    writer.U8(kTopicAlias);
+    if (topic_alias_at != nullptr) *topic_alias_at = writer.written();
+    writer.U16(publish.topic_alias);
   }
   for (size_t i = 0; i < publish.subscription_id_count; ++i) {
     writer.U8(kSubscriptionIdentifier);

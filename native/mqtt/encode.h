@@ -18,6 +18,7 @@ struct PublishOut {
   uint8_t qos = 0;
   bool retain = false, dup = false;
   uint32_t message_expiry_seconds = kNoExpiry;  // remaining, written when not kNoExpiry (version 5)
+  uint16_t topic_alias = 0;                     // 0: none (version 5)
   const uint32_t* subscription_ids = nullptr;   // version 5
   size_t subscription_id_count = 0;
 };
@@ -26,9 +27,10 @@ struct PublishOut {
 size_t PublishHeaderSize(const PublishOut& publish, Version version, size_t* whole);
 /// Writes fixed header, topic, packet id and properties: exactly PublishHeaderSize bytes.
 /// `*packet_id_at` gets the offset of the packet id (for patching copies of one encoded header), 0
-/// for QoS 0. Returns bytes written.
+/// for QoS 0. `*topic_alias_at`, unless null, gets that of the topic alias, 0 for none. Returns
+/// bytes written.
 size_t WritePublishHeader(const PublishOut& publish, Version version, char* out,
-                          size_t* packet_id_at);
+                          size_t* packet_id_at, size_t* topic_alias_at = nullptr);
 
 /// PUBACK/PUBREC/PUBREL/PUBCOMP in the shortest form: 4 bytes, or 5 with a reason ≠ success on
 /// version 5. `out` ≥ 8 bytes.

@@ -10,6 +10,7 @@
 #include "mqtt/packet.h"
 #include "session/ack_gate.h"
 #include "session/out_buffer.h"
+#include "session/topic_aliases.h"
 
 namespace causeway::session {
 
@@ -21,6 +22,14 @@ struct Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  /// What the client's CONNECT says of packets to it; 0: nothing.
+  void Particulars(uint32_t client_packet_bytes_max, uint16_t client_topic_alias_max) {
+    packet_bytes_max = client_packet_bytes_max;
+    if (client_topic_alias_max != 0)
+      out_aliases = std::make_unique<TopicAliases>(client_topic_alias_max);
+    particular = packet_bytes_max != 0 || out_aliases != nullptr;
+  }
+
   uint32_t number = 0;
   mqtt::Version version = mqtt::Version::kMqtt311;
   Session* session = nullptr;  // borrowed; null while pending, when dialled, and once detached
@@ -31,14 +40,18 @@ struct Connection {
   /// Above this many bytes in `out`, QoS 0 is dropped, QoS >= 1 waits in the queue, and the socket
   /// is not read.
   uint32_t high_watermark_bytes = 0;
+  /// Outbound topic aliases; null: the client takes none.
+  std::unique_ptr<TopicAliases> out_aliases;
+  /// It has a Maximum Packet Size or takes topic aliases: one question a copy for all who do not.
+  bool particular = false;
   /// Inbound topic aliases, index alias - 1 [MQTT-3.3.2-8]; null until the first is set.
   std::unique_ptr<std::vector<std::string>> aliases;
-  size_t alias_bytes = 0;  // held by them; bound: limits::kAliasBytesMax
-  uint16_t topic_alias_max = 0;
-  bool dirty = false;           // in its loop's list of connections to write
-  bool barrier = false;         // a packet is with control: nothing more is parsed (design.md §3)
-  bool fanout_pending = false;  // a PUBLISH has not reached all its lanes: the same
-  bool closing = false;         // detached; only bytes already in `out` may still leave
+  size_t alias_bytes = 0;        // held by them; bound: limits::kAliasBytesMax
+  uint16_t topic_alias_max = 0;  // inbound
+  bool dirty = false;            // in its loop's list of connections to write
+  bool barrier = false;          // a packet is with control: nothing more is parsed (design.md §3)
+  bool fanout_pending = false;   // a PUBLISH has not reached all its lanes: the same
+  bool closing = false;          // detached; only bytes already in `out` may still leave
 };
 
 }  // namespace causeway::session

@@ -7,10 +7,11 @@
 namespace causeway::session {
 
 void PublishHeaders::Encode(mqtt::Version version, uint8_t qos, bool retain,
-                            const std::vector<uint32_t>* subscription_ids,
+                            const std::vector<uint32_t>* subscription_ids, Naming naming,
                             PublishHeader* out) const {
   mqtt::PublishOut publish;
-  publish.topic = topic_;
+  if (naming != Naming::kAlias) publish.topic = topic_;
+  if (naming != Naming::kTopic) publish.topic_alias = 1;  // patched per copy
   publish.payload = payload_;
   publish.packet_id = qos == 0 ? 0 : 1;  // patched per copy
   publish.qos = qos;
@@ -26,20 +27,25 @@ void PublishHeaders::Encode(mqtt::Version version, uint8_t qos, bool retain,
   const size_t header_bytes = mqtt::PublishHeaderSize(publish, version, &out->whole_bytes);
   out->payload_inside = payload_.size() < limits::kPayloadByReferenceBytes;
   out->bytes.resize(header_bytes + (out->payload_inside ? payload_.size() : 0));
-  mqtt::WritePublishHeader(publish, version, out->bytes.data(), &out->packet_id_at);
+  mqtt::WritePublishHeader(publish, version, out->bytes.data(), &out->packet_id_at,
+                           &out->topic_alias_at);
   if (out->payload_inside && !payload_.empty()) {
     std::memcpy(out->bytes.data() + header_bytes, payload_.data(), payload_.size());
   }
 }
 
-void AppendPublish(OutBlockPool* pool, const PublishHeader& header, uint16_t packet_id, bool dup,
+void AppendPublish(OutBlockPool* pool, const PublishHeader& header, CopyOf copy,
                    std::string_view payload, const MessageRef& message, OutBuffer* out) {
   char* at = out->Reserve(pool, header.bytes.size());
   std::memcpy(at, header.bytes.data(), header.bytes.size());
   if (header.packet_id_at != 0) {
-    at[header.packet_id_at] = static_cast<char>(packet_id >> 8);
-    at[header.packet_id_at + 1] = static_cast<char>(packet_id & 0xFF);
-    if (dup) at[0] = static_cast<char>(at[0] | 0x08);  // [MQTT-3.3.1-1]
+    at[header.packet_id_at] = static_cast<char>(copy.packet_id >> 8);
+    at[header.packet_id_at + 1] = static_cast<char>(copy.packet_id & 0xFF);
+    if (copy.dup) at[0] = static_cast<char>(at[0] | 0x08);  // [MQTT-3.3.1-1]
+  }
+  if (copy.topic_alias != 0) {
+    at[header.topic_alias_at] = static_cast<char>(copy.topic_alias >> 8);
+    at[header.topic_alias_at + 1] = static_cast<char>(copy.topic_alias & 0xFF);
   }
   if (header.payload_inside) return;
   if (message) {

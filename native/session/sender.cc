@@ -12,8 +12,8 @@ void DirtyList::Forget(Connection* connection) {
   std::replace(list_.begin(), list_.end(), connection, static_cast<Connection*>(nullptr));
 }
 
-const PublishHeader* Sender::Layout(Session* session, const Delivery& delivery,
-                                    PublishHeaders* headers, int64_t now_ms) {
+Sender::Form Sender::Layout(Session* session, const Delivery& delivery, PublishHeaders* headers,
+                            int64_t now_ms) {
   const Message& message = *delivery.message;
   if (headers == nullptr) {
     uint32_t expiry = message.message_expiry_seconds;
@@ -21,28 +21,60 @@ const PublishHeader* Sender::Layout(Session* session, const Delivery& delivery,
       const int64_t left = expiry - (now_ms - message.received_ms) / 1000;  // [MQTT-3.3.2-6]
       if (left <= 0) {
         Bump(counters_->dropped_expired);  // [MQTT-3.3.2-5]
-        return nullptr;
+        return {};
       }
       expiry = static_cast<uint32_t>(left);
     }
     own_headers_.Begin(message.topic(), message.payload(), message.properties(), expiry);
     headers = &own_headers_;
   }
-  const mqtt::Version version = session->connection->version;
-  const PublishHeader* header;
+  if (session->connection->particular) return Particular(session->connection, delivery, headers);
+  return {Encoded(session->connection->version, delivery, Naming::kTopic, headers)};
+}
+
+const PublishHeader* Sender::Encoded(mqtt::Version version, const Delivery& delivery, Naming naming,
+                                     PublishHeaders* headers) {
   if (delivery.subscription_ids != nullptr && version == mqtt::Version::kMqtt5) {
-    headers->Encode(version, delivery.qos, delivery.retain, delivery.subscription_ids.get(),
+    headers->Encode(version, delivery.qos, delivery.retain, delivery.subscription_ids.get(), naming,
                     &own_header_);
-    header = &own_header_;
-  } else {
-    header = &headers->Get(version, delivery.qos, delivery.retain);
+    return &own_header_;
   }
-  const uint32_t limit = session->connection->packet_bytes_max;
-  if (limit != 0 && header->whole_bytes > limit) {
-    Bump(counters_->dropped_too_large);  // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
-    return nullptr;
+  return naming == Naming::kTopic ? &headers->Get(version, delivery.qos, delivery.retain)
+                                  : &headers->GetNamed(naming, delivery.qos, delivery.retain);
+}
+
+Sender::Form Sender::Particular(Connection* connection, const Delivery& delivery,
+                                PublishHeaders* headers) {
+  const auto fits = [connection](const PublishHeader* header) {
+    return connection->packet_bytes_max == 0 || header->whole_bytes <= connection->packet_bytes_max;
+  };
+  if (TopicAliases* aliases = connection->out_aliases.get()) {
+    const TopicAliases::Choice choice = aliases->Choose(headers->topic(), headers->topic_hash());
+    if (choice.alias != 0) {
+      const Naming naming = choice.known ? Naming::kAlias : Naming::kAssigning;
+      const PublishHeader* header = Encoded(connection->version, delivery, naming, headers);
+      if (fits(header)) {
+        Bump(choice.known ? counters_->messages_aliased : counters_->topic_aliases_assigned);
+        return {header, choice.alias};
+      }
+      if (!choice.known) aliases->Forget(choice.alias);
+    }
   }
-  return header;
+  const PublishHeader* header = Encoded(connection->version, delivery, Naming::kTopic, headers);
+  if (fits(header)) return {header};
+  Bump(counters_->dropped_too_large);  // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+  return {};
+}
+
+void Sender::SendParticular(Connection* connection, bool retain, PublishHeaders* headers) {
+  Delivery delivery;  // of no message: the layouts hold what goes out
+  delivery.retain = retain;
+  const Form form = Particular(connection, delivery, headers);
+  if (form.header == nullptr) return;
+  CountSent(0);
+  AppendPublish(&pool_, *form.header, {.topic_alias = form.topic_alias}, headers->payload(),
+                MessageRef(), &connection->out);
+  dirty_.Add(connection);
 }
 
 void Sender::Deliver(Session* session, Delivery&& delivery, PublishHeaders* headers,
@@ -93,17 +125,18 @@ void Sender::Queue(Session* session, Delivery&& delivery) {
 }
 
 void Sender::Send(Session* session, Delivery&& delivery, PublishHeaders* headers, int64_t now_ms) {
-  const PublishHeader* header = Layout(session, delivery, headers, now_ms);
-  if (header == nullptr) return;
+  const Form form = Layout(session, delivery, headers, now_ms);
+  if (form.header == nullptr) return;
   Connection* connection = session->connection;
   CountSent(delivery.qos);
   if (delivery.qos == 0) {
-    AppendPublish(&pool_, *header, 0, false, delivery.message->payload(), delivery.message,
-                  &connection->out);
+    AppendPublish(&pool_, *form.header, {.topic_alias = form.topic_alias},
+                  delivery.message->payload(), delivery.message, &connection->out);
   } else {
     const Inflight& slot = session->window.Add(std::move(delivery));
-    AppendPublish(&pool_, *header, slot.packet_id, false, slot.delivery.message->payload(),
-                  slot.delivery.message, &connection->out);
+    AppendPublish(&pool_, *form.header,
+                  {.packet_id = slot.packet_id, .topic_alias = form.topic_alias},
+                  slot.delivery.message->payload(), slot.delivery.message, &connection->out);
   }
   dirty_.Add(connection);
 }
@@ -125,14 +158,15 @@ void Sender::Repeat(Session* session, uint16_t packet_id, int64_t now_ms) {
     WriteAck(session->connection, mqtt::PacketType::kPubrel, packet_id, mqtt::Reason::kSuccess);
     return;
   }
-  const PublishHeader* header = Layout(session, slot->delivery, nullptr, now_ms);
-  if (header == nullptr) {
+  const Form form = Layout(session, slot->delivery, nullptr, now_ms);
+  if (form.header == nullptr) {
     session->window.Remove(slot);  // expired, or too large for this connection
     return;
   }
   Bump(counters_->messages_resent);
-  AppendPublish(&pool_, *header, packet_id, true, slot->delivery.message->payload(),
-                slot->delivery.message, &session->connection->out);
+  AppendPublish(
+      &pool_, *form.header, {.packet_id = packet_id, .topic_alias = form.topic_alias, .dup = true},
+      slot->delivery.message->payload(), slot->delivery.message, &session->connection->out);
   dirty_.Add(session->connection);
 }
 

@@ -31,7 +31,8 @@ class DirtyList {
 /// One per loop; single-threaded.
 class Sender {
  public:
-  Sender(Counters* counters, SessionFlags* flags) : counters_(counters), flags_(flags) {}
+  Sender(Counters* counters, SessionFlags* flags, HashSeed seed)
+      : counters_(counters), flags_(flags), own_headers_(seed) {}
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
@@ -60,6 +61,10 @@ class Sender {
   /// Tells publishers of shared groups: connected, has room.
   void UpdateFlags(Session* session);
 
+  /// A QoS 0 copy into the out-buffer of a connection that is particular. `payload` is inside the
+  /// layout.
+  void SendParticular(Connection* connection, bool retain, PublishHeaders* headers);
+
   /// Appends an acknowledgement of the client's packet, in gate order.
   void Acknowledge(Connection* connection, mqtt::PacketType type, uint16_t packet_id,
                    mqtt::Reason reason);
@@ -85,10 +90,17 @@ class Sender {
   void Send(Session* session, Delivery&& delivery, PublishHeaders* headers, int64_t now_ms);
   void Repeat(Session* session, uint16_t packet_id, int64_t now_ms);
   void Queue(Session* session, Delivery&& delivery);
-  /// Encodes `delivery` for the session's connection. Null: too large for the client, or expired
-  /// (counted).
-  const PublishHeader* Layout(Session* session, const Delivery& delivery, PublishHeaders* headers,
-                              int64_t now_ms);
+  /// One copy's layout and the alias to patch into it; it is sent whenever there is one.
+  struct Form {
+    const PublishHeader* header = nullptr;  // null: too large for the client, or expired (counted)
+    uint16_t topic_alias = 0;
+  };
+  /// Encodes `delivery` for the session's connection.
+  Form Layout(Session* session, const Delivery& delivery, PublishHeaders* headers, int64_t now_ms);
+  const PublishHeader* Encoded(mqtt::Version version, const Delivery& delivery, Naming naming,
+                               PublishHeaders* headers);
+  /// For a connection with a Maximum Packet Size or topic aliases.
+  Form Particular(Connection* connection, const Delivery& delivery, PublishHeaders* headers);
 
   Counters* const counters_;
   SessionFlags* const flags_;

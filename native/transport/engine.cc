@@ -203,6 +203,7 @@ void Engine::SubmitAttach(RecordReader* reader, int home) {
   attach.receive_max = reader->U32();
   attach.packet_bytes_max = reader->U32();
   attach.topic_alias_max = reader->U32();
+  attach.client_topic_alias_max = reader->U32();
   attach.queue_length_max = reader->U32();
   const uint32_t publishes = reader->U32();
   attach.client_id = reader->Bytes();

@@ -34,8 +34,9 @@ namespace causeway::transport {
 ///   attach   u32 accept loop, u32 connection, u32 session, u32 generation, u32 version, u32 flags
 ///   (AttachFlags), u32 old session,
 ///            u32 old generation, u32 keep alive ms, u32 window max, u32 receive max, u32 packet
-///            bytes max, u32 topic alias max, u32 queue length max, u32 publish count, bytes client
-///            id, bytes username, bytes connack, publish count × bytes packet
+///            bytes max, u32 topic alias max, u32 client's topic alias max, u32 queue length max,
+///            u32 publish count, bytes client id, bytes username, bytes connack, publish count ×
+///            bytes packet
 ///   refuse   u32 connection, bytes connack
 ///   answer   u32 session, u32 generation, u32 connection (0: nobody waits), u32 next (0 resume, 1
 ///   close), u32 op count, bytes reply,

@@ -26,6 +26,8 @@ export interface Admitted extends Candidate {
   readonly receiveMax: number
   /** 0: the client states no limit */
   readonly packetBytesMax: number
+  /** Aliases that the client takes from us [MQTT-3.1.2-26]; 0: none [MQTT-3.1.2-27] */
+  readonly topicAliasMax: number
   /** What CONNACK has to tell a version 5 client that its CONNECT cannot know. */
   readonly announced: {
     readonly assignedClientId: string | null
@@ -70,6 +72,7 @@ export function admit(
       windowMax: Math.min(packet.receiveMaximum, policy.inflightMax), // [MQTT-3.3.4-9]
       receiveMax: receiveMax(packet, policy, origin),
       packetBytesMax: packet.packetBytesMax,
+      topicAliasMax: packet.topicAliasMaximum,
       announced: {
         assignedClientId: named.assigned ? named.clientId : null,
         serverKeepAliveSeconds:

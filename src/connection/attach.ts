@@ -32,6 +32,7 @@ export function attachCommand(
     receiveMax: candidate.receiveMax,
     packetBytesMax: candidate.packetBytesMax,
     topicAliasMax: policy.topicAliasMax,
+    clientTopicAliasMax: candidate.topicAliasMax,
     queueLengthMax: policy.queueLengthMax,
     storeQos0: policy.storeQos0,
     persistent: candidate.expiryMs > 0,

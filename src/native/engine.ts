@@ -96,6 +96,7 @@ export interface AttachCommand extends SessionAddress {
   readonly receiveMax: number // inbound QoS ≥ 1 the client may have unacknowledged (QoS 2 awaiting PUBREL: max_awaiting_rel)
   readonly packetBytesMax: number // the client's Maximum Packet Size; 0: no limit
   readonly topicAliasMax: number // inbound aliases accepted
+  readonly clientTopicAliasMax: number // outbound aliases that the client takes; 0: none
   readonly queueLengthMax: number // mqtt.max_mqueue_len; 0: no limit by count
   readonly storeQos0: boolean // mqtt.mqueue_store_qos0
   readonly persistent: boolean // session outlives the connection (expiry > 0)

@@ -96,6 +96,8 @@ export const layout = {
     { "name": "messages_qos2_sent", "unit": "messages", "meaning": "of these, QoS 2" },
     { "name": "messages_acked", "unit": "messages", "meaning": "QoS 1 and 2 that their receiver has acknowledged" },
     { "name": "messages_resent", "unit": "messages", "meaning": "PUBLISH with DUP, PUBREL again, after a session resumed" },
+    { "name": "topic_aliases_assigned", "unit": "aliases", "meaning": "given to a topic, a former one replaced included" },
+    { "name": "messages_aliased", "unit": "messages", "meaning": "sent with an alias instead of their topic" },
     { "name": "dropped_no_subscribers", "unit": "messages", "meaning": "published, and no destination matched" },
     { "name": "dropped_awaiting_release", "unit": "messages", "meaning": "QoS 2 from 3.1.1 clients above max_awaiting_rel" },
     { "name": "dropped_queue_full", "unit": "deliveries", "meaning": "the session's queue was full; by mqtt.mqueue_* rules" },

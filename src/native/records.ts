@@ -112,6 +112,7 @@ export function writeAttach(batch: CommandBatch, command: AttachCommand): void {
     .u32(command.receiveMax)
     .u32(command.packetBytesMax)
     .u32(command.topicAliasMax)
+    .u32(command.clientTopicAliasMax)
     .u32(command.queueLengthMax)
     .u32(command.publishBefore.length)
     .text(command.clientId)

@@ -92,6 +92,7 @@ class Play {
         receiveMax: 100,
         packetBytesMax: 0,
         topicAliasMax: 0,
+        clientTopicAliasMax: 0,
         queueLengthMax: 0,
         storeQos0: true,
         persistent: candidate.expiryMs > 0,

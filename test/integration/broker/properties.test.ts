@@ -171,6 +171,89 @@ test('a topic alias stands for its topic, may be changed, and ends with the conn
   await subscriber.disconnect()
 })
 
+test('a client that takes topic aliases gets them, within its maximum and on this connection only', async () => {
+  const options = {
+    clean: false,
+    properties: { topicAliasMaximum: 2, sessionExpiryInterval: 60, receiveMaximum: 4 },
+  }
+  const subscriber = await on(1, 'aliased', options)
+  await subscriber.subscribe({ topic: 'telemetry/#', qos: 1 })
+  const publisher = await on(0, 'publisher')
+  /** As the receiver must read it: by its own table of aliases. */
+  const read = async (client: TestClient, table: Map<number, string>) => {
+    const { topic, payload, properties } = await client.message()
+    const alias = properties?.topicAlias
+    if (alias === undefined) return `${topic} ${payload}`
+    assert.ok(alias >= 1 && alias <= 2, `alias ${alias}`) // [MQTT-3.1.2-26] [MQTT-3.3.2-8]
+    if (topic !== '') table.set(alias, topic)
+    return `${topic || table.get(alias)} ${payload}`
+  }
+  const said = []
+  for (let n = 0; n < 60; n++) {
+    const topic = `telemetry/machine/${n % 3}`
+    await publisher.publish({ topic, payload: `${n}`, qos: n % 2 === 0 ? 1 : 0 })
+    said.push(`${topic} ${n}`)
+  }
+  const table = new Map<number, string>()
+  const heard = []
+  for (let n = 0; n < 60; n++) heard.push(await read(subscriber, table))
+  assert.deepEqual(heard, said)
+  assert.ok((await broker.counter('native_messages_aliased')) >= 20)
+  await subscriber.drop()
+  const late = []
+  for (let n = 0; n < 6; n++) {
+    await publisher.publish({ topic: 'telemetry/machine/0', payload: `late ${n}`, qos: 1 })
+    late.push(`telemetry/machine/0 late ${n}`)
+  }
+  const again = await on(1, 'aliased', options)
+  const fresh = new Map<number, string>()
+  const queued = []
+  for (let n = 0; n < 6; n++) queued.push(await read(again, fresh))
+  assert.deepEqual(queued, late)
+  await again.drop()
+  const { topicAliasMaximum: _, ...plain } = options.properties
+  const without = await on(1, 'aliased', { ...options, properties: plain })
+  for (let n = 0; n < 3; n++)
+    await publisher.publish({ topic: 'telemetry/machine/1', payload: 'plain', qos: 1 })
+  for (let n = 0; n < 3; n++) {
+    const message = await without.message()
+    assert.equal(message.properties?.topicAlias, undefined) // [MQTT-3.1.2-27]
+    assert.equal(message.topic, 'telemetry/machine/1')
+  }
+  await without.disconnect(0, { sessionExpiryInterval: 0 })
+  await publisher.disconnect()
+})
+
+test('one fan-out reaches who takes topic aliases and who does not alike', async () => {
+  const versions = [
+    { version: 5, properties: { topicAliasMaximum: 10 } },
+    { version: 5 },
+    { version: 4 },
+  ] as const
+  const receivers = await Promise.all(
+    versions.flatMap((options, n) => [0, 1].map((loop) => on(loop, `fan-${n}-${loop}`, options))),
+  )
+  for (const [n, receiver] of receivers.entries())
+    await receiver.subscribe(
+      { topic: 'fan/out/topic', qos: n % 3 === 0 ? 0 : 1 },
+      n === 1 ? 77 : undefined,
+    )
+  const publisher = await on(0, 'publisher')
+  for (let n = 0; n < 5; n++)
+    await publisher.publish({ topic: 'fan/out/topic', payload: `${n}`, qos: 1 })
+  for (const receiver of receivers) {
+    const takesAliases = versions[Math.floor(receivers.indexOf(receiver) / 2)] === versions[0]
+    for (let n = 0; n < 5; n++) {
+      const { topic, payload, properties } = await receiver.message()
+      assert.equal(payload.toString(), `${n}`)
+      assert.equal(topic, takesAliases && n > 1 ? '' : 'fan/out/topic')
+      assert.equal(properties?.topicAlias, takesAliases && n > 0 ? 1 : undefined)
+    }
+    await receiver.disconnect()
+  }
+  await publisher.disconnect()
+})
+
 test('a message that has waited past its expiry is not delivered; another says what is left', async () => {
   const options = { clean: false, properties: { sessionExpiryInterval: 60 } }
   const away = await on(0, 'expired', options)

@@ -28,7 +28,7 @@ std::string Encoded(const mqtt::PublishOut& publish, Version version) {
 TEST_CASE("every layout, below and above the reference threshold, equals the encoder's packet") {
   const std::string small(64, 's'), large(limits::kPayloadByReferenceBytes, 'l');
   OutBlockPool pool;
-  PublishHeaders headers;
+  PublishHeaders headers{HashSeed{}};
   for (const std::string& payload : {std::string(), small, large}) {
     const MessageRef message =
         MessageRef::Adopt(Message::Create("a/topic", payload, kProperties, ""));
@@ -53,7 +53,8 @@ TEST_CASE("every layout, below and above the reference threshold, equals the enc
                 }
                 OutBuffer out;
                 const PublishHeader& header = headers.Get(version, qos, retain);
-                AppendPublish(&pool, header, 0xABCD, dup, message->payload(), message, &out);
+                AppendPublish(&pool, header, {.packet_id = 0xABCD, .dup = dup}, message->payload(),
+                              message, &out);
                 const bool by_reference = payload.size() >= limits::kPayloadByReferenceBytes;
                 REQUIRE(message->references == (by_reference ? 2 : 1));
                 REQUIRE(header.whole_bytes == out.size());
@@ -65,22 +66,48 @@ TEST_CASE("every layout, below and above the reference threshold, equals the enc
 }
 
 TEST_CASE("subscription identifiers get a layout of their own, the shared ones stay without") {
-  PublishHeaders headers;
+  PublishHeaders headers{HashSeed{}};
   headers.Begin("t", "p", kProperties, 9);
   const std::vector<uint32_t> ids = {1, 268'435'455};
   PublishHeader own;
-  headers.Encode(Version::kMqtt5, 1, false, &ids, &own);
+  headers.Encode(Version::kMqtt5, 1, false, &ids, Naming::kTopic, &own);
   const Packet with = ReadPacket(own.bytes, true);
   CHECK(with.subscription_ids == ids);
   CHECK(with.expiry_seconds == 9);
   CHECK(with.payload == "p");
   CHECK(ReadPacket(headers.Get(Version::kMqtt5, 1, false).bytes, true).subscription_ids.empty());
-  headers.Encode(Version::kMqtt311, 1, false, &ids, &own);  // older clients have no place for them
+  headers.Encode(Version::kMqtt311, 1, false, &ids, Naming::kTopic,
+                 &own);  // older clients have no place for them
   CHECK(own.bytes == headers.Get(Version::kMqtt311, 1, false).bytes);
 }
 
+TEST_CASE("one layout serves every receiver's own topic alias [MQTT-3.3.2-8]") {
+  OutBlockPool pool;
+  PublishHeaders headers{HashSeed{}};
+  headers.Begin("a/topic", "p", kProperties, 9);
+  for (const uint8_t qos : {uint8_t{0}, uint8_t{1}, uint8_t{2}}) {
+    for (const uint16_t alias : {uint16_t{1}, uint16_t{0x1234}, uint16_t{0xFFFF}}) {
+      for (const Naming naming : {Naming::kAssigning, Naming::kAlias}) {
+        const PublishHeader& header = headers.GetNamed(naming, qos, true);
+        CHECK(&header == &headers.GetNamed(naming, qos, true));
+        OutBuffer out;
+        AppendPublish(&pool, header, {.packet_id = 7, .topic_alias = alias}, "p", MessageRef(),
+                      &out);
+        REQUIRE(header.whole_bytes == out.size());
+        const Packet packet = ReadPacket(TakeBytes(&out, &pool), true);
+        CHECK(packet.topic == (naming == Naming::kAlias ? "" : "a/topic"));
+        CHECK(packet.topic_alias == alias);
+        CHECK(packet.id == (qos == 0 ? 0 : 7));
+        CHECK(packet.expiry_seconds == 9);
+        CHECK(packet.payload == "p");
+      }
+    }
+    CHECK(ReadPacket(headers.Get(Version::kMqtt5, qos, true).bytes, true).topic_alias == 0);
+  }
+}
+
 TEST_CASE("the next message forgets the layouts of the last") {
-  PublishHeaders headers;
+  PublishHeaders headers{HashSeed{}};
   headers.Begin("first", "1", "", mqtt::kNoExpiry);
   headers.Get(Version::kMqtt5, 0, false);
   headers.Begin("second", "2", "", mqtt::kNoExpiry);

@@ -23,7 +23,7 @@ constexpr uint32_t kWatermark = 4096;
 struct Bench {
   Counters counters;
   SessionFlags flags;
-  Sender sender{&counters, &flags};
+  Sender sender{&counters, &flags, HashSeed{}};
   Session session;
   std::unique_ptr<Connection> connection;
   std::string stream;
@@ -57,8 +57,9 @@ struct Bench {
     connection.reset();
     stream.clear();
   }
-  void Deliver(const std::string& payload, uint8_t qos, uint32_t expiry = mqtt::kNoExpiry) {
-    Message* message = Message::Create("t", payload, "", "");
+  void Deliver(const std::string& payload, uint8_t qos, uint32_t expiry = mqtt::kNoExpiry,
+               const char* topic = "t") {
+    Message* message = Message::Create(topic, payload, "", "");
     message->qos = qos;
     message->received_ms = now_ms;
     message->message_expiry_seconds = expiry;
@@ -264,14 +265,14 @@ TEST_CASE(
     "a packet above the client's Maximum Packet Size is dropped, the window stays free "
     "[MQTT-3.1.2-24] [MQTT-3.1.2-25]") {
   Bench bench(1);
-  bench.connection->packet_bytes_max = 40;
+  bench.connection->Particulars(40, 0);
   bench.Deliver(std::string(40, 'x'), 1);
   bench.Deliver(std::string(40, 'x'), 0);
   bench.Deliver("fits", 1);
   CHECK(bench.Payloads() == Texts{"fits"});
   CHECK(bench.Count(bench.counters.dropped_too_large) == 2);
   // Exactly as large as allowed: 2 header, 3 topic, 2 identifier, 1 properties.
-  bench.connection->packet_bytes_max = 8 + 10;
+  bench.connection->Particulars(8 + 10, 0);
   bench.Deliver(std::string(10, 'y'), 0);
   CHECK(bench.Payloads() == Texts{std::string(10, 'y')});
 }
@@ -364,6 +365,73 @@ TEST_CASE("a large payload is held once for all who wait for it, and let go with
   CHECK(message->references == 1 + 3);
   for (const Packet& packet : got) bench.sender.OnPuback(&bench.session, packet.id, 0);
   CHECK(message->references == 1);
+}
+
+TEST_CASE(
+    "a client that takes aliases gets a topic in full, then with its alias, then the alias alone") {
+  for (const uint8_t qos : {uint8_t{0}, uint8_t{1}, uint8_t{2}}) {
+    Bench bench(8);
+    bench.connection->Particulars(0, 5);
+    for (int i = 0; i < 4; ++i) bench.Deliver("p", qos, mqtt::kNoExpiry, "a/topic");
+    const std::vector<Packet> packets = bench.Receive();
+    REQUIRE(packets.size() == 4);
+    CHECK(packets[0].topic == "a/topic");
+    CHECK(packets[0].topic_alias == 0);
+    CHECK(packets[1].topic == "a/topic");
+    CHECK(packets[1].topic_alias == 1);
+    for (const size_t at : {size_t{2}, size_t{3}}) {
+      CHECK(packets[at].topic.empty());
+      CHECK(packets[at].topic_alias == 1);
+    }
+    CHECK(bench.Count(bench.counters.topic_aliases_assigned) == 1);
+    CHECK(bench.Count(bench.counters.messages_aliased) == 2);
+  }
+}
+
+TEST_CASE("what is queued or sent again on a new connection knows no alias of the old one") {
+  Bench bench(4);
+  bench.connection->Particulars(0, 5);
+  for (int i = 0; i < 8; ++i) bench.Deliver("p", 1, mqtt::kNoExpiry, "a/topic");  // 4 of them wait
+  CHECK(bench.Receive().back().topic_alias == 1);
+  bench.Disconnect();
+  bench.Connect();  // states no Topic Alias Maximum [MQTT-3.1.2-27]
+  bench.sender.Redeliver(&bench.session, bench.now_ms);
+  std::vector<Packet> packets = bench.Receive();
+  REQUIRE(packets.size() == 4);
+  for (const Packet& packet : packets) {
+    CHECK(packet.dup);
+    CHECK(packet.topic == "a/topic");
+    CHECK(packet.topic_alias == 0);
+  }
+  bench.Disconnect();
+  bench.Connect();
+  bench.connection->Particulars(0, 5);
+  bench.sender.Redeliver(&bench.session, bench.now_ms);
+  packets = bench.Receive();
+  REQUIRE(packets.size() == 4);
+  CHECK(packets[0].topic == "a/topic");  // in full before an alias stands for it
+  CHECK(packets[1].topic == "a/topic");
+  CHECK(packets[1].topic_alias == 1);
+  CHECK(packets[2].topic.empty());
+  for (const Packet& packet : packets)
+    bench.sender.OnPuback(&bench.session, packet.id, bench.now_ms);
+  packets = bench.Receive();
+  REQUIRE(packets.size() == 4);
+  for (const Packet& packet : packets) CHECK(packet.topic_alias == 1);
+}
+
+TEST_CASE("an assignment that makes a packet too large is left out, the packet is not") {
+  Bench bench;
+  const size_t plain = 2 + 2 + 7 + 2 + 1 + 1;  // header, topic, packet id, properties, payload
+  bench.connection->Particulars(static_cast<uint32_t>(plain), 5);
+  for (int i = 0; i < 3; ++i) bench.Deliver("p", 1, mqtt::kNoExpiry, "a/topic");
+  for (const Packet& packet : bench.Receive()) {
+    CHECK(packet.topic == "a/topic");
+    CHECK(packet.topic_alias == 0);
+    CHECK(packet.bytes.size() == plain);
+  }
+  CHECK(bench.Count(bench.counters.dropped_too_large) == 0);
+  CHECK(bench.Count(bench.counters.topic_aliases_assigned) == 0);
 }
 
 }  // namespace causeway::session

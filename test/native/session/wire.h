@@ -22,7 +22,7 @@ struct Packet {
   std::string topic, payload, bytes;
   std::vector<uint32_t> subscription_ids;
   uint32_t expiry_seconds = mqtt::kNoExpiry;
-  uint16_t id = 0;
+  uint16_t id = 0, topic_alias = 0;
   uint8_t qos = 0, reason = 0;
   bool dup = false, retain = false;
 };
@@ -89,6 +89,9 @@ inline Packet ReadPacket(std::string_view whole, bool version5) {
             break;
           case 0x02:
             packet.expiry_seconds = properties.Integer(4);
+            break;
+          case 0x23:
+            packet.topic_alias = static_cast<uint16_t>(properties.Integer(2));
             break;
           case 0x0B:
             packet.subscription_ids.push_back(properties.Varint());
