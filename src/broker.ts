@@ -69,6 +69,7 @@ const firstDialled = 2 ** 31
 export class Broker {
   readonly #options: BrokerOptions
   readonly #policy: ConnectionPolicy
+  readonly #connacks: Connacks
   readonly #counters: ControlCounters = controlCounters()
   readonly #slicer: Slicer
   readonly #sessions: SessionDirectory<Admitted>
@@ -84,6 +85,7 @@ export class Broker {
     this.#policy = connectionPolicy(config)
     const policy = this.#policy
     const connacks = new Connacks(policy)
+    this.#connacks = connacks
     this.#slicer = new Slicer({ clock, defer, onFailure: ({ error }) => onFatal(error) })
     this.#sessions = new SessionDirectory<Admitted>({
       engine,
@@ -225,7 +227,7 @@ export class Broker {
       peer: event.peer,
       linkAllowed: this.#linkAllowed.has(event.listener),
     }
-    const admission = admit(packet, origin, this.#policy, assignedClientId)
+    const admission = this.#connacks.checked(admit(packet, origin, this.#policy, assignedClientId))
     if (admission.kind === 'admitted') {
       this.#sessions.connect(admission.admitted)
       return
@@ -239,7 +241,12 @@ export class Broker {
     const told = packet.requestProblemInformation ? reason : '' // [MQTT-3.1.2-29] allows it in CONNACK; silence was asked for
     this.#options.engine.refuse(
       event,
-      encodeRefusal(packet.version, connectReason(refusal, packet.version), told),
+      encodeRefusal(
+        packet.version,
+        connectReason(refusal, packet.version),
+        told,
+        packet.packetBytesMax,
+      ),
     )
   }
 

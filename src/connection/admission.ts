@@ -24,8 +24,6 @@ export interface Admitted extends Candidate {
   readonly windowMax: number
   /** Inbound QoS ≥ 1 unacknowledged. */
   readonly receiveMax: number
-  /** 0: the client states no limit */
-  readonly packetBytesMax: number
   /** Aliases that the client takes from us [MQTT-3.1.2-26]; 0: none [MQTT-3.1.2-27] */
   readonly topicAliasMax: number
   /** What CONNACK has to tell a version 5 client that its CONNECT cannot know. */

@@ -3,8 +3,8 @@
  * a client assumes without being told. Source: MQTT 5.0 §3.2.2.3.
  */
 import { mqttLimits } from '../limits.js'
-import { type ConnackProperties, encodeConnack } from '../mqtt/index.js'
-import type { Admitted } from './admission.js'
+import { type ConnackProperties, encodeConnack, fits } from '../mqtt/index.js'
+import type { Admission, Admitted } from './admission.js'
 import type { ConnectionPolicy } from './policy.js'
 
 /** Makes CONNACKs; what is the same for every client is put together once, and most bytes of a storm are made once. */
@@ -45,6 +45,20 @@ export class Connacks {
       ...(serverKeepAliveSeconds === null ? {} : { serverKeepAlive: serverKeepAliveSeconds }), // [MQTT-3.2.2-21]
       ...(responseInformation === null ? {} : { responseInformation }),
     })
+  }
+
+  /**
+   * The admission, unless the client takes no packet as large as the CONNACK that would accept it: what it says cannot be
+   * left out, and more than the client takes is never sent [MQTT-3.1.2-24].
+   */
+  checked(admission: Admission): Admission {
+    if (admission.kind === 'refused') return admission
+    const { packetBytesMax } = admission.admitted
+    if (packetBytesMax === 0) return admission
+    const { length } = this.accepting(admission.admitted, false)
+    if (fits(length, packetBytesMax)) return admission
+    const reason = `its maximum packet size is below the ${length} bytes of its CONNACK`
+    return { kind: 'refused', refusal: 'implementation-specific', reason }
   }
 
   #withReceiveMaximum(receiveMax: number): ConnackProperties {

@@ -22,19 +22,32 @@ export function encodeConnack(
   )
 }
 
-/** A CONNACK that refuses: session present is 0 [MQTT-3.2.2-6]. @param reasonString '' for none; version 5 only */
+/**
+ * A CONNACK that refuses: session present is 0 [MQTT-3.2.2-6]. A reason string that would make it larger than the client
+ * takes is left out [MQTT-3.2.2-19]; nothing is said to a client that takes not even the rest [MQTT-3.1.2-24].
+ * @param reasonString '' for none; version 5 only @param packetBytesMax 0: the client states none
+ */
 export function encodeRefusal(
   version: ProtocolVersion,
   reasonCode: number,
   reasonString = '',
+  packetBytesMax = 0,
 ): Uint8Array {
   if (version !== 5) return Buffer.from([0x20, 2, 0, reasonCode])
-  if (reasonString === '') return Buffer.from([0x20, 3, 0, reasonCode, 0])
+  const bare = Buffer.from([0x20, 3, 0, reasonCode, 0])
+  if (!fits(bare.length, packetBytesMax)) return nothing
+  if (reasonString === '') return bare
   const properties = { reasonString }
-  return mqttPacket.generate(
+  const whole = mqttPacket.generate(
     { cmd: 'connack', sessionPresent: false, reasonCode, properties },
     { protocolVersion: 5 },
   )
+  return fits(whole.length, packetBytesMax) ? whole : bare
+}
+
+/** Whether a client takes a packet of this size. @param packetBytesMax 0: it states none */
+export function fits(bytes: number, packetBytesMax: number): boolean {
+  return packetBytesMax === 0 || bytes <= packetBytesMax
 }
 
 /** One reason code per filter, in order [MQTT-3.8.4-5] [MQTT-3.8.4-6]. */
@@ -68,7 +81,7 @@ function acknowledgement(
 ): Uint8Array {
   const propertyBytes = version === 5 ? 1 : 0 // an empty property section
   const remaining = 2 + propertyBytes + codes.length
-  const lengthBytes = remaining < 128 ? 1 : remaining < 16_384 ? 2 : remaining < 2_097_152 ? 3 : 4
+  const lengthBytes = bytesOfLength(remaining)
   const packet = Buffer.alloc(1 + lengthBytes + remaining)
   packet[0] = first
   let at = 1
@@ -78,4 +91,14 @@ function acknowledgement(
   at += propertyBytes
   for (const code of codes) packet[at++] = code
   return packet
+}
+
+/** The size of a version 5 SUBACK or UNSUBACK for so many filters. */
+export function acknowledgementBytes(filters: number): number {
+  const remaining = 3 + filters // packet identifier, an empty property section, codes
+  return 1 + bytesOfLength(remaining) + remaining
+}
+
+function bytesOfLength(remaining: number): number {
+  return remaining < 128 ? 1 : remaining < 16_384 ? 2 : remaining < 2_097_152 ? 3 : 4
 }

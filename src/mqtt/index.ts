@@ -18,12 +18,14 @@ export {
   type UnsubscribePacket,
 } from './decode.js'
 export {
+  acknowledgementBytes,
   type ConnackProperties,
   encodeConnack,
   encodeDisconnect,
   encodeRefusal,
   encodeSuback,
   encodeUnsuback,
+  fits,
 } from './encode.js'
 export {
   type ConnectRefusal,

@@ -15,6 +15,7 @@ export type ConnectRefusal =
   | 'qos-not-supported'
   | 'retain-not-supported'
   | 'protocol-error'
+  | 'implementation-specific'
   | 'server-shutting-down'
   | 'unspecified'
 
@@ -29,6 +30,7 @@ const connectCodes: Readonly<Record<ConnectRefusal, readonly [number, number]>> 
   'qos-not-supported': [0x9b, 5],
   'retain-not-supported': [0x9a, 5],
   'protocol-error': [0x82, 3],
+  'implementation-specific': [0x83, 3],
   'server-shutting-down': [0x8b, 3],
   unspecified: [0x80, 3],
 }
@@ -79,5 +81,6 @@ export const disconnectReason = {
   serverBusy: 0x89,
   serverShuttingDown: 0x8b,
   badAuthenticationMethod: 0x8c,
+  packetTooLarge: 0x95,
   quotaExceeded: 0x97,
 } as const

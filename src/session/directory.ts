@@ -286,13 +286,14 @@ export class SessionDirectory<C extends Candidate> {
     }
   }
 
-  #refuse({ acceptLoop, connection, version, clientId, peer }: C, refusal: ConnectRefusal): void {
+  #refuse(candidate: C, refusal: ConnectRefusal): void {
+    const { acceptLoop, connection, version, clientId, peer, packetBytesMax } = candidate
     const { engine, counters, log } = this.#options
     counters.connects_refused++
     log.info({ event: 'connect_refused', clientId, peer, refusal }, 'a CONNECT was refused')
     engine.refuse(
       { loop: acceptLoop, connection },
-      encodeRefusal(version, connectReason(refusal, version)),
+      encodeRefusal(version, connectReason(refusal, version), '', packetBytesMax),
     )
   }
 }

@@ -7,6 +7,7 @@ import { mqttLimits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { ControlCounters } from '../metrics/index.js'
 import {
+  acknowledgementBytes,
   decodeDisconnect,
   decodeSubscribe,
   decodeUnsubscribe,
@@ -14,6 +15,7 @@ import {
   encodeDisconnect,
   encodeSuback,
   encodeUnsuback,
+  fits,
   isShared,
   parseSubscriptionName,
   type SubscribePacket,
@@ -98,11 +100,13 @@ export class Packets {
           this.#close(session, candidate, disconnectReason.protocolError) // [MQTT-3.8.3-4]
           return null
         }
+        if (!this.#canAnswer(session, candidate, packet.requests.length)) return null
         this.#subscribe(session, candidate, packet)
         return null
       }
       case 'unsubscribe': {
         const packet = decodeUnsubscribe(event.packet, version)
+        if (!this.#canAnswer(session, candidate, packet.filters.length)) return null
         const { ops, reasonCodes } = unsubscribe(session, packet, this.#options.ledger)
         this.#options.counters.subscriptions_removed += ops.length
         this.#answer(
@@ -147,6 +151,13 @@ export class Packets {
       encodeSuback(candidate.version, packet.packetId, reasonCodes),
       'resume',
     )
+  }
+
+  /** Otherwise closes: an answer with a code for each filter would be larger than the client takes [MQTT-3.1.2-24]. */
+  #canAnswer(session: Session, candidate: Candidate, filters: number): boolean {
+    if (fits(acknowledgementBytes(filters), candidate.packetBytesMax)) return true
+    this.#close(session, candidate, disconnectReason.packetTooLarge)
+    return false
   }
 
   #noteRefused(

@@ -42,4 +42,6 @@ export interface Candidate {
   /** 0: the session ends with the connection; Infinity: never. Milliseconds. */
   readonly expiryMs: number
   readonly will: WillMessage | null
+  /** The largest packet it takes, in bytes; 0: it states none. */
+  readonly packetBytesMax: number
 }

@@ -146,6 +146,7 @@ class Play {
       cleanStart,
       expiryMs,
       will,
+      packetBytesMax: 0,
       willDelayMs,
     }
     const story: Story = { socket, candidate, arrived: false, goodbye: null }
