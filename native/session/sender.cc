@@ -12,20 +12,28 @@ void DirtyList::Forget(Connection* connection) {
   std::replace(list_.begin(), list_.end(), connection, static_cast<Connection*>(nullptr));
 }
 
+namespace {
+
+/// What is left of the message's expiry, as subscribers are told [MQTT-3.3.2-6]; 0 when it is over.
+uint32_t SecondsLeft(const Message& message, int64_t now_ms) {
+  const uint32_t expiry = message.message_expiry_seconds;
+  if (expiry == mqtt::kNoExpiry) return expiry;
+  const int64_t waited = (now_ms - message.received_ms) / 1000;
+  return static_cast<uint32_t>(std::max<int64_t>(expiry - waited, 0));
+}
+
+}  // namespace
+
 Sender::Form Sender::Layout(Session* session, const Delivery& delivery, PublishHeaders* headers,
                             int64_t now_ms) {
   const Message& message = *delivery.message;
   if (headers == nullptr) {
-    uint32_t expiry = message.message_expiry_seconds;
-    if (expiry != mqtt::kNoExpiry) {
-      const int64_t left = expiry - (now_ms - message.received_ms) / 1000;  // [MQTT-3.3.2-6]
-      if (left <= 0) {
-        Bump(counters_->dropped_expired);  // [MQTT-3.3.2-5]
-        return {};
-      }
-      expiry = static_cast<uint32_t>(left);
+    const uint32_t left = SecondsLeft(message, now_ms);
+    if (left == 0) {
+      Bump(counters_->dropped_expired);  // [MQTT-3.3.2-5]
+      return {};
     }
-    own_headers_.Begin(message.topic(), message.payload(), message.properties(), expiry);
+    own_headers_.Begin(message.topic(), message.payload(), message.properties(), left);
     headers = &own_headers_;
   }
   if (session->connection->particular) return Particular(session->connection, delivery, headers);
@@ -158,9 +166,13 @@ void Sender::Repeat(Session* session, uint16_t packet_id, int64_t now_ms) {
     WriteAck(session->connection, mqtt::PacketType::kPubrel, packet_id, mqtt::Reason::kSuccess);
     return;
   }
-  const Form form = Layout(session, slot->delivery, nullptr, now_ms);
+  // What was sent once does not expire [MQTT-4.3.3-7].
+  const Message& message = *slot->delivery.message;
+  own_headers_.Begin(message.topic(), message.payload(), message.properties(),
+                     SecondsLeft(message, now_ms));
+  const Form form = Layout(session, slot->delivery, &own_headers_, now_ms);
   if (form.header == nullptr) {
-    session->window.Remove(slot);  // expired, or too large for this connection
+    session->window.Remove(slot);  // too large for this connection [MQTT-3.1.2-25]
     return;
   }
   Bump(counters_->messages_resent);

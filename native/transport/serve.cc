@@ -264,7 +264,7 @@ bool IoLoop::OpenExchange(Socket* socket, const mqtt::Publish& publish) {
   if (!session->awaiting_release.Insert(publish.packet_id)) {
     Bump(counters_.messages_qos2_duplicates);
     shard_.sender()->Acknowledge(socket, PacketType::kPubrec, publish.packet_id,
-                                 Reason::kSuccess);  // [MQTT-4.3.3-9]
+                                 Reason::kSuccess);  // [MQTT-4.3.3-10]
     return false;
   }
   if (session->awaiting_release.size() <= session->receive_max) return true;

@@ -249,16 +249,23 @@ TEST_CASE(
   CHECK(bench.Count(bench.counters.dropped_expired) == 1);
 }
 
-TEST_CASE("a message that expires in flight is not repeated, and its place in the window is free") {
+TEST_CASE("a message that was sent before it expired is repeated all the same [MQTT-4.3.3-7]") {
   Bench bench(1);
   bench.Deliver("in flight", 1, 5);
+  bench.Deliver("waiting", 1, 5);
   bench.Deliver("next", 1);
   CHECK(bench.Receive().size() == 1);
   bench.Disconnect();
   bench.now_ms += 6000;
   bench.Connect();
   bench.sender.Redeliver(&bench.session, bench.now_ms);
+  const std::vector<Packet> again = bench.Receive();
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].payload == "in flight");
+  CHECK(again[0].expiry_seconds == 0);
+  bench.sender.OnPuback(&bench.session, again[0].id, bench.now_ms);
   CHECK(bench.Payloads() == Texts{"next"});
+  CHECK(bench.Count(bench.counters.dropped_expired) == 1);
 }
 
 TEST_CASE(
