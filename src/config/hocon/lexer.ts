@@ -96,10 +96,10 @@ export class Lexer {
     return this.startsWith('"""') ? this.#tripleQuoted() : this.#singleQuoted()
   }
 
-  /** An unquoted word at the cursor, '' when none starts here. */
-  word(): string {
+  /** An unquoted word at the cursor, '' when none starts here. @param stop a character that ends it as well */
+  word(stop = ''): string {
     const start = this.at
-    while (!this.#endsWord()) this.at++
+    while (!this.#endsWord() && this.peek() !== stop) this.at++
     return this.source.text.slice(start, this.at)
   }
 

@@ -149,9 +149,9 @@ class Parser {
     const parts: KeyNode[] = []
     do {
       parts.push(this.#keyPart())
+      // One object per dot is nesting too.
+      if (this.#depth + parts.length > configLimits.nestingDepth) this.#tooDeep(lexer.spanHere())
     } while (lexer.take('.'))
-    // One object per dot is nesting too.
-    if (this.#depth + parts.length > configLimits.nestingDepth) this.#tooDeep(lexer.spanHere())
     return parts
   }
 
@@ -184,11 +184,7 @@ class Parser {
 
   #keyWord(): string {
     const lexer = this.#lexer
-    const start = lexer.at
-    const word = lexer.word()
-    const dot = word.indexOf('.')
-    if (dot >= 0) lexer.at = start + dot
-    const key = lexer.source.text.slice(start, lexer.at)
+    const key = lexer.word('.')
     // `a+=1` without a blank: the plus belongs to the operator.
     if (!key.endsWith('+') || lexer.peek() !== '=') return key
     lexer.at--

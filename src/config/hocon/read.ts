@@ -10,7 +10,7 @@ import { configLimits } from '../../limits.js'
 import { errorAt, formatPosition, positionOf } from './diagnostic.js'
 import { type IncludeRequest, parseFile, parseValue } from './parser.js'
 import { type Environment, resolve } from './resolve.js'
-import { Source, type Span } from './source.js'
+import { type Position, Source, type Span } from './source.js'
 import type { ObjectNode } from './syntax-tree.js'
 import type { HoconObject, HoconValue } from './value.js'
 
@@ -138,9 +138,26 @@ function decodeUtf8(file: string, bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
-    throw new CausewayError('CONFIG_SYNTAX', `${where}${file}: is not UTF-8 text`, {
-      detail: { file },
+    const at = firstIllFormed(file, bytes)
+    const message = `${where}${formatPosition(at)}: is not UTF-8 text`
+    throw new CausewayError('CONFIG_SYNTAX', message, {
+      detail: { file, line: at.line, column: at.column },
       cause,
     })
   }
+}
+
+/** Where the text ends that can be read. `bytes` holds something that is no UTF-8. */
+function firstIllFormed(file: string, bytes: Uint8Array): Position {
+  const replaced = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  let at = replaced.indexOf('\ufffd')
+  // A replacement character that was written is one; three bytes that encode it say so.
+  for (let byte = 0, from = 0; at >= 0; at = replaced.indexOf('\ufffd', at + 1)) {
+    byte += Buffer.byteLength(replaced.slice(from, at))
+    from = at
+    if (bytes[byte] !== 0xef || bytes[byte + 1] !== 0xbf || bytes[byte + 2] !== 0xbd) break
+  }
+  const source = new Source(file, replaced)
+  // Source drops a byte order mark.
+  return source.position(Math.max(0, at - (replaced.length - source.text.length)))
 }
