@@ -174,6 +174,11 @@ export const engineLimits = {
   laneSlotsMin: 128,
   /** Bytes of all retained messages. Full: a new one is not stored (`retained_refused_bytes`); it still goes to subscribers. */
   retainedBytes: 1024 ** 3,
+  /**
+   * Bytes of all delayed messages, what keeping each costs included, whatever `delayed.max_delayed_messages` says: a million of
+   * 100 bytes. Full: a new one is refused (`delayed_refused`), with 0x97 where the version has words for it.
+   */
+  delayedBytes: 256 * 1024 ** 2,
 } as const
 
 assertLimits()

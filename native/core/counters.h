@@ -54,6 +54,11 @@ namespace causeway {
   X(messages_qos2_duplicates, "messages", "QoS 2 PUBLISH whose packet id was open already")       \
   X(messages_retained, "messages", "accepted with RETAIN set")                                    \
   X(messages_denied, "messages", "refused by authorization: 0x87")                                \
+  X(messages_delayed, "messages", "accepted for later: $delayed/")                                \
+  X(delayed_published, "messages", "delayed ones whose time came")                                \
+  X(delayed_invalid, "messages", "$delayed/ without an interval or a topic: 0x90")                \
+  X(delayed_refused, "messages", "not delayed: max_delayed_messages or the byte bound: 0x97")     \
+  X(delayed_expired, "messages", "Message Expiry Interval over before the delay was")             \
   X(messages_published, "messages", "entered the router, wills and links' messages included")     \
   /* messages out */                                                                              \
   X(deliveries, "deliveries", "copies handed to a session of this loop")                          \

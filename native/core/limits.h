@@ -104,6 +104,11 @@ inline constexpr size_t kQueueBytesMax = 64 * kMiB;
 /// closed.
 inline constexpr uint32_t kLingerMs = 2'000;
 
+/// Delayed messages of one loop whose fan-out waits for lanes or its next slice. Full: the next one
+/// that is due waits until one of these ends; the memory is what it was, on the other side of the
+/// clock.
+inline constexpr size_t kDelayedFanoutsMax = 64;
+
 /// Redispatched shared messages waiting for room in a lane, per loop (references, not copies).
 /// Full: the message is not passed on, shared_spill_overflows.
 inline constexpr size_t kSpillMax = 4096;

@@ -9,8 +9,9 @@
 
 namespace causeway {
 
-/// Where a message entered this node; decides where it may go (design.md §4).
-enum class Origin : uint8_t { kClient, kPeer, kLink, kBroker };
+/// Where a message entered this node; decides where it may go (design.md §4). kSys: what this
+/// broker says about itself under `$SYS/`, which concerns nobody elsewhere.
+enum class Origin : uint8_t { kClient, kPeer, kLink, kBroker, kSys };
 
 /// Immutable after publication (the publisher's loop may still set `retain_version`
 /// before it hands the first reference to another thread). Owner: shared, counted. Thread: any.

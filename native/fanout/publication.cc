@@ -6,8 +6,18 @@ const MessageRef& Publication::Share() {
   if (message) return message;
   // The client id matters later only where No Local must compare text: nobody on this node is that
   // publisher's session.
-  Message* made = Message::Create(topic, payload, properties,
-                                  origin == Origin::kLink ? client_id : std::string_view());
+  message = MessageRef::Adopt(Make(origin == Origin::kLink ? client_id : std::string_view()));
+  return message;
+}
+
+MessageRef Publication::Keep(int64_t wall_ms) const {
+  Message* made = Make(client_id);
+  if (made->timestamp_ms == 0) made->timestamp_ms = wall_ms;
+  return MessageRef::Adopt(made);
+}
+
+Message* Publication::Make(std::string_view kept_client_id) const {
+  Message* made = Message::Create(topic, payload, properties, kept_client_id);
   made->qos = qos;
   made->retain = retain;
   made->origin = origin;
@@ -20,8 +30,7 @@ const MessageRef& Publication::Share() {
   made->timestamp_ms = timestamp_ms;
   made->received_ms = received_ms;
   made->retain_version = retain_version;
-  message = MessageRef::Adopt(made);
-  return message;
+  return made;
 }
 
 Publication Publication::Of(const MessageRef& message) {

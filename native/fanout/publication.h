@@ -32,8 +32,14 @@ struct Publication {
 
   /// The shared form, made once.
   const MessageRef& Share();
+  /// A message of its own to be published later, with the publisher's client id for links.
+  /// `wall_ms`: its time, should it have none.
+  MessageRef Keep(int64_t wall_ms) const;
   /// The publication of a message that arrived over a lane, or waits for lane room.
   static Publication Of(const MessageRef& message);
+
+ private:
+  Message* Make(std::string_view kept_client_id) const;
 };
 
 }  // namespace causeway::fanout

@@ -38,7 +38,7 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
   const uint64_t links =
       MayCrossLinks(publication->origin) ? route->links & links_.plan()->enabled : 0;
   if (route->local.empty() && route->loops == 0 && route->groups.empty() && links == 0) {
-    Bump(counters_->dropped_no_subscribers);
+    if (publication->origin != Origin::kSys) Bump(counters_->dropped_no_subscribers);
     return Published::kNobody;
   }
 

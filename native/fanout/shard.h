@@ -14,6 +14,7 @@
 #include "core/epoch.h"
 #include "core/limits.h"
 #include "core/session_flags.h"
+#include "fanout/delayed_queue.h"
 #include "fanout/lane_entry.h"
 #include "fanout/link_egress.h"
 #include "fanout/publication.h"
@@ -31,7 +32,9 @@ struct Fabric {
   EpochDomain* epochs = nullptr;
   router::Index* index = nullptr;
   retained::RetainedIndex* retained = nullptr;
-  bool store_retained = true;  // retainer.enable
+  bool store_retained = true;   // retainer.enable
+  bool delayed_enabled = true;  // delayed.enable
+  DelayedBudget delayed;
   HashSeed seed;
   int loops = 1;
   std::vector<std::unique_ptr<Lane>> lanes;          // [from * loops + to]; null on the diagonal

@@ -57,7 +57,7 @@ router::Strategy StrategyOf(const std::string& name) {
 }
 
 /// start({ loops, laneSlots, storeRetained, retainedMessagesMax, retainedPayloadBytesMax,
-/// retainedBytesMax, strategy }, onEvents)
+/// retainedBytesMax, delayedEnabled, delayedMessagesMax, delayedBytesMax, strategy }, onEvents)
 Napi::Value Start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (engine.load(std::memory_order_acquire) != nullptr) {
@@ -73,6 +73,9 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   options.retained.max_payload_bytes =
       static_cast<size_t>(LargeOf(from.Get("retainedPayloadBytesMax")));
   options.retained.max_total_bytes = static_cast<size_t>(LargeOf(from.Get("retainedBytesMax")));
+  options.delayed_enabled = BooleanOf(from.Get("delayedEnabled"));
+  options.delayed_messages_max = static_cast<size_t>(LargeOf(from.Get("delayedMessagesMax")));
+  options.delayed_bytes_max = static_cast<size_t>(LargeOf(from.Get("delayedBytesMax")));
   options.strategy = StrategyOf(TextOf(from.Get("strategy")));
   bell = new Bell;
   bell->function =
@@ -147,13 +150,13 @@ Napi::Value OpenSockets(const Napi::CallbackInfo& info) {
 }
 
 /// counters() → Float64Array in the order of layout().counters, then filters, retained messages,
-/// retained bytes, epoch bytes, retained expired.
+/// retained bytes, epoch bytes, retained expired, delayed messages, delayed bytes.
 Napi::Value CountersNow(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const transport::Engine* running = engine.load(std::memory_order_acquire);
   const std::vector<uint64_t> values =
       running == nullptr ? std::vector<uint64_t>(kCounterCount) : running->Counters();
-  Napi::Float64Array out = Napi::Float64Array::New(env, values.size() + 5);
+  Napi::Float64Array out = Napi::Float64Array::New(env, values.size() + 7);
   for (size_t i = 0; i < values.size(); ++i) out[i] = static_cast<double>(values[i]);
   if (running != nullptr) {
     out[values.size()] = static_cast<double>(running->filters());
@@ -161,6 +164,8 @@ Napi::Value CountersNow(const Napi::CallbackInfo& info) {
     out[values.size() + 2] = static_cast<double>(running->retained_bytes());
     out[values.size() + 3] = static_cast<double>(running->epoch_bytes());
     out[values.size() + 4] = static_cast<double>(running->retained_expired());
+    out[values.size() + 5] = static_cast<double>(running->delayed_messages());
+    out[values.size() + 6] = static_cast<double>(running->delayed_bytes());
   }
   return out;
 }

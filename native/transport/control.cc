@@ -19,6 +19,12 @@ using mqtt::Reason;
 using mqtt::Version;
 using session::Session;
 
+namespace {
+
+constexpr std::string_view kSysPrefix = "$SYS/";
+
+}  // namespace
+
 /// design.md §2: flush acknowledgements → wills that are due → DISCONNECT 0x8E → detach → attach →
 /// CONNACK → redeliver → parse on.
 void IoLoop::Execute(AttachCommand& command) {
@@ -172,8 +178,8 @@ void IoLoop::Execute(EndCommand& command) {
 
 void IoLoop::Execute(PublishCommand& command) { PublishPacket(command.packet, command.client_id); }
 
-/// A packet of our own making (a will, an answer on a link's response topic): valid, or control is
-/// wrong.
+/// A packet of our own making (a will, an answer on a link's response topic, what `$SYS/` says):
+/// valid, or control is wrong. `client_id`: empty when it is the broker that speaks.
 void IoLoop::PublishPacket(std::string_view packet, std::string_view client_id) {
   mqtt::Frame frame;
   mqtt::Publish publish;
@@ -181,6 +187,12 @@ void IoLoop::PublishPacket(std::string_view packet, std::string_view client_id) 
   CHECK(mqtt::NextFrame(packet, UINT32_MAX, &frame, &need) == mqtt::FrameStatus::kFrame);
   CHECK(mqtt::DecodePublish(frame, Version::kMqtt5, mqtt::Sender::kClient, &publish) ==
         Reason::kSuccess);
+  int64_t due_ms = 0;
+  const bool from_sys = client_id.empty() && publish.topic.starts_with(kSysPrefix);
+  if (publish.topic.starts_with('$') && !from_sys) {
+    const Reason verdict = ReadReservedTopic(&publish.topic, &due_ms);
+    if (verdict != Reason::kSuccess) return CountReservedRefusal(verdict);
+  }
   std::string properties;
   if (publish.properties_need_filter) {
     properties.resize(publish.properties.size());
@@ -195,11 +207,15 @@ void IoLoop::PublishPacket(std::string_view packet, std::string_view client_id) 
   publication.qos = publish.qos;
   publication.retain = publish.retain;
   publication.expiry_seconds = publish.message_expiry_seconds;
-  publication.origin = Origin::kBroker;
+  publication.origin = from_sys ? Origin::kSys : Origin::kBroker;
   publication.protocol_version = 5;
   publication.received_ms = now_ms_;
   publication.client_id = client_id;
-  shard_.Publish(&publication, nullptr, now_ms_);
+  if (due_ms != 0) {
+    Delay(publication, due_ms);
+  } else {
+    shard_.Publish(&publication, nullptr, now_ms_);
+  }
 }
 
 void IoLoop::Execute(DialCommand& command) {

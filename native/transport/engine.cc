@@ -31,6 +31,8 @@ Engine::Engine(const EngineOptions& options, void (*notify)(void*), void* argume
   fabric_.index = &index_;
   fabric_.retained = &retained_;
   fabric_.store_retained = options.store_retained;
+  fabric_.delayed_enabled = options.delayed_enabled;
+  fabric_.delayed.SetLimits(options.delayed_messages_max, options.delayed_bytes_max);
   fabric_.seed = seed_;
   fabric_.loops = options.loops;
   for (int from = 0; from < options.loops; ++from) {

@@ -26,6 +26,9 @@ struct EngineOptions {
   size_t lane_slots = limits::kLaneSlots;
   retained::Limits retained;
   bool store_retained = true;
+  bool delayed_enabled = true;
+  size_t delayed_messages_max = 0;  // 0: bytes alone bound them
+  size_t delayed_bytes_max = 0;
   router::Strategy strategy = router::Strategy::kRoundRobin;
 };
 
@@ -72,6 +75,8 @@ class Engine final : public LoopPeers, public link::RouteSink {
   size_t filters() const { return index_.size(); }
   size_t retained_messages() const { return retained_.count(); }
   size_t retained_bytes() const { return retained_.bytes(); }
+  size_t delayed_messages() const { return fabric_.delayed.messages(); }
+  size_t delayed_bytes() const { return fabric_.delayed.bytes(); }
   uint64_t retained_expired() const { return retained_expired_; }
   size_t epoch_bytes() const { return epochs_.retired_bytes(); }
   /// Sweeps expired retained messages and lets go of what readers have left; for a timer of

@@ -28,6 +28,7 @@ IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers)
       fabric_(fabric),
       peers_(peers),
       shard_(index, fabric, this, &counters_),
+      delayed_(&fabric->delayed),
       now_ms_(MonotonicMs()),
       wheel_(limits::kTimerSlots, limits::kTimerTickMs, now_ms_),
       buffer_(std::make_unique<char[]>(2 * limits::kReadBufferBytes)) {
@@ -37,7 +38,8 @@ IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers)
   CHECK(uv_check_init(&loop_, &check_) == 0);
   CHECK(uv_idle_init(&loop_, &idle_) == 0);
   CHECK(uv_timer_init(&loop_, &timer_) == 0);
-  check_.data = timer_.data = this;
+  CHECK(uv_timer_init(&loop_, &delayed_timer_) == 0);
+  check_.data = timer_.data = delayed_timer_.data = this;
 }
 
 IoLoop::~IoLoop() { CHECK(!thread_.joinable()); }
@@ -89,6 +91,7 @@ void IoLoop::CloseHandles() {
   uv_close(reinterpret_cast<uv_handle_t*>(&check_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&idle_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&delayed_timer_), nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);  // frees sockets whose handles were closing
   CHECK(uv_loop_close(&loop_) == 0);
 }
@@ -130,6 +133,7 @@ void IoLoop::EndTurn() {
   if (accept_paused_ && admissions_ <= limits::kAdmissionsMax / 2) PauseListening(false);
   ResumeColdWaiters();
   shard_.Work(now_ms_);
+  if (delayed_.next_due_ms() <= now_ms_) PublishDelayed();
   ResumeYielded();
   std::vector<session::Connection*>& dirty = shard_.sender()->dirty()->list();
   // A flush that makes room may dirty the connection again: a reader as fast as we are would keep

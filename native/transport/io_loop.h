@@ -19,6 +19,7 @@
 
 #include "core/counters.h"
 #include "core/timer_wheel.h"
+#include "fanout/delayed_queue.h"
 #include "fanout/shard.h"
 #include "transport/commands.h"
 #include "transport/records.h"
@@ -110,6 +111,7 @@ class IoLoop final : public fanout::ShardHost {
   void HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::string_view cluster);
   void HandleAck(Socket* socket, const mqtt::Frame& frame);
   void HandleFromServer(Socket* socket, const mqtt::Frame& frame);
+  void Refuse(Socket* socket, const mqtt::Publish& publish, mqtt::Reason reason);
   bool ResolveAlias(Socket* socket, mqtt::Publish* publish);
   bool OpenExchange(Socket* socket, const mqtt::Publish& publish);
   void AcknowledgePublish(Socket* socket, const mqtt::Publish& publish,
@@ -121,6 +123,13 @@ class IoLoop final : public fanout::ShardHost {
   bool ColdLaneFull() const;
   void ResumeColdWaiters();
   void ResumeYielded();
+
+  // delayed.cc: names that are the broker's own
+  mqtt::Reason ReadReservedTopic(std::string_view* topic, int64_t* due_ms) const;
+  void CountReservedRefusal(mqtt::Reason reason);
+  bool Delay(const fanout::Publication& publication, int64_t due_ms);
+  void PublishDelayed();
+  void ArmDelayed();
 
   // control.cc: what control says
   void Execute(AttachCommand& command);
@@ -147,12 +156,15 @@ class IoLoop final : public fanout::ShardHost {
   LoopPeers* const peers_;
   Counters counters_;
   fanout::Shard shard_;
+  fanout::DelayedQueue delayed_;
+  int64_t delayed_armed_ms_ = fanout::DelayedQueue::kNever;  // when delayed_timer_ rings
 
   uv_loop_t loop_;
   uv_async_t async_;
   uv_check_t check_;
   uv_idle_t idle_;  // running while work is left: the next poll does not sleep
   uv_timer_t timer_;
+  uv_timer_t delayed_timer_;  // rings for the first of delayed_
 
   std::mutex commands_mutex_;  // cold: one lock per batch from control, none per message
   std::vector<Command> commands_;

@@ -4,7 +4,6 @@
 
 #include "core/clock.h"
 #include "core/limits.h"
-#include "link/message_term.h"
 #include "transport/io_loop.h"
 
 namespace causeway::transport {
@@ -19,26 +18,6 @@ using session::Session;
 namespace {
 
 constexpr std::string_view kLinkPrefix = "$LINK/";
-constexpr std::string_view kForwardedPrefix = "$LINK/cluster/msg/";
-
-/// The PUBLISH with its topic written out: who reads it later knows no aliases [MQTT-3.3.2-7].
-std::string WithTopic(const mqtt::Publish& publish) {
-  std::string properties(publish.properties.size(), '\0');
-  properties.resize(mqtt::FilterForwardable(publish.properties, properties.data()));
-  mqtt::PublishOut out;
-  out.topic = publish.topic;
-  out.payload = publish.payload;
-  out.properties = properties;
-  out.packet_id = publish.packet_id;
-  out.qos = publish.qos;
-  out.retain = publish.retain;
-  out.dup = publish.dup;
-  size_t whole = 0, packet_id_at = 0;
-  std::string packet(mqtt::PublishHeaderSize(out, Version::kMqtt5, &whole), '\0');
-  mqtt::WritePublishHeader(out, Version::kMqtt5, packet.data(), &packet_id_at);
-  packet += publish.payload;
-  return packet;
-}
 
 /// Whether the reserved flags allow a packet of a server to begin so [MQTT-2.1.3-1].
 bool MayBeginFromServer(uint8_t first) {
@@ -305,10 +284,18 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
     return Fail(socket, Reason::kQosNotSupported);  // [MQTT-3.2.2-11]
   if (publish.retain && !options.retain_available)
     return Fail(socket, Reason::kRetainNotSupported);  // [MQTT-3.2.2-14]
-  if (publish.topic.starts_with(kLinkPrefix)) return HandleLinkPublish(socket, frame, publish);
+  int64_t due_ms = 0;                                  // 0: now
+  if (publish.topic.starts_with('$')) {
+    if (publish.topic.starts_with(kLinkPrefix)) return HandleLinkPublish(socket, frame, publish);
+    const Reason reserved = ReadReservedTopic(&publish.topic, &due_ms);
+    if (reserved != Reason::kSuccess) {
+      CountReservedRefusal(reserved);
+      return Refuse(socket, publish, reserved);
+    }
+  }
   if (publish.qos == 2 && !OpenExchange(socket, publish)) return;
 
-  const Session* session = socket->session;
+  Session* session = socket->session;
   Publication publication;
   publication.topic = publish.topic;
   publication.payload = publish.payload;
@@ -333,85 +320,22 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
   Bump(publish.qos == 0   ? counters_.messages_qos0_received
        : publish.qos == 1 ? counters_.messages_qos1_received
                           : counters_.messages_qos2_received);
-  AcknowledgePublish(socket, publish, shard_.Publish(&publication, socket, now_ms_));
+  if (due_ms == 0) {
+    AcknowledgePublish(socket, publish, shard_.Publish(&publication, socket, now_ms_));
+  } else if (Delay(publication, due_ms)) {
+    AcknowledgePublish(socket, publish, Shard::Published::kDone);
+  } else {
+    if (publish.qos == 2) session->awaiting_release.Erase(publish.packet_id);
+    Refuse(socket, publish, Reason::kQuotaExceeded);
+  }
 }
 
-// ---- links, receiving side
-
-void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame,
-                               const mqtt::Publish& publish) {
+/// Not published. The acknowledgement says why; 3.1.1 has no way to, so there it is dropped and
+/// counted (MQTT 3.1.1 §3.3.5).
+void IoLoop::Refuse(Socket* socket, const mqtt::Publish& publish, Reason reason) {
+  if (publish.qos == 0) return;
   const PacketType type = publish.qos == 2 ? PacketType::kPubrec : PacketType::kPuback;
-  if (!socket->session->link_allowed) {
-    Bump(counters_.messages_denied);
-    // 3.1.1 has no way to say so in an acknowledgement: dropped, counted (MQTT 3.1.1 §3.3.5).
-    if (publish.qos != 0)
-      shard_.sender()->Acknowledge(socket, type, publish.packet_id, Reason::kNotAuthorized);
-    return;
-  }
-  if (publish.topic.starts_with(kForwardedPrefix)) {
-    if (publish.qos == 2 && !OpenExchange(socket, publish)) return;
-    return HandleForwarded(socket, publish, publish.topic.substr(kForwardedPrefix.size()));
-  }
-  const Session* session = socket->session;
-  socket->barrier = true;
-  socket->state_until_ms = now_ms_ + limits::kBarrierDeadlineMs;
-  Bump(counters_.cold_lane_entries);
-  Event(EventKind::kLinkPublish)
-      .U32(session->index)
-      .U32(session->generation)
-      .U32(socket->number)
-      .U32(static_cast<uint32_t>(socket->version))
-      .Bytes(publish.topic_alias == 0 ? frame.whole : WithTopic(publish))
-      .End();
-}
-
-/// A message of a linked cluster: decoded, filtered by our own topics, published with the link as
-/// its origin.
-void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish,
-                             std::string_view cluster) {
-  const PacketType type = publish.qos == 2 ? PacketType::kPubrec : PacketType::kPuback;
-  const auto answer = [&](Reason reason) {
-    if (publish.qos != 0) shard_.sender()->Acknowledge(socket, type, publish.packet_id, reason);
-  };
-  const fanout::LinkSpec* spec = shard_.links()->plan()->ByName(cluster);
-  if (spec == nullptr) {
-    Bump(counters_.link_filtered);
-    return answer(Reason::kNoMatchingSubscribers);
-  }
-  fanout::LinkIngressCounters& ingress = shard_.links()->ingress(spec->index);
-  link::ForwardedMessage message;
-  if (link::DecodeMessage(publish.payload, &scratch_, &message) != link::MessageStatus::kOk) {
-    Bump(counters_.link_undecodable);
-    Bump(ingress.undecodable);
-    if (publish.qos == 2)
-      socket->session->awaiting_release.Erase(publish.packet_id);  // refused: no PUBREL follows
-    return answer(Reason::kPayloadFormatInvalid);
-  }
-  if (!spec->enabled || !spec->topics.Matches(message.topic)) {
-    Bump(counters_.link_filtered);
-    Bump(ingress.filtered);
-    return answer(Reason::kNoMatchingSubscribers);
-  }
-  Bump(counters_.link_received);
-  Bump(ingress.received);
-  const int64_t wall_ms = WallClockMs();
-  Publication publication;
-  publication.topic = message.topic;
-  publication.payload = message.payload;
-  publication.properties = message.properties;
-  publication.qos = message.qos;
-  publication.retain = message.retain;
-  publication.expiry_seconds = message.message_expiry_seconds;
-  publication.origin = Origin::kLink;
-  publication.link = static_cast<uint8_t>(spec->index);
-  publication.protocol_version = message.protocol_version == 0 ? 4 : message.protocol_version;
-  // A clock ahead of ours prolongs nothing, and a nonsense time before 1970 stays computable.
-  publication.timestamp_ms = std::clamp<int64_t>(message.timestamp_ms, 0, wall_ms);
-  publication.received_ms =
-      now_ms_ - (wall_ms - publication.timestamp_ms);  // so that the time on the way counts
-  publication.client_id = message.from;
-  const Shard::Published outcome = shard_.Publish(&publication, socket, now_ms_);
-  AcknowledgePublish(socket, publish, outcome);
+  shard_.sender()->Acknowledge(socket, type, publish.packet_id, reason);
 }
 
 // ---- acknowledgements

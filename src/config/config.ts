@@ -20,6 +20,7 @@ export interface Config {
   readonly workers: WorkersConfig
   readonly mqtt: MqttConfig
   readonly retainer: RetainerConfig
+  readonly delayed: DelayedConfig
   readonly log: LogConfig
   readonly limits: LimitsConfig
   /** What an acknowledgement promises about the disk. design.md §8. */
@@ -27,6 +28,13 @@ export interface Config {
 }
 
 export type Durability = 'strict' | 'relaxed' | 'off'
+
+/** `delayed`: `$delayed/<seconds>/<topic>`. */
+export interface DelayedConfig {
+  readonly enable: boolean
+  /** Messages that may wait; null: their bytes alone are bounded. */
+  readonly messagesMax: number | null
+}
 
 export interface NodeConfig {
   /** `node.name`, e.g. `emqx@127.0.0.1`; its SHA-1 ends link client ids. docs/protocol/cluster-link.md */

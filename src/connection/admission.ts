@@ -4,7 +4,12 @@
  * Source: MQTT 5.0 §3.1; MQTT 3.1.1 §3.1.
  */
 import { mqttLimits } from '../limits.js'
-import { type ConnectPacket, type ConnectRefusal, topicLevels } from '../mqtt/index.js'
+import {
+  type ConnectPacket,
+  type ConnectRefusal,
+  destinationOf,
+  topicLevels,
+} from '../mqtt/index.js'
 import type { Candidate } from '../session/index.js'
 import type { ConnectionPolicy } from './policy.js'
 
@@ -124,13 +129,19 @@ function refusalOfWill(
       `the topic of the will has more than ${policy.topicLevelsMax} levels`,
     )
   }
+  const topic = policy.delayed ? destinationOf(will.topic) : will.topic
+  if (topic === null) {
+    return refused('topic-name-invalid', 'the will is for $delayed/ without an interval or a topic')
+  }
   // A will is an ordinary message: it never speaks the link protocol, not even where links may come in.
-  if (will.topic.startsWith('$LINK/')) {
+  if (topic.startsWith('$LINK/')) {
     return refused(
       'not-authorized',
       `the will is for $LINK/${origin.linkAllowed ? ', which takes no wills' : ''}`,
     )
   }
+  if (topic.startsWith('$SYS/'))
+    return refused('not-authorized', 'the will is for $SYS/, where only the broker speaks')
   return null
 }
 

@@ -29,9 +29,11 @@ export interface ConnectionPolicy {
   readonly storeQos0: boolean
   readonly upgradeQos: boolean
   readonly ignoreLoopDeliver: boolean
+  /** Whether `$delayed/…` means something. */
+  readonly delayed: boolean
 }
 
-export function connectionPolicy({ mqtt }: Config): ConnectionPolicy {
+export function connectionPolicy({ delayed, mqtt }: Config): ConnectionPolicy {
   return {
     clientIdBytesMax: mqtt.maxClientIdBytes,
     topicLevelsMax: mqtt.maxTopicLevels,
@@ -53,6 +55,7 @@ export function connectionPolicy({ mqtt }: Config): ConnectionPolicy {
     storeQos0: mqtt.mqueueStoreQos0,
     upgradeQos: mqtt.upgradeQos,
     ignoreLoopDeliver: mqtt.ignoreLoopDeliver,
+    delayed: delayed.enable,
   }
 }
 

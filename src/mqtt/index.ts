@@ -17,6 +17,7 @@ export {
   UndecodablePacket,
   type UnsubscribePacket,
 } from './decode.js'
+export { destinationOf } from './delayed.js'
 export {
   acknowledgementBytes,
   type ConnackProperties,

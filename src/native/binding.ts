@@ -12,6 +12,9 @@ export interface StartOptions {
   readonly retainedMessagesMax: number // 0: no limit
   readonly retainedPayloadBytesMax: number
   readonly retainedBytesMax: number
+  readonly delayedEnabled: boolean // delayed.enable
+  readonly delayedMessagesMax: number // 0: no limit
+  readonly delayedBytesMax: number
   readonly strategy: string // mqtt.shared_subscription_strategy
 }
 
@@ -60,7 +63,7 @@ export interface Binding extends LinkCalls {
   /** Sweeps expired retained messages and frees what readers have left; about 1 ms at most. */
   maintain(): void
   openSockets(): number
-  /** In the order of `layout.counters`, then filters, retained messages, retained bytes, bytes waiting for readers, retained messages expired. */
+  /** In the order of `layout.counters`, then filters, retained messages, retained bytes, bytes waiting for readers, retained messages expired, delayed messages, their bytes. */
   counters(): Float64Array
 
   // link: besides the calls that cross as the link room makes them

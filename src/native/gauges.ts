@@ -21,6 +21,12 @@ export const engineGauges = [
     unit: 'messages',
     meaning: 'retained messages removed because they had expired; only grows',
   },
+  { name: 'delayed_count', unit: 'messages', meaning: 'messages to `$delayed/…` that wait' },
+  {
+    name: 'delayed_bytes',
+    unit: 'bytes',
+    meaning: 'memory of delayed messages, what the queue adds to each included',
+  },
 ] as const
 
 /** The engine's gauges and the seam's count, as metrics name them. */

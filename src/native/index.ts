@@ -30,7 +30,7 @@ export function openEngine(options: {
   readonly config: Config
   readonly onEvents: (events: readonly EngineEvent[]) => void
 }): NativeEngine {
-  const { mqtt, retainer, workers } = options.config
+  const { delayed, mqtt, retainer, workers } = options.config
   return new NativeEngine(
     binding(),
     {
@@ -40,6 +40,9 @@ export function openEngine(options: {
       retainedMessagesMax: retainer.maxRetainedMessages ?? 0,
       retainedPayloadBytesMax: retainer.maxPayloadBytes,
       retainedBytesMax: engineLimits.retainedBytes,
+      delayedEnabled: delayed.enable,
+      delayedMessagesMax: delayed.messagesMax ?? 0,
+      delayedBytesMax: engineLimits.delayedBytes,
       strategy: mqtt.sharedSubscriptionStrategy,
     },
     { qosMax: mqtt.maxQosAllowed, retainAvailable: mqtt.retainAvailable },

@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import { configLimits } from '../../limits.js'
 import type { Config } from '../config.js'
 import { clusterSchema, toLinks } from './cluster.js'
+import { delayedSchema, toDelayed } from './delayed.js'
 import * as form from './form.js'
 import { asleep, ignored, key, section } from './key.js'
 import { dashboardSchema, listenersSchema, toDashboard, toListeners } from './listeners.js'
@@ -214,7 +215,6 @@ const emqxOnly = {
   actions: later,
   sources: later,
   resource_opts: later,
-  delayed: later,
   rewrite: later,
   auto_subscribe: later,
   topic_metrics: later,
@@ -251,6 +251,7 @@ const known = {
   workers: workersSchema,
   mqtt: mqttSchema,
   retainer: retainerSchema,
+  delayed: delayedSchema,
   log: logSchema,
   limits: limitsSchema,
   ...lifeSchema,
@@ -269,6 +270,7 @@ export function toConfig(root: z.output<typeof rootSchema>): Config {
     workers: root.workers,
     mqtt: toMqtt(root.mqtt),
     retainer: toRetainer(root.retainer),
+    delayed: toDelayed(root.delayed),
     log: {
       console: {
         enable: root.log.console.enable,
