@@ -2,10 +2,12 @@
  * The broker: the only place that knows every room. It hands the engine's events to whom they concern, and starts and
  * stops everything in order.
  *
- *     connect ─▶ connection (admission) ─▶ session (directory) ─▶ engine.attach
+ *     connect ─▶ connection (admission) ─▶ auth ─▶ session (directory) ─▶ engine.attach
+ *     exchange ─▶ auth
  *     packet, attached, closed ─▶ session          link-publish, dialed, client-packet, closed of dialled ones ─▶ link
  */
 import { randomBytes } from 'node:crypto'
+import { Authentication, type Authenticators, type HashElsewhere } from './auth/index.js'
 import type { Clock, Timers } from './clock.js'
 import { type Config, linkOpenToAll, type Position } from './config/index.js'
 import {
@@ -23,13 +25,15 @@ import { Listeners, type OpenListener } from './listener/index.js'
 import type { Log } from './log.js'
 import { type ControlCounters, controlCounters, Metrics } from './metrics/index.js'
 import {
+  type AnswerTerms,
   type ConnectPacket,
+  type ConnectRefusal,
   connectReason,
   decodeConnect,
   encodeRefusal,
   UndecodablePacket,
 } from './mqtt/index.js'
-import type { Engine, EngineEvent } from './native/index.js'
+import type { ConnectionAddress, Engine, EngineEvent } from './native/index.js'
 import { authorizeLinkOnly, SessionDirectory } from './session/index.js'
 import { Slicer } from './slices.js'
 
@@ -53,6 +57,9 @@ export interface BrokerOptions {
   readonly clock: Clock
   readonly timers: Timers
   readonly log: Log
+  readonly authenticators: Authenticators
+  /** Hashes a password on another thread. */
+  readonly hash: HashElsewhere
   /** Makes the link room over what the broker shares. */
   readonly link: (shared: { readonly slicer: Slicer }) => LinkDoor
   /** Where a configuration key was written; null: it is a default. */
@@ -72,6 +79,7 @@ export class Broker {
   readonly #connacks: Connacks
   readonly #counters: ControlCounters = controlCounters()
   readonly #slicer: Slicer
+  readonly #authentication: Authentication
   readonly #sessions: SessionDirectory<Admitted>
   readonly #listeners: Listeners
   readonly #link: LinkDoor
@@ -87,6 +95,13 @@ export class Broker {
     const connacks = new Connacks(policy)
     this.#connacks = connacks
     this.#slicer = new Slicer({ clock, defer, onFailure: ({ error }) => onFatal(error) })
+    const authentication = new Authentication({
+      ...options,
+      slicer: this.#slicer,
+      counters: this.#counters,
+      proceed: (candidate) => this.#proceed(candidate),
+    })
+    this.#authentication = authentication
     this.#sessions = new SessionDirectory<Admitted>({
       engine,
       clock,
@@ -105,6 +120,8 @@ export class Broker {
         retained: policy.retainAvailable && config.retainer.enable,
       },
       authorize: authorizeLinkOnly,
+      authenticate: (candidate, answer) => authentication.check(candidate, answer),
+      reauthenticate: authentication.reauthenticate,
       attachCommand: (effect) => attachCommand(effect, policy, connacks),
     })
     this.#listeners = new Listeners(options)
@@ -116,6 +133,7 @@ export class Broker {
       counters: this.#counters,
       native: () => engine.counters(),
       gauges: () => ({
+        authentication_exchanges: this.#authentication.exchanges,
         connections: this.#sessions.connections,
         sessions: this.#sessions.sessions,
         subscriptions: this.#sessions.subscriptions.all,
@@ -169,6 +187,7 @@ export class Broker {
     const { engine } = this.#options
     try {
       this.#listeners.stop()
+      this.#authentication.stop()
       this.#sessions.stop()
       this.#link.stop()
       engine.flush()
@@ -184,6 +203,9 @@ export class Broker {
     switch (event.kind) {
       case 'connect':
         this.#onConnect(event)
+        return
+      case 'exchange':
+        this.#authentication.exchange(event)
         return
       case 'packet':
         this.#sessions.packet(event)
@@ -213,6 +235,7 @@ export class Broker {
       this.#link.onDialClosed(event)
       return
     }
+    this.#authentication.closed(event.connection)
     this.#sessions.closed(event)
     this.#link.onConnectionClosed(event.connection)
   }
@@ -227,27 +250,41 @@ export class Broker {
       peer: event.peer,
       linkAllowed: this.#linkAllowed.has(event.listener),
     }
-    const admission = this.#connacks.checked(admit(packet, origin, this.#policy, assignedClientId))
+    const admission = admit(packet, origin, this.#policy, assignedClientId)
     if (admission.kind === 'admitted') {
-      this.#sessions.connect(admission.admitted)
+      const mode = this.#options.config.listeners[event.listener]?.enableAuthn ?? true
+      this.#authentication.connect(packet, admission.admitted, mode)
       return
     }
-    const { refusal, reason } = admission
+    const { clientId, packetBytesMax, requestProblemInformation: problemInformation } = packet
+    const who = { ...event, clientId, version: packet.version }
+    this.#refuse(who, { packetBytesMax, problemInformation }, admission)
+  }
+
+  /** Nothing is left but to attach; what cannot be told must not happen. */
+  #proceed(candidate: Admitted): void {
+    if (this.#connacks.fits(candidate)) {
+      this.#sessions.connect(candidate)
+      return
+    }
+    const reason = 'no CONNACK fits the Maximum Packet Size'
+    const who = { ...candidate, loop: candidate.acceptLoop }
+    this.#refuse(who, candidate.answers, { refusal: 'implementation-specific', reason })
+  }
+
+  #refuse(
+    who: ConnectionAddress & Pick<Admitted, 'clientId' | 'peer' | 'version'>,
+    terms: AnswerTerms,
+    { refusal, reason }: { readonly refusal: ConnectRefusal; readonly reason: string },
+  ): void {
+    const { clientId, peer, version } = who
     this.#counters.connects_refused++
     this.#options.log.info(
-      { event: 'connect_refused', clientId: packet.clientId, peer: event.peer, refusal, reason },
+      { event: 'connect_refused', clientId, peer, refusal, reason },
       'a CONNECT was refused',
     )
-    const told = packet.requestProblemInformation ? reason : '' // [MQTT-3.1.2-29] allows it in CONNACK; silence was asked for
-    this.#options.engine.refuse(
-      event,
-      encodeRefusal(
-        packet.version,
-        connectReason(refusal, packet.version),
-        told,
-        packet.packetBytesMax,
-      ),
-    )
+    const code = connectReason(refusal, version)
+    this.#options.engine.refuse(who, encodeRefusal(version, code, terms, reason))
   }
 
   #decoded(event: EngineEvent & { kind: 'connect' }): ConnectPacket | null {

@@ -18,6 +18,8 @@ export const errorCodes = {
     'The configuration file, or a file it includes as required, does not exist or cannot be read.',
   CONFIG_LIMIT_EXCEEDED:
     'The configuration is larger, deeper or more often included than a configuration may be.',
+  AUTH_BOOTSTRAP_INVALID:
+    'The `bootstrap_file` of an authenticator cannot be read or holds a user that is not complete. The message gives file and line.',
   LISTENER_PORT_IN_USE:
     'Another process, perhaps another Causeway, already listens on the address of a listener. Change its `bind` or stop the other process.',
   LISTENER_BIND_FAILED:
@@ -37,6 +39,8 @@ export const errorCodes = {
     'The remote cluster refused the link: it has no enabled link with our cluster name, or speaks another version of the protocol.',
   LINK_UNREACHABLE:
     'The server of a link does not answer, or does not answer as an MQTT broker. The link retries with back-off.',
+  PASSWD_REFUSED:
+    '`causeway passwd` could not make a line: the password is empty, differs from its repetition, or may not be used.',
   TASK_QUEUE_FULL:
     'More background jobs are waiting than the task threads may queue. Try again later, or raise `workers.tasks`.',
   TASKS_STOPPED: 'A background job was asked for after the task threads had been stopped.',

@@ -125,6 +125,40 @@ export const linkLimits = {
   complaints: 256,
 } as const
 
+/** Bounds of authentication. Source: MQTT 5.0 §4.12. */
+export const authLimits = {
+  /**
+   * From the CONNECT, or the AUTH that begins a re-authentication, to the last AUTH of its exchange: some 100 round trips of a slow
+   * line, and less than the loops' own deadline of 15 s. Over: CONNACK 0x87, DISCONNECT 0x87 (`authentication_timeouts`).
+   */
+  exchangeMs: 10_000,
+  /** Authentication Data of one packet: a SCRAM message has some 100 bytes and a user name of 64 KiB is nobody's. Larger: 0x95. */
+  exchangeDataBytes: 8 * 1024,
+  /** Messages of the client in one exchange: SCRAM has 2, 3 when CONNECT has no data. Over: CONNACK 0x87, DISCONNECT 0x87. */
+  exchangeRounds: 4,
+  /** Bytes of the server's part of a SCRAM nonce, before base64. RFC 5802 §5.1: unguessable. */
+  scramNonceBytes: 18,
+  /** Bytes of salts that we make. RFC 5802 has 16 in its example, EMQX makes as many. */
+  saltBytes: 16,
+  /** Passwords with the task threads at once: a quarter of their queue, so that links always find room in it. */
+  hashesAtOnce: 64,
+  /**
+   * Passwords that wait for their turn: at 2 ms each on two threads a full queue is 4 s old, well below the loops' deadline of 15 s.
+   * Full: CONNACK 0x89, 3 in version 3.1.1 (`authentication_queue_full`).
+   */
+  hashQueue: 4_096,
+  /** Bytes of a bootstrap file: 1,000,000 users of 200 bytes. Larger: AUTH_BOOTSTRAP_INVALID, nothing starts. */
+  bootstrapBytes: 256 * 1024 * 1024,
+  /** Users of one bootstrap file: some 300 MB of memory. Over: AUTH_BOOTSTRAP_INVALID, nothing starts. */
+  bootstrapUsers: 1_000_000,
+  /** Least PBKDF2 iterations of SCRAM: RFC 7677's minimum. Fewer: CONFIG_INVALID. */
+  iterationsMin: 4_096,
+  /** Most PBKDF2 iterations: a minute of computing. Over: CONFIG_INVALID. */
+  iterationsMax: 100_000_000,
+  /** Authenticators of the chain: each mechanism once. Over: CONFIG_INVALID. */
+  authenticators: 2,
+} as const
+
 /** Bounds of the task threads. */
 export const taskLimits = {
   /**
@@ -194,6 +228,9 @@ function assertLimits(): void {
   if (linkLimits.heartbeatEveryMs * 3 > linkLimits.actorTtlMs) {
     throw new RangeError('linkLimits.heartbeatEveryMs * 3 > linkLimits.actorTtlMs')
   }
+  // A login storm leaves the queue of the task threads to the links.
+  if (authLimits.hashesAtOnce + configLimits.links > taskLimits.queue)
+    throw new RangeError('authLimits.hashesAtOnce + configLimits.links > taskLimits.queue')
   // Every link may have one bootstrap job waiting.
   if (configLimits.links > taskLimits.queue)
     throw new RangeError('configLimits.links > taskLimits.queue')

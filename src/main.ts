@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { type Authenticators, openAuthenticators } from './auth/index.js'
 import { Broker } from './broker.js'
 import { systemClock, systemTimers } from './clock.js'
 import { type Config, formatPosition, type LoadedConfig } from './config/index.js'
@@ -29,7 +30,7 @@ interface Running {
 
 /**
  * Runs until a signal. Resolves when everything has ended.
- * @throws CausewayError LISTENER_*, DATA_DIR_*, NATIVE_*; nothing runs any more then
+ * @throws CausewayError LISTENER_*, DATA_DIR_*, NATIVE_*, AUTH_*; nothing runs any more then
  */
 export async function runBroker({ config, warnings, where }: LoadedConfig): Promise<void> {
   const log = openLog(config.log)
@@ -39,7 +40,17 @@ export async function runBroker({ config, warnings, where }: LoadedConfig): Prom
       message,
     )
   }
-  const running = opened({ config, warnings, where }, log, DataDirLock.take(config.node.dataDir))
+  const lock = DataDirLock.take(config.node.dataDir)
+  const tasks = new TaskPool({ threads: config.workers.tasks })
+  let authenticators: Authenticators
+  try {
+    authenticators = await whoMayConnect(config, tasks, log)
+  } catch (error) {
+    lock.release()
+    await tasks.stop()
+    throw error
+  }
+  const running = opened({ config, warnings, where }, log, lock, tasks, authenticators)
   const ended = exitDoor(running)
   try {
     running.broker.start()
@@ -54,12 +65,41 @@ export async function runBroker({ config, warnings, where }: LoadedConfig): Prom
   process.removeListener('SIGUSR2', tellCounters)
 }
 
+/** Reads the users and says what there is. */
+async function whoMayConnect(
+  { authentication }: Config,
+  tasks: TaskPool,
+  log: Log,
+): Promise<Authenticators> {
+  const authenticators = await openAuthenticators(authentication, (request) =>
+    tasks.passwordHash(request),
+  )
+  const { password, scram } = authenticators
+  if (password !== null || scram !== null) {
+    log.info(
+      {
+        event: 'authentication_ready',
+        passwordUsers: password?.users.size ?? null,
+        scramUsers: scram?.users ?? null,
+        method: scram?.method ?? null,
+      },
+      'clients have to authenticate',
+    )
+  }
+  return authenticators
+}
+
 /** Nothing listens yet. */
-function opened(loaded: LoadedConfig, log: Log, lock: DataDirLock): Running {
+function opened(
+  loaded: LoadedConfig,
+  log: Log,
+  lock: DataDirLock,
+  tasks: TaskPool,
+  authenticators: Authenticators,
+): Running {
   const { config, where } = loaded
   let engine: Engine | null = null
   try {
-    const tasks = new TaskPool({ threads: config.workers.tasks })
     // The engine needs the broker's ear and the broker needs the engine; the first events come in a later tick.
     let hear: (events: readonly EngineEvent[]) => void = () => {}
     const opening = openEngine({ config, onEvents: (events) => hear(events) })
@@ -75,6 +115,8 @@ function opened(loaded: LoadedConfig, log: Log, lock: DataDirLock): Running {
       clock: systemClock,
       timers: systemTimers,
       log,
+      authenticators,
+      hash: (request) => tasks.passwordHash(request),
       where,
       defer: setImmediate,
       // Thrown from a bulk job's turn of the event loop: reaches the fatal handler of the exit door.
@@ -86,6 +128,7 @@ function opened(loaded: LoadedConfig, log: Log, lock: DataDirLock): Running {
   } catch (error) {
     engine?.halt()
     lock.release()
+    tasks.stop().catch(rethrow)
     throw error
   }
 }

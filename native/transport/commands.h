@@ -38,6 +38,11 @@ struct RefuseCommand {
   uint32_t connection;
   std::string connack;
 };
+/// An AUTH while the CONNECT is with control; the client's answer is the only thing read of it.
+struct ChallengeCommand {
+  uint32_t connection;
+  std::string packet;
+};
 struct SubscriptionChange {
   bool subscribe;
   router::Filter* filter;  // kept alive by the engine until the loop has executed the command
@@ -90,8 +95,9 @@ struct LinksCommand {
 struct DrainCommand {};
 struct StopCommand {};
 
-using Command = std::variant<AttachCommand, RefuseCommand, AnswerCommand, CloseCommand, EndCommand,
-                             PublishCommand, DialCommand, SendCommand, SlotCommand, ListenCommand,
-                             UnlistenCommand, LinksCommand, DrainCommand, StopCommand>;
+using Command =
+    std::variant<AttachCommand, RefuseCommand, ChallengeCommand, AnswerCommand, CloseCommand,
+                 EndCommand, PublishCommand, DialCommand, SendCommand, SlotCommand, ListenCommand,
+                 UnlistenCommand, LinksCommand, DrainCommand, StopCommand>;
 
 }  // namespace causeway::transport

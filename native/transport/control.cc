@@ -116,13 +116,26 @@ void IoLoop::Execute(AttachCommand& command) {
 
 void IoLoop::Execute(RefuseCommand& command) {
   Socket* socket = FindSocket(command.connection);
+  if (socket == nullptr ||
+      (socket->state != Socket::State::kAdmission && socket->state != Socket::State::kExchange)) {
+    Bump(counters_.stale_numbers_dropped);
+    return;
+  }
+  if (!command.connack.empty()) Bump(counters_.packets_connack_sent);
+  shard_.sender()->Write(socket, command.connack);
+  Close(socket, CloseCause::kClosedByControl, Reason::kSuccess, "");
+}
+
+/// The deadline stays that of the CONNECT: an exchange of any length is one admission.
+void IoLoop::Execute(ChallengeCommand& command) {
+  Socket* socket = FindSocket(command.connection);
   if (socket == nullptr || socket->state != Socket::State::kAdmission) {
     Bump(counters_.stale_numbers_dropped);
     return;
   }
-  Bump(counters_.packets_connack_sent);
-  shard_.sender()->Write(socket, command.connack);
-  Close(socket, CloseCause::kClosedByControl, Reason::kSuccess, "");
+  shard_.sender()->Write(socket, command.packet);  // [MQTT-4.12.0-2]
+  socket->state = Socket::State::kExchange;
+  Resume(socket);
 }
 
 /// The barrier's answer: apply state → acknowledge → replay retained → parse on (design.md §3).

@@ -137,6 +137,11 @@ void Engine::Submit(std::string_view batch) {
         Post(loop, RefuseCommand{connection, std::string(reader.Bytes())});
         break;
       }
+      case CommandKind::kChallenge: {
+        const uint32_t connection = reader.U32();
+        Post(loop, ChallengeCommand{connection, std::string(reader.Bytes())});
+        break;
+      }
       case CommandKind::kAnswer:
         SubmitAnswer(&reader, loop);
         break;

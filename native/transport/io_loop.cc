@@ -242,6 +242,7 @@ void IoLoop::CheckDeadlines(Socket* socket) {
   switch (socket->state) {
     case Socket::State::kConnect:
     case Socket::State::kAdmission:
+    case Socket::State::kExchange:
       if (now_ms_ >= socket->state_until_ms) {
         Bump(counters_.connects_refused_timeout);
         Close(socket, CloseCause::kConnectTimeout, mqtt::Reason::kSuccess,

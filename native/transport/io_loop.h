@@ -102,10 +102,13 @@ class IoLoop final : public fanout::ShardHost {
   void Destroy(Socket* socket, bool close_fd);
   int64_t now() const { return now_ms_; }
 
+  // admission.cc: before a client is served
+  void HandleConnect(Socket* socket, const mqtt::Frame& frame);
+  void HandleExchange(Socket* socket, const mqtt::Frame& frame);
+
   // serve.cc: what packets do
   size_t Parse(Socket* socket, std::string_view bytes);
   void Handle(Socket* socket, const mqtt::Frame& frame);
-  void HandleConnect(Socket* socket, const mqtt::Frame& frame);
   void HandlePublish(Socket* socket, const mqtt::Frame& frame);
   void HandleLinkPublish(Socket* socket, const mqtt::Frame& frame, const mqtt::Publish& publish);
   void HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::string_view cluster);
@@ -134,6 +137,7 @@ class IoLoop final : public fanout::ShardHost {
   // control.cc: what control says
   void Execute(AttachCommand& command);
   void Execute(RefuseCommand& command);
+  void Execute(ChallengeCommand& command);
   void Execute(AnswerCommand& command);
   void Execute(CloseCommand& command);
   void Execute(EndCommand& command);
@@ -184,7 +188,7 @@ class IoLoop final : public fanout::ShardHost {
   std::unordered_map<uint32_t, Socket*> sockets_;
   std::atomic<uint32_t> open_sockets_{0};
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
-  size_t admissions_ = 0;       // sockets in kConnect or kAdmission
+  size_t admissions_ = 0;       // sockets in kConnect, kAdmission or kExchange
   bool accept_paused_ = false;  // too many of them
   bool accept_failed_ = false;  // for want of descriptors or memory; tried again every second
   int64_t now_ms_ = 0;

@@ -18,6 +18,7 @@ namespace causeway::transport {
 ///   connect       u32 connection, u32 listener, bytes peer, bytes packet
 ///   packet        u32 session, u32 generation, u32 connection, u32 packet type, bytes packet
 ///   link_publish  u32 session, u32 generation, u32 connection, u32 version, bytes packet
+///   exchange      u32 connection, bytes packet (the AUTH that answers a challenge)
 ///   attached      u32 session, u32 generation, u32 connection
 ///   closed        u32 session (2^32 - 1: none), u32 generation, u32 connection, u32 cause, u32
 ///   reason, bytes detail dialed        u32 connection client_packet u32 connection, bytes packet
@@ -25,6 +26,7 @@ namespace causeway::transport {
   X(kConnect, connect)          \
   X(kPacket, packet)            \
   X(kLinkPublish, link_publish) \
+  X(kExchange, exchange)        \
   X(kAttached, attached)        \
   X(kClosed, closed)            \
   X(kDialed, dialed)            \
@@ -38,6 +40,8 @@ namespace causeway::transport {
 ///            u32 publish count, bytes client id, bytes username, bytes connack, publish count ×
 ///            bytes packet
 ///   refuse   u32 connection, bytes connack
+///   challenge  u32 connection, bytes packet: sends the AUTH; the one packet that answers it comes
+///   as `exchange`
 ///   answer   u32 session, u32 generation, u32 connection (0: nobody waits), u32 next (0 resume, 1
 ///   close), u32 op count, bytes reply,
 ///            op count × { u32 flags (OpFlags), u32 subscription id, bytes filter, bytes group }
@@ -50,6 +54,7 @@ namespace causeway::transport {
 #define CAUSEWAY_COMMANDS(X) \
   X(kAttach, attach)         \
   X(kRefuse, refuse)         \
+  X(kChallenge, challenge)   \
   X(kAnswer, answer)         \
   X(kClose, close)           \
   X(kEnd, end)               \

@@ -82,8 +82,11 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
 }
 
 void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {
-  if (socket->state == Socket::State::kDialed) return HandleFromServer(socket, frame);
-  if (socket->state == Socket::State::kConnect) return HandleConnect(socket, frame);
+  if (socket->state != Socket::State::kServing) {
+    if (socket->state == Socket::State::kDialed) return HandleFromServer(socket, frame);
+    if (socket->state == Socket::State::kConnect) return HandleConnect(socket, frame);
+    return HandleExchange(socket, frame);
+  }
   const Version version = socket->version;
   Reason verdict =
       Reason::kProtocolError;  // what only a server sends, and a second CONNECT [MQTT-3.1.0-2]
@@ -152,34 +155,6 @@ void IoLoop::Barrier(Socket* socket, const mqtt::Frame& frame) {
       .End();
 }
 
-void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
-  if (frame.type != PacketType::kConnect)
-    return Fail(socket, Reason::kProtocolError);  // [MQTT-3.1.0-1]
-  Bump(counters_.packets_connect_received);
-  mqtt::Connect connect;
-  const Reason verdict = mqtt::DecodeConnect(frame, &connect);
-  socket->version = connect.version;
-  if (verdict != Reason::kSuccess) {
-    Bump(verdict == Reason::kUnsupportedProtocolVersion ? counters_.connects_refused_version
-                                                        : counters_.connects_refused_malformed);
-    char refusal[16];
-    const size_t size = mqtt::WriteConnackRefusal(verdict, connect.version, refusal);
-    shard_.sender()->Write(socket, {refusal, size});
-    Close(socket, CloseCause::kProtocolError, verdict, "");
-    return;
-  }
-  socket->state = Socket::State::kAdmission;
-  socket->state_until_ms = now_ms_ + limits::kBarrierDeadlineMs;
-  socket->peer = PeerName(socket->fd);
-  Bump(counters_.cold_lane_entries);
-  Event(EventKind::kConnect)
-      .U32(socket->number)
-      .U32(socket->listener->options.id)
-      .Bytes(socket->peer)
-      .Bytes(frame.whole)
-      .End();
-}
-
 /// Answers what may not be: DISCONNECT with the reason where the version has one, then the socket
 /// closes [MQTT-4.13.1-1].
 void IoLoop::Fail(Socket* socket, Reason reason) {
@@ -188,6 +163,12 @@ void IoLoop::Fail(Socket* socket, Reason reason) {
   if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {
     shard_.sender()->FlushGate(socket);
     SayDisconnect(socket, reason);
+  } else if (socket->state == Socket::State::kExchange) {
+    char refusal[16];  // no DISCONNECT before a CONNACK that accepts [MQTT-3.14.0-1]
+    const size_t size = mqtt::WriteConnackRefusal(reason, socket->version, refusal);
+    Bump(counters_.connects_refused_malformed);
+    Bump(counters_.packets_connack_sent);
+    shard_.sender()->Write(socket, {refusal, size});
   } else {
     Bump(counters_.connects_refused_malformed);  // before a valid CONNECT the version is not known:
                                                  // just close

@@ -22,6 +22,7 @@ struct Socket : session::Connection, TimerEntry {
   enum class State : uint8_t {
     kConnect,    // accepted: reading the CONNECT, under a deadline
     kAdmission,  // the CONNECT is with control: not read
+    kExchange,   // still with control, which waits for the client's AUTH: one packet is read
     kServing,    // attached to a session
     kDialing,    // connecting to another broker
     kDialed,     // client role
@@ -44,9 +45,10 @@ struct Socket : session::Connection, TimerEntry {
   int64_t last_read_ms = 0;
   int64_t progress_ms =
       0;  // while `writing`: when bytes last left, or the kernel's buffer was first found full
-  int64_t state_until_ms = 0;  // of kConnect, kAdmission, kDialing, kLingering; of a barrier
-  size_t need = 0;             // size of the packet that is arriving, 0: unknown
-  std::string partial;         // read, not parsed
+  int64_t state_until_ms =
+      0;                // of kConnect, kAdmission, kExchange, kDialing, kLingering; of a barrier
+  size_t need = 0;      // size of the packet that is arriving, 0: unknown
+  std::string partial;  // read, not parsed
   std::string peer;
 
   bool waits_for_control =
@@ -54,6 +56,10 @@ struct Socket : session::Connection, TimerEntry {
 
   bool yielded = false;  // its PUBLISHes have used this turn's deliveries
 
+  /// Not attached yet: a CONNECT is awaited or being decided on.
+  bool admitting() const {
+    return state == State::kConnect || state == State::kAdmission || state == State::kExchange;
+  }
   bool blocked() const {
     return barrier || fanout_pending || waits_for_control || yielded || state == State::kAdmission;
   }

@@ -254,8 +254,8 @@ void IoLoop::ParseMore(Socket* socket, std::string_view fresh) {
 
 void IoLoop::Resume(Socket* socket) {
   // kConnect too: a CONNECT waits when control has too much to decide.
-  if (socket->state != Socket::State::kConnect && socket->state != Socket::State::kServing &&
-      socket->state != Socket::State::kDialed)
+  if (socket->state != Socket::State::kConnect && socket->state != Socket::State::kExchange &&
+      socket->state != Socket::State::kServing && socket->state != Socket::State::kDialed)
     return;
   if (socket->blocked()) return;
   if (!socket->partial.empty()) {
@@ -336,9 +336,7 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
     return;
   }
   if (socket->state == Socket::State::kClosed) return;
-  const bool was_admission =
-      socket->state == Socket::State::kConnect || socket->state == Socket::State::kAdmission;
-  if (was_admission) --admissions_;
+  if (socket->admitting()) --admissions_;
   const session::Session* session = socket->session;
   Event(EventKind::kClosed)
       .U32(session == nullptr ? kNoSession : session->index)

@@ -3,9 +3,17 @@
  * The command line. A mistake of the user is one message and exit code 1; only our own mistakes have a stack.
  * Commands are loaded when they are called: `check` needs no addon.
  */
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { CausewayError } from '../errors.js'
 import { version } from '../version.js'
+import type { PasswdAlgorithm } from './passwd-command.js'
+
+interface PasswdFlags {
+  readonly user: string
+  readonly algorithm: PasswdAlgorithm
+  readonly superuser?: boolean
+  readonly header?: boolean
+}
 
 interface FileOptions {
   readonly config?: string
@@ -54,6 +62,29 @@ program
   .action(async ({ once, dir }: { readonly once?: boolean; readonly dir?: string }) => {
     const { quickstartCommand } = await import('./quickstart-command.js')
     await quickstartCommand({ once: once ?? false, dir: dir ?? null, env: process.env })
+  })
+
+program
+  .command('passwd')
+  .description(
+    'a line for the bootstrap file of an authenticator, from a password that is asked for',
+  )
+  .requiredOption('-u, --user <id>', 'user name, or client identifier')
+  .addOption(
+    new Option('-a, --algorithm <name>', 'how the password is stored')
+      .choices(['scrypt', 'pbkdf2', 'sha256', 'sha512', 'scram-sha-256', 'scram-sha-512'])
+      .default('scrypt'),
+  )
+  .option('--superuser', 'is_superuser = true')
+  .option('--header', "the file's header before the line")
+  .action(async ({ user, algorithm, superuser, header }: PasswdFlags) => {
+    const { passwd } = await import('./passwd-command.js')
+    const { lines, advice } = await passwd(
+      { user, algorithm, superuser: superuser ?? false, header: header ?? false },
+      { input: process.stdin, prompt: process.stderr },
+    )
+    process.stdout.write(lines)
+    process.stderr.write(`# ${advice}\n`)
   })
 
 try {

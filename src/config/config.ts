@@ -8,7 +8,11 @@
  * and because `null` may cross the seam into native code. Every object is safe to structured-clone.
  */
 
+import type { PasswordHash } from '../password-hash.js'
+
 export interface Config {
+  /** The chain of authenticators, disabled ones included; none enabled: everybody may connect. */
+  readonly authentication: readonly AuthenticatorConfig[]
   /** `cluster.name`: how the other regions know this one. */
   readonly clusterName: string
   /** `cluster.links`, in file order; disabled ones included. At most `limits.config.links`. */
@@ -50,6 +54,33 @@ export interface WorkersConfig {
   readonly tasks: number
 }
 
+// ----------------------------------------------------------------------------------- authentication
+
+export type AuthenticatorConfig = PasswordAuthenticatorConfig | ScramAuthenticatorConfig
+
+export interface AuthenticatorCommon {
+  /** `authentication.<index>`, 1-based: the configuration path, for messages and for `where()`. */
+  readonly path: string
+  readonly enable: boolean
+  /** CSV or JSON, by its name; null: no users. Relative paths are relative to the working directory. */
+  readonly bootstrapFile: string | null
+  /** Whether the file holds passwords or what is stored of them. */
+  readonly bootstrapType: 'plain' | 'hash'
+}
+
+export interface PasswordAuthenticatorConfig extends AuthenticatorCommon {
+  readonly mechanism: 'password_based'
+  readonly userIdType: 'username' | 'clientid'
+  readonly hash: PasswordHash
+}
+
+export interface ScramAuthenticatorConfig extends AuthenticatorCommon {
+  readonly mechanism: 'scram'
+  readonly algorithm: 'sha256' | 'sha512'
+  /** Of users whose password is in the file, and of names that nobody has. */
+  readonly iterationCount: number
+}
+
 // ---------------------------------------------------------------------------------------- listeners
 
 export type ListenerConfig =
@@ -76,6 +107,8 @@ export interface ListenerCommon {
    * with `clink`. With no such listener enabled anywhere, `linkOpenToAll()` says all listeners are.
    */
   readonly enableLink: boolean
+  /** `quick_deny_anonymous`: as true, and clients without a user name are refused first. */
+  readonly enableAuthn: boolean | 'quick_deny_anonymous'
   /** Connections at once on this listener; null: no limit of its own. */
   readonly maxConnections: number | null
   /** Prefix for every topic of clients of this listener, `$LINK/` exempt; '' for none. */

@@ -30,6 +30,7 @@ import {
   toPlain,
 } from './hocon/index.js'
 import {
+  authenticationProblems,
   countProblems,
   ignoredKeys,
   linkProblems,
@@ -101,7 +102,12 @@ function validate(root: HoconObject, data: PlainObject): Config {
   ]
   if (problems.length > 0 || !parsed.success) throw refusal(root, problems)
   const config = toConfig(parsed.data)
-  const related = [...countProblems(config), ...linkProblems(config), ...portProblems(config)]
+  const related = [
+    ...authenticationProblems(config),
+    ...countProblems(config),
+    ...linkProblems(config),
+    ...portProblems(config),
+  ]
   if (related.length > 0) throw refusal(root, related)
   return config
 }

@@ -1,10 +1,11 @@
 /**
  * Admission of a CONNECT: may it in, as whom, and on what terms. A pure function of the packet, the policy and the
- * listener; identity (authentication) comes with the security work and joins here.
+ * listener. Whether it is who it says is asked next, by the auth room.
  * Source: MQTT 5.0 §3.1; MQTT 3.1.1 §3.1.
  */
 import { mqttLimits } from '../limits.js'
 import {
+  type AuthenticationProperties,
   type ConnectPacket,
   type ConnectRefusal,
   destinationOf,
@@ -23,7 +24,9 @@ export interface Origin {
 
 /** A CONNECT that may attach, with the terms of its connection. */
 export interface Admitted extends Candidate {
+  /** As in CONNECT, or as an authentication exchange has proved it. */
   readonly username: string | null
+  readonly superuser: boolean
   readonly keepAliveMs: number
   /** Outbound QoS ≥ 1 in flight. */
   readonly windowMax: number
@@ -36,6 +39,8 @@ export interface Admitted extends Candidate {
     readonly assignedClientId: string | null
     readonly serverKeepAliveSeconds: number | null
     readonly responseInformation: string | null
+    /** The method of the CONNECT and the last data of its exchange; null: there was none. */
+    readonly authentication: AuthenticationProperties | null
   }
 }
 
@@ -50,9 +55,6 @@ export function admit(
   policy: ConnectionPolicy,
   assignClientId: () => string,
 ): Admission {
-  if (packet.authenticationMethod !== null) {
-    return refused('bad-authentication-method', 'this server has no enhanced authentication') // [MQTT-4.12.0-1]
-  }
   const named = clientIdOf(packet, policy, assignClientId)
   if (typeof named.clientId !== 'string') return refused('client-id-invalid', named.why)
   const willRefusal = refusalOfWill(packet, policy, origin)
@@ -67,6 +69,12 @@ export function admit(
       linkAllowed: origin.linkAllowed,
       clientId: named.clientId,
       username: packet.username,
+      superuser: false,
+      authenticate: false,
+      answers: {
+        packetBytesMax: packet.packetBytesMax,
+        problemInformation: packet.requestProblemInformation,
+      },
       version: packet.version,
       cleanStart: packet.cleanStart,
       expiryMs: expiryMs(packet, policy),
@@ -74,7 +82,6 @@ export function admit(
       keepAliveMs: Math.round(keepAliveSeconds * 1000 * policy.keepAliveMultiplier), // [MQTT-3.1.2-22]
       windowMax: Math.min(packet.receiveMaximum, policy.inflightMax), // [MQTT-3.3.4-9]
       receiveMax: receiveMax(packet, policy, origin),
-      packetBytesMax: packet.packetBytesMax,
       topicAliasMax: packet.topicAliasMaximum,
       announced: {
         assignedClientId: named.assigned ? named.clientId : null,
@@ -84,6 +91,7 @@ export function admit(
           packet.requestResponseInformation && policy.responseInformation !== ''
             ? policy.responseInformation
             : null,
+        authentication: null,
       },
     },
   }

@@ -30,7 +30,7 @@ export function attachCommand(
     keepAliveMs: candidate.keepAliveMs,
     windowMax: candidate.windowMax,
     receiveMax: candidate.receiveMax,
-    packetBytesMax: candidate.packetBytesMax,
+    packetBytesMax: candidate.answers.packetBytesMax,
     topicAliasMax: policy.topicAliasMax,
     clientTopicAliasMax: candidate.topicAliasMax,
     queueLengthMax: policy.queueLengthMax,

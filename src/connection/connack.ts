@@ -3,8 +3,13 @@
  * a client assumes without being told. Source: MQTT 5.0 §3.2.2.3.
  */
 import { mqttLimits } from '../limits.js'
-import { type ConnackProperties, encodeConnack, fits } from '../mqtt/index.js'
-import type { Admission, Admitted } from './admission.js'
+import {
+  authenticationProperties,
+  type ConnackProperties,
+  encodeConnack,
+  fits,
+} from '../mqtt/index.js'
+import type { Admitted } from './admission.js'
 import type { ConnectionPolicy } from './policy.js'
 
 /** Makes CONNACKs; what is the same for every client is put together once, and most bytes of a storm are made once. */
@@ -25,13 +30,21 @@ export class Connacks {
   }
 
   /** The bytes may be shared between connections and are never written to. */
-  accepting({ version, announced, receiveMax }: Admitted, sessionPresent: boolean): Uint8Array {
-    const { assignedClientId, serverKeepAliveSeconds, responseInformation } = announced
-    if (
-      assignedClientId === null &&
-      serverKeepAliveSeconds === null &&
-      responseInformation === null
-    ) {
+  accepting(admitted: Admitted, sessionPresent: boolean): Uint8Array {
+    const whole = this.#whole(admitted, sessionPresent)
+    if (fits(whole.length, admitted.answers)) return whole
+    return encodeConnack(admitted.version, sessionPresent, this.#least(admitted))
+  }
+
+  /** Whether there is a CONNACK small enough for the client's Maximum Packet Size [MQTT-3.1.2-24]. */
+  fits(admitted: Admitted): boolean {
+    if (admitted.answers.packetBytesMax === 0) return true
+    return fits(this.accepting(admitted, true).length, admitted.answers)
+  }
+
+  #whole({ version, announced, receiveMax }: Admitted, sessionPresent: boolean): Uint8Array {
+    const own = ownProperties(announced)
+    if (own === null) {
       const key = `${version}${sessionPresent}${receiveMax}`
       const known = this.#plain.get(key)
       if (known !== undefined) return known
@@ -41,29 +54,42 @@ export class Connacks {
     }
     return encodeConnack(version, sessionPresent, {
       ...this.#withReceiveMaximum(receiveMax),
-      ...(assignedClientId === null ? {} : { assignedClientIdentifier: assignedClientId }), // [MQTT-3.2.2-16]
-      ...(serverKeepAliveSeconds === null ? {} : { serverKeepAlive: serverKeepAliveSeconds }), // [MQTT-3.2.2-21]
-      ...(responseInformation === null ? {} : { responseInformation }),
+      ...own,
     })
   }
 
-  /**
-   * The admission, unless the client takes no packet as large as the CONNACK that would accept it: what it says cannot be
-   * left out, and more than the client takes is never sent [MQTT-3.1.2-24].
-   */
-  checked(admission: Admission): Admission {
-    if (admission.kind === 'refused') return admission
-    const { packetBytesMax } = admission.admitted
-    if (packetBytesMax === 0) return admission
-    const { length } = this.accepting(admission.admitted, false)
-    if (fits(length, packetBytesMax)) return admission
-    const reason = `its maximum packet size is below the ${length} bytes of its CONNACK`
-    return { kind: 'refused', refusal: 'implementation-specific', reason }
+  /** Without what a client assumes unless told otherwise, and without the Response Information, which is a courtesy. */
+  #least({ announced, receiveMax }: Admitted): ConnackProperties {
+    const { responseInformation: _, ...own } = ownProperties(announced) ?? {}
+    const common = Object.entries(this.#withReceiveMaximum(receiveMax)).filter(
+      ([name, value]) => value !== true && !(name === 'topicAliasMaximum' && value === 0),
+    )
+    return { ...Object.fromEntries(common), ...own }
   }
 
   #withReceiveMaximum(receiveMax: number): ConnackProperties {
     return receiveMax === mqttLimits.receiveMaximum
       ? this.#common // what a client assumes
       : { ...this.#common, receiveMaximum: receiveMax }
+  }
+}
+
+/** Null: nothing that differs from client to client. */
+function ownProperties(announced: Admitted['announced']): ConnackProperties | null {
+  const { assignedClientId, serverKeepAliveSeconds, responseInformation, authentication } =
+    announced
+  if (
+    assignedClientId === null &&
+    serverKeepAliveSeconds === null &&
+    responseInformation === null &&
+    authentication === null
+  ) {
+    return null
+  }
+  return {
+    ...(assignedClientId === null ? {} : { assignedClientIdentifier: assignedClientId }), // [MQTT-3.2.2-16]
+    ...(serverKeepAliveSeconds === null ? {} : { serverKeepAlive: serverKeepAliveSeconds }), // [MQTT-3.2.2-21]
+    ...(responseInformation === null ? {} : { responseInformation }),
+    ...authenticationProperties(authentication), // [MQTT-4.12.0-5] [MQTT-4.12.0-6]
   }
 }

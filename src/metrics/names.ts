@@ -9,6 +9,39 @@ export const controlMetrics = {
     unit: 'packets',
     meaning: 'connections closed before their CONNECT was answered',
   },
+  authentication_succeeded: {
+    unit: 'packets',
+    meaning: 'CONNECT packets whose sender proved who it is',
+  },
+  authentication_failed_credentials: {
+    unit: 'packets',
+    meaning: 'CONNECT packets without the user name or password that is asked for: 0x86, 0x87',
+  },
+  authentication_failed_method: {
+    unit: 'packets',
+    meaning: 'CONNECT packets with an authentication method that is not offered: 0x8C',
+  },
+  authentication_failed_exchange: {
+    unit: 'packets',
+    meaning: 'CONNECT packets whose AUTH exchange failed or broke its rules: 0x87, 0x82, 0x95',
+  },
+  authentication_timeouts: {
+    unit: 'exchanges',
+    meaning: 'AUTH exchanges that took too long, re-authentications included: 0x87',
+  },
+  authentication_queue_full: {
+    unit: 'packets',
+    meaning: 'CONNECT packets refused because too many passwords waited to be checked: 0x89',
+  },
+  reauthentications_succeeded: {
+    unit: 'exchanges',
+    meaning: 're-authentications of connections that are served',
+  },
+  reauthentications_failed: {
+    unit: 'connections',
+    meaning: 'closed because a re-authentication failed or broke its rules: 0x87, 0x82',
+  },
+  auth_packets_sent: { unit: 'packets', meaning: 'AUTH' },
   connections_attached: {
     unit: 'connections',
     meaning: 'connections that became the connection of a session',
@@ -33,6 +66,11 @@ export const controlMetrics = {
   },
   subscriptions_removed: { unit: 'subscriptions', meaning: 'filters unsubscribed' },
   subscriptions_refused: { unit: 'subscriptions', meaning: 'filters refused' },
+  acknowledgements_too_large: {
+    unit: 'connections',
+    meaning:
+      'closed because a SUBACK or UNSUBACK would exceed the client’s Maximum Packet Size: 0x95',
+  },
   packets_undecodable: {
     unit: 'packets',
     meaning: 'packets that the loops accepted and the control plane could not decode',
@@ -44,6 +82,10 @@ export const controlMetrics = {
 } as const satisfies Record<string, { unit: string; meaning: string }>
 
 export const controlGauges = {
+  authentication_exchanges: {
+    unit: 'exchanges',
+    meaning: 'AUTH exchanges that wait for their client',
+  },
   connections: {
     unit: 'connections',
     meaning: 'connections of clients, those waiting for an answer included',

@@ -5,6 +5,7 @@
  */
 import mqttPacket, { type Packet, type Parser, type UserProperties } from 'mqtt-packet'
 import type { ProtocolVersion } from '../native/index.js'
+import type { AuthenticationProperties } from './encode.js'
 import {
   connectAtRest,
   disconnectAtRest,
@@ -29,7 +30,7 @@ export interface ConnectPacket {
   readonly topicAliasMaximum: number
   readonly requestResponseInformation: boolean
   readonly requestProblemInformation: boolean
-  readonly authenticationMethod: string | null
+  readonly authentication: AuthenticationProperties | null
   readonly userProperties: UserProperties | null
 }
 
@@ -60,6 +61,12 @@ export interface DisconnectPacket {
   readonly sessionExpirySeconds: number | null
 }
 
+export interface AuthPacket {
+  /** 0x18: continues, 0x19: begins again. */
+  readonly reasonCode: number
+  readonly authentication: AuthenticationProperties
+}
+
 /** Thrown when mqtt-packet refuses what the loop accepted: a defect of one of them, answered as a malformed packet. */
 export class UndecodablePacket extends Error {
   override readonly name = 'UndecodablePacket'
@@ -85,7 +92,7 @@ export function decodeConnect(bytes: Buffer): ConnectPacket {
     topicAliasMaximum: properties.topicAliasMaximum ?? 0,
     requestResponseInformation: properties.requestResponseInformation ?? false,
     requestProblemInformation: properties.requestProblemInformation ?? true,
-    authenticationMethod: properties.authenticationMethod ?? null,
+    authentication: authenticationOf(properties),
     userProperties: properties.userProperties ?? null,
   }
 }
@@ -125,6 +132,24 @@ export function decodeDisconnect(bytes: Buffer, version: ProtocolVersion): Disco
     reasonCode: packet.reasonCode ?? 0,
     sessionExpirySeconds: packet.properties?.sessionExpiryInterval ?? null,
   }
+}
+
+/** @throws UndecodablePacket */
+export function decodeAuth(bytes: Buffer): AuthPacket {
+  const packet = decoders[5](bytes)
+  if (packet.cmd !== 'auth') throw new UndecodablePacket(`expected AUTH, got ${packet.cmd}`)
+  const authentication = authenticationOf(packet.properties ?? {})
+  if (authentication === null) throw new UndecodablePacket('an AUTH without a method')
+  return { reasonCode: packet.reasonCode, authentication }
+}
+
+/** mqtt-packet gives the data of an empty property as an empty buffer, and an absent one as undefined. */
+function authenticationOf(properties: {
+  readonly authenticationMethod?: string
+  readonly authenticationData?: Buffer
+}): AuthenticationProperties | null {
+  const { authenticationMethod: method, authenticationData: data } = properties
+  return method === undefined ? null : { method, data: data ?? null }
 }
 
 /** A server's packet on a dialled connection, or a client's PUBLISH or AUTH. @throws UndecodablePacket */

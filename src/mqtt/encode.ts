@@ -7,6 +7,25 @@ import type { ProtocolVersion } from '../native/index.js'
 
 export type ConnackProperties = NonNullable<IConnackPacket['properties']>
 
+/** What a client asked of the packets it is sent; versions below 5 cannot ask. */
+export interface AnswerTerms {
+  /** Maximum Packet Size: no packet to it is larger [MQTT-3.1.2-24]; 0: no limit. */
+  readonly packetBytesMax: number
+  /** Request Problem Information: whether reason strings are welcome [MQTT-3.1.2-29]. */
+  readonly problemInformation: boolean
+}
+
+/** Authentication Method and Authentication Data. */
+export interface AuthenticationProperties {
+  readonly method: string
+  /** Null: none. */
+  readonly data: Buffer | null
+}
+
+export function fits(bytes: number, { packetBytesMax }: AnswerTerms): boolean {
+  return packetBytesMax === 0 || bytes <= packetBytesMax
+}
+
 const nothing: Uint8Array = new Uint8Array(0)
 
 /** A CONNACK that accepts. MQTT 3.1 has no session-present flag: its byte is reserved and stays 0. */
@@ -23,31 +42,57 @@ export function encodeConnack(
 }
 
 /**
- * A CONNACK that refuses: session present is 0 [MQTT-3.2.2-6]. A reason string that would make it larger than the client
- * takes is left out [MQTT-3.2.2-19]; nothing is said to a client that takes not even the rest [MQTT-3.1.2-24].
- * @param reasonString '' for none; version 5 only @param packetBytesMax 0: the client states none
+ * A CONNACK that refuses: session present is 0 [MQTT-3.2.2-6]. What would not fit, or was not asked for, is left out: first the
+ * reason string [MQTT-3.2.2-19], then the rest; empty when not even the reason code fits.
+ * @param reasonString '' for none; version 5 only
  */
 export function encodeRefusal(
   version: ProtocolVersion,
   reasonCode: number,
+  terms: AnswerTerms,
   reasonString = '',
-  packetBytesMax = 0,
+  authentication: AuthenticationProperties | null = null,
 ): Uint8Array {
   if (version !== 5) return Buffer.from([0x20, 2, 0, reasonCode])
+  const told = terms.problemInformation && reasonString !== '' ? { reasonString } : {} // [MQTT-3.1.2-29]
+  const proof = authenticationProperties(authentication)
+  for (const properties of [{ ...told, ...proof }, proof]) {
+    if (Object.keys(properties).length === 0) continue
+    const packet = mqttPacket.generate(
+      { cmd: 'connack', sessionPresent: false, reasonCode, properties },
+      { protocolVersion: 5 },
+    )
+    if (fits(packet.length, terms)) return packet
+  }
   const bare = Buffer.from([0x20, 3, 0, reasonCode, 0])
-  if (!fits(bare.length, packetBytesMax)) return nothing
-  if (reasonString === '') return bare
-  const properties = { reasonString }
-  const whole = mqttPacket.generate(
-    { cmd: 'connack', sessionPresent: false, reasonCode, properties },
-    { protocolVersion: 5 },
-  )
-  return fits(whole.length, packetBytesMax) ? whole : bare
+  return fits(bare.length, terms) ? bare : nothing
 }
 
-/** Whether a client takes a packet of this size. @param packetBytesMax 0: it states none */
-export function fits(bytes: number, packetBytesMax: number): boolean {
-  return packetBytesMax === 0 || bytes <= packetBytesMax
+/** The server's AUTH: continue (0x18) or success (0x00). It never tells a reason [MQTT-3.15.2-2] [MQTT-3.15.2-3]. */
+export function encodeAuth(
+  reasonCode: 0x00 | 0x18,
+  authentication: AuthenticationProperties, // [MQTT-4.12.0-5]
+): Uint8Array {
+  const properties = authenticationProperties(authentication)
+  return mqttPacket.generate({ cmd: 'auth', reasonCode, properties }, { protocolVersion: 5 })
+}
+
+export function authenticationProperties(authentication: AuthenticationProperties | null): {
+  authenticationMethod?: string
+  authenticationData?: Buffer
+} {
+  if (authentication === null) return {}
+  const { method, data } = authentication
+  return {
+    authenticationMethod: method,
+    ...(data === null ? {} : { authenticationData: data }),
+  }
+}
+
+/** Bytes of the SUBACK or UNSUBACK for so many filters. */
+export function acknowledgementBytes(version: ProtocolVersion, filters: number): number {
+  const remaining = 2 + (version === 5 ? 1 : 0) + filters
+  return 1 + varintBytes(remaining) + remaining
 }
 
 /** One reason code per filter, in order [MQTT-3.8.4-5] [MQTT-3.8.4-6]. */
@@ -81,7 +126,7 @@ function acknowledgement(
 ): Uint8Array {
   const propertyBytes = version === 5 ? 1 : 0 // an empty property section
   const remaining = 2 + propertyBytes + codes.length
-  const lengthBytes = bytesOfLength(remaining)
+  const lengthBytes = varintBytes(remaining)
   const packet = Buffer.alloc(1 + lengthBytes + remaining)
   packet[0] = first
   let at = 1
@@ -93,12 +138,6 @@ function acknowledgement(
   return packet
 }
 
-/** The size of a version 5 SUBACK or UNSUBACK for so many filters. */
-export function acknowledgementBytes(filters: number): number {
-  const remaining = 3 + filters // packet identifier, an empty property section, codes
-  return 1 + bytesOfLength(remaining) + remaining
-}
-
-function bytesOfLength(remaining: number): number {
-  return remaining < 128 ? 1 : remaining < 16_384 ? 2 : remaining < 2_097_152 ? 3 : 4
+function varintBytes(value: number): number {
+  return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4
 }

@@ -5,8 +5,10 @@
  * Read next: decode.ts (packets in), encode.ts (answers out), reason-codes.ts (what to call a refusal), topic.ts (filters).
  */
 export {
+  type AuthPacket,
   type ConnectPacket,
   type DisconnectPacket,
+  decodeAuth,
   decodeConnect,
   decodeDisconnect,
   decodePacket,
@@ -19,8 +21,12 @@ export {
 } from './decode.js'
 export { destinationOf } from './delayed.js'
 export {
+  type AnswerTerms,
+  type AuthenticationProperties,
   acknowledgementBytes,
+  authenticationProperties,
   type ConnackProperties,
+  encodeAuth,
   encodeConnack,
   encodeDisconnect,
   encodeRefusal,

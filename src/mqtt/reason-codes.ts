@@ -8,7 +8,9 @@ import type { ProtocolVersion } from '../native/index.js'
 export type ConnectRefusal =
   | 'client-id-invalid'
   | 'bad-authentication-method'
+  | 'bad-credentials'
   | 'not-authorized'
+  | 'packet-too-large'
   | 'server-busy'
   | 'quota-exceeded'
   | 'topic-name-invalid'
@@ -23,7 +25,9 @@ export type ConnectRefusal =
 const connectCodes: Readonly<Record<ConnectRefusal, readonly [number, number]>> = {
   'client-id-invalid': [0x85, 2],
   'bad-authentication-method': [0x8c, 5],
+  'bad-credentials': [0x86, 4],
   'not-authorized': [0x87, 5],
+  'packet-too-large': [0x95, 3],
   'server-busy': [0x89, 3],
   'quota-exceeded': [0x97, 3],
   'topic-name-invalid': [0x90, 5],

@@ -35,7 +35,7 @@ export type CloseCause =
   | 'shutdown'
 
 export type EngineEvent =
-  /** A whole, valid CONNECT. The socket waits, unread, on the loop that accepted it, for `attach` or `refuse`. */
+  /** A whole, valid CONNECT. The socket waits, unread, on the loop that accepted it, for `attach`, `refuse` or `challenge`. */
   | {
       readonly kind: 'connect'
       readonly loop: number
@@ -43,6 +43,13 @@ export type EngineEvent =
       readonly listener: number
       readonly peer: string // 'address:port'
       readonly packet: Buffer // fixed header included; a copy
+    }
+  /** The AUTH that answers a `challenge`, valid. The socket waits, unread again, for `challenge`, `attach` or `refuse`. */
+  | {
+      readonly kind: 'exchange'
+      readonly loop: number
+      readonly connection: number
+      readonly packet: Buffer
     }
   /** SUBSCRIBE, UNSUBSCRIBE, DISCONNECT or AUTH: valid, and a barrier: nothing more is parsed before `answer` or `close`. */
   | (SessionAddress & {
@@ -274,6 +281,9 @@ export interface Engine extends LinkEngine {
 
   attach(command: AttachCommand): void
   refuse(address: ConnectionAddress, connack: Uint8Array): void
+  /** Sends an AUTH to a connection whose CONNECT is not answered yet, and lets it answer: with AUTH, which comes as `exchange`, or
+   *  with a DISCONNECT, which ends it. The deadline of the CONNECT holds on. */
+  challenge(address: ConnectionAddress, auth: Uint8Array): void
   answer(command: AnswerCommand): void
   /** Writes `bytes`, flushes, closes. `closed` follows. */
   close(address: ConnectionAddress, bytes: Uint8Array, reasonCode: number): void

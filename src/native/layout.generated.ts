@@ -5,6 +5,7 @@ export const layout = {
     "connect",
     "packet",
     "link_publish",
+    "exchange",
     "attached",
     "closed",
     "dialed",
@@ -13,6 +14,7 @@ export const layout = {
   "commands": [
     "attach",
     "refuse",
+    "challenge",
     "answer",
     "close",
     "end",

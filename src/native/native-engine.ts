@@ -87,6 +87,11 @@ export class NativeEngine implements Engine {
     this.#schedule()
   }
 
+  challenge({ loop, connection }: ConnectionAddress, auth: Uint8Array): void {
+    this.#commands.begin('challenge', loop).u32(connection).bytes(auth).end()
+    this.#schedule()
+  }
+
   answer(command: AnswerCommand): void {
     writeAnswer(this.#commands, command)
     this.#schedule()

@@ -204,6 +204,8 @@ function readEvent(fields: RecordFields, kind: number, loop: number): EngineEven
       const peer = fields.bytes().toString('latin1')
       return { kind: 'connect', loop, connection, listener, peer, packet: fields.bytes() }
     }
+    case 'exchange':
+      return { kind: 'exchange', loop, connection: fields.u32(), packet: fields.bytes() }
     case 'packet': {
       const address = readAddress(fields)
       const type = packetTypes.get(fields.u32())

@@ -14,7 +14,7 @@ import { Endings } from './endings.js'
 import { homeLoop } from './home.js'
 import { SubscriptionLedger } from './ledger.js'
 import { SessionNumbers } from './numbers.js'
-import { Packets } from './packets.js'
+import { Packets, type Reauthenticate } from './packets.js'
 import type { Candidate, Session } from './session.js'
 import {
   type ClientEffect,
@@ -24,6 +24,7 @@ import {
   none,
   type Online,
   step,
+  type Verdict,
 } from './step.js'
 import type { Authorize, SubscriptionPolicy } from './subscriptions.js'
 
@@ -50,6 +51,10 @@ export interface DirectoryOptions<C extends Candidate> {
   readonly limits: DirectoryLimits
   readonly subscriptions: SubscriptionPolicy
   readonly authorize: Authorize
+  /** Checks the identity behind a CONNECT and calls back once, at once or later. */
+  readonly authenticate: (candidate: C, answer: (verdict: Verdict<C>) => void) => void
+  /** An AUTH on a connection that is served: what to answer, and whether it goes on. */
+  readonly reauthenticate: Reauthenticate<C>
   /** What the home loop needs to serve the client of an attach. */
   readonly attachCommand: (effect: AttachEffect<C>) => AttachCommand
 }
@@ -70,7 +75,7 @@ export class SessionDirectory<C extends Candidate> {
   readonly #deadlines: DeadlineClock<Client<C>>
   readonly #endings: Endings
   readonly #ledger = new SubscriptionLedger()
-  readonly #packets: Packets
+  readonly #packets: Packets<C>
   /** Closed connections that wait for a slice, oldest first. Bound: the number of connections. */
   #closed: ClosedEvent[] = []
   #closedInBatch = 0
@@ -110,7 +115,8 @@ export class SessionDirectory<C extends Candidate> {
   /** The session of a client id that is connected or remembered. */
   find(clientId: string): Session | null {
     const state = this.#clients.get(clientId)?.state
-    return state === undefined || state.kind === 'none' ? null : state.session
+    const found = state?.kind === 'authenticating' ? state.found : state
+    return found === undefined || found.kind === 'none' ? null : found.session
   }
 
   /** A batch of events begins: some closed connections may be handled at once again. */
@@ -244,8 +250,17 @@ export class SessionDirectory<C extends Candidate> {
     })
     client.state = state
     for (const effect of effects) this.#perform(effect)
-    if (state.kind === 'none') this.#clients.delete(client.clientId)
-    this.#deadlines.set(client, this.#stopping ? Number.POSITIVE_INFINITY : deadline(state))
+    // Not `state`: an identity that is checked at once has stepped on from it.
+    if (client.state.kind === 'none') this.#clients.delete(client.clientId)
+    this.#deadlines.set(client, this.#stopping ? Number.POSITIVE_INFINITY : deadline(client.state))
+  }
+
+  #authenticate(candidate: C): void {
+    const { connection } = candidate
+    this.#options.authenticate(candidate, (verdict) => {
+      const client = this.#connections.get(connection)
+      if (client !== undefined) this.#step(client, { kind: 'verdict', connection, verdict })
+    })
   }
 
   #takeNumber(loop: number) {
@@ -257,12 +272,15 @@ export class SessionDirectory<C extends Candidate> {
   #perform(effect: ClientEffect<C>): void {
     const { engine, counters } = this.#options
     switch (effect.kind) {
+      case 'authenticate':
+        this.#authenticate(effect.candidate)
+        return
       case 'attach':
         engine.attach(this.#options.attachCommand(effect))
         return
       case 'refuse':
         this.#connections.delete(effect.candidate.connection)
-        this.#refuse(effect.candidate, effect.why)
+        this.#refuse(effect.candidate, effect.why, effect.reason)
         return
       case 'publish-will':
         counters.wills_published++
@@ -286,14 +304,14 @@ export class SessionDirectory<C extends Candidate> {
     }
   }
 
-  #refuse(candidate: C, refusal: ConnectRefusal): void {
-    const { acceptLoop, connection, version, clientId, peer, packetBytesMax } = candidate
+  #refuse(candidate: C, refusal: ConnectRefusal, reason = ''): void {
+    const { acceptLoop, connection, version, clientId, peer, answers } = candidate
     const { engine, counters, log } = this.#options
     counters.connects_refused++
-    log.info({ event: 'connect_refused', clientId, peer, refusal }, 'a CONNECT was refused')
+    log.info({ event: 'connect_refused', clientId, peer, refusal, reason }, 'a CONNECT was refused')
     engine.refuse(
       { loop: acceptLoop, connection },
-      encodeRefusal(version, connectReason(refusal, version), '', packetBytesMax),
+      encodeRefusal(version, connectReason(refusal, version), answers),
     )
   }
 }
@@ -303,7 +321,12 @@ function onlineOf<C extends Candidate>(
   state: ClientState<C>,
   connection: number,
 ): Online<C> | null {
-  const online = state.kind === 'connecting' ? state.previous : state
+  const online =
+    state.kind === 'connecting'
+      ? state.previous
+      : state.kind === 'authenticating'
+        ? state.found
+        : state
   return online.kind === 'online' && online.candidate.connection === connection ? online : null
 }
 

@@ -6,6 +6,7 @@
  * Read next: step.ts (the state machine), directory.ts (the shell), subscriptions.ts, docs/internals/sessions.md.
  */
 
+export { DeadlineClock, type DeadlineClockOptions } from './deadline-clock.js'
 export { Deadlines } from './deadlines.js'
 export {
   type AttachEffect,
@@ -19,6 +20,7 @@ export {
 export { homeLoop } from './home.js'
 export { SubscriptionLedger } from './ledger.js'
 export { SessionNumbers } from './numbers.js'
+export type { Reauthenticate } from './packets.js'
 export type { Candidate, Session, Subscription } from './session.js'
 export {
   type ClientEffect,
@@ -29,6 +31,7 @@ export {
   deadline,
   none,
   step,
+  type Verdict,
 } from './step.js'
 export {
   type Authorize,

@@ -32,13 +32,24 @@ import {
   unsubscribe,
 } from './subscriptions.js'
 
-export interface PacketOptions {
+/**
+ * Decides about an AUTH of a connection that is served. The answer is written and the connection parsed on, or closed.
+ * @throws UndecodablePacket
+ */
+export type Reauthenticate<C extends Candidate> = (
+  event: EngineEvent & { kind: 'packet' },
+  session: Session,
+  candidate: C,
+) => { readonly reply: Uint8Array; readonly next: AnswerCommand['next'] }
+
+export interface PacketOptions<C extends Candidate> {
   readonly engine: Pick<Engine, 'answer'>
   readonly log: Log
   readonly counters: ControlCounters
   readonly subscriptions: SubscriptionPolicy
   readonly authorize: Authorize
   readonly ledger: SubscriptionLedger
+  readonly reauthenticate: Reauthenticate<C>
 }
 
 /** What a DISCONNECT asks for; the client's state machine answers it. */
@@ -48,19 +59,15 @@ export interface Goodbye {
   readonly expiryMs: number | null
 }
 
-export class Packets {
-  readonly #options: PacketOptions
+export class Packets<C extends Candidate> {
+  readonly #options: PacketOptions<C>
 
-  constructor(options: PacketOptions) {
+  constructor(options: PacketOptions<C>) {
     this.#options = options
   }
 
   /** Answers the packet, or returns the goodbye that it is. */
-  handle(
-    event: EngineEvent & { kind: 'packet' },
-    session: Session,
-    candidate: Candidate,
-  ): Goodbye | null {
+  handle(event: EngineEvent & { kind: 'packet' }, session: Session, candidate: C): Goodbye | null {
     try {
       return this.#decide(event, session, candidate)
     } catch (error) {
@@ -82,16 +89,12 @@ export class Packets {
   }
 
   /** Closes the connection of a client that said DISCONNECT. */
-  goodbye(session: Session, candidate: Candidate, protocolError: boolean): void {
+  goodbye(session: Session, candidate: C, protocolError: boolean): void {
     if (protocolError) this.#close(session, candidate, disconnectReason.protocolError)
     else this.#answer(session, candidate, [], new Uint8Array(0), 'close') // [MQTT-3.14.4-1]
   }
 
-  #decide(
-    event: EngineEvent & { kind: 'packet' },
-    session: Session,
-    candidate: Candidate,
-  ): Goodbye | null {
+  #decide(event: EngineEvent & { kind: 'packet' }, session: Session, candidate: C): Goodbye | null {
     const { version } = candidate
     switch (event.type) {
       case 'subscribe': {
@@ -100,13 +103,13 @@ export class Packets {
           this.#close(session, candidate, disconnectReason.protocolError) // [MQTT-3.8.3-4]
           return null
         }
-        if (!this.#canAnswer(session, candidate, packet.requests.length)) return null
-        this.#subscribe(session, candidate, packet)
+        if (this.#acknowledgeable(session, candidate, packet.requests.length))
+          this.#subscribe(session, candidate, packet)
         return null
       }
       case 'unsubscribe': {
         const packet = decodeUnsubscribe(event.packet, version)
-        if (!this.#canAnswer(session, candidate, packet.filters.length)) return null
+        if (!this.#acknowledgeable(session, candidate, packet.filters.length)) return null
         const { ops, reasonCodes } = unsubscribe(session, packet, this.#options.ledger)
         this.#options.counters.subscriptions_removed += ops.length
         this.#answer(
@@ -125,14 +128,26 @@ export class Packets {
           expiryMs: sessionExpirySeconds === null ? null : expiryMs(sessionExpirySeconds),
         }
       }
-      case 'auth':
-        // No CONNECT with an authentication method is accepted, so none may be in progress [MQTT-4.12.0-6].
-        this.#close(session, candidate, disconnectReason.protocolError)
+      case 'auth': {
+        const { reply, next } = this.#options.reauthenticate(event, session, candidate)
+        this.#answer(session, candidate, [], reply, next)
         return null
+      }
     }
   }
 
-  #subscribe(session: Session, candidate: Candidate, packet: SubscribePacket): void {
+  /**
+   * Whether the acknowledgement of so many filters fits the client's Maximum Packet Size [MQTT-3.1.2-24]. If not, nothing is
+   * done and the connection ends: an acknowledgement cannot be left out (MQTT 5.0 §4.13).
+   */
+  #acknowledgeable(session: Session, candidate: C, filters: number): boolean {
+    if (fits(acknowledgementBytes(candidate.version, filters), candidate.answers)) return true
+    this.#options.counters.acknowledgements_too_large++
+    this.#close(session, candidate, disconnectReason.packetTooLarge)
+    return false
+  }
+
+  #subscribe(session: Session, candidate: C, packet: SubscribePacket): void {
     const { counters, subscriptions, authorize, ledger } = this.#options
     const { ops, reasonCodes }: Outcome = subscribe(
       session,
@@ -151,13 +166,6 @@ export class Packets {
       encodeSuback(candidate.version, packet.packetId, reasonCodes),
       'resume',
     )
-  }
-
-  /** Otherwise closes: an answer with a code for each filter would be larger than the client takes [MQTT-3.1.2-24]. */
-  #canAnswer(session: Session, candidate: Candidate, filters: number): boolean {
-    if (fits(acknowledgementBytes(filters), candidate.packetBytesMax)) return true
-    this.#close(session, candidate, disconnectReason.packetTooLarge)
-    return false
   }
 
   #noteRefused(
@@ -180,13 +188,13 @@ export class Packets {
     )
   }
 
-  #close(session: Session, candidate: Candidate, reasonCode: number): void {
+  #close(session: Session, candidate: C, reasonCode: number): void {
     this.#answer(session, candidate, [], encodeDisconnect(candidate.version, reasonCode), 'close')
   }
 
   #answer(
     { address }: Session,
-    { connection }: Candidate,
+    { connection }: C,
     ops: AnswerCommand['ops'],
     reply: Uint8Array,
     next: AnswerCommand['next'],

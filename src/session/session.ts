@@ -2,7 +2,7 @@
  * A session: what outlives connections. Its queue and windows are on its home loop; here is what was decided about it.
  */
 
-import type { TopicFilter, WillMessage } from '../mqtt/index.js'
+import type { AnswerTerms, TopicFilter, WillMessage } from '../mqtt/index.js'
 import type { ProtocolVersion, SessionAddress } from '../native/index.js'
 
 /** One subscription; the filter is without `$share/group/`, `$queue/` or `$exclusive/`. */
@@ -38,10 +38,11 @@ export interface Candidate {
   /** Whether it may use `$LINK/`. */
   readonly linkAllowed: boolean
   readonly version: ProtocolVersion
+  /** Whether somebody still has to check who it is; the directory asks when its turn has come. */
+  readonly authenticate: boolean
+  readonly answers: AnswerTerms
   readonly cleanStart: boolean
   /** 0: the session ends with the connection; Infinity: never. Milliseconds. */
   readonly expiryMs: number
   readonly will: WillMessage | null
-  /** The largest packet it takes, in bytes; 0: it states none. */
-  readonly packetBytesMax: number
 }

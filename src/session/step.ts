@@ -8,14 +8,20 @@
  *      │                │  │  └──────── connect ───────┘ └─closed, expiry 0┼─▶ none
  *      └──── closed ────┘  └ closed before attached: back to what was ◀─────┘ connect
  *
- * One CONNECT of a client id is in progress at a time; the others wait in a bounded FIFO [MQTT-3.1.4-3].
+ * One CONNECT of a client id is in progress at a time; the others wait in a bounded FIFO [MQTT-3.1.4-3]. One whose identity
+ * has to be checked first is `authenticating` when its turn comes; what it found stays as it is meanwhile, and nothing of the
+ * CONNECT remains when it is refused or its client vanishes:
+ *
+ *     none, online, offline ──connect──▶ authenticating ──verdict: admitted──▶ connecting
+ *              ▲                              │
+ *              └── verdict: refused, closed ──┘
  *
  * An attach either happens wholly on the home loop (`attached`, then some day `closed`) or, when its socket is gone before
  * the hand-over, not at all (`closed` alone). So until `attached` the connection that is to be taken over stays what it is,
  * and comes back when the attach did not happen.
  */
 
-import type { WillMessage } from '../mqtt/index.js'
+import type { ConnectRefusal, WillMessage } from '../mqtt/index.js'
 import type { CloseCause, SessionAddress } from '../native/index.js'
 import type { Candidate, Session } from './session.js'
 
@@ -57,18 +63,35 @@ export interface Connecting<C extends Candidate = Candidate> {
   readonly waiting: readonly C[]
 }
 
+/** The identity behind a CONNECT is being checked. */
+export interface Authenticating<C extends Candidate = Candidate> {
+  readonly kind: 'authenticating'
+  readonly candidate: C
+  /** What it will meet when it may in; goes on living. */
+  readonly found: None | Online<C> | Offline
+  /** As in Connecting. */
+  readonly waiting: readonly C[]
+}
+
 export interface None {
   readonly kind: 'none'
 }
 
+/** What became of the check of an identity: the candidate as it may in, or why not. */
+export type Verdict<C extends Candidate = Candidate> =
+  | { readonly kind: 'admitted'; readonly candidate: C }
+  | { readonly kind: 'refused'; readonly refusal: ConnectRefusal; readonly reason: string }
+
 export type ClientState<C extends Candidate = Candidate> =
   | None
+  | Authenticating<C>
   | Connecting<C>
   | Online<C>
   | Offline
 
 export type ClientEvent<C extends Candidate = Candidate> =
   | { readonly kind: 'connect'; readonly candidate: C }
+  | { readonly kind: 'verdict'; readonly connection: number; readonly verdict: Verdict<C> }
   | { readonly kind: 'attached'; readonly connection: number }
   | { readonly kind: 'closed'; readonly connection: number; readonly cause: CloseCause }
   /** @param expiryMs null: unchanged */
@@ -81,6 +104,8 @@ export type ClientEvent<C extends Candidate = Candidate> =
   | { readonly kind: 'timer' }
 
 export type ClientEffect<C extends Candidate = Candidate> =
+  /** Check its identity; the answer is a `verdict`. Always the last effect. */
+  | { readonly kind: 'authenticate'; readonly candidate: C }
   /** `takeOver`: the session whose connection the attach ends, the same one when resumed. Wills in `before` go first. */
   | {
       readonly kind: 'attach'
@@ -90,7 +115,13 @@ export type ClientEffect<C extends Candidate = Candidate> =
       readonly takeOver: Session | null
       readonly before: readonly WillMessage[]
     }
-  | { readonly kind: 'refuse'; readonly candidate: C; readonly why: 'quota-exceeded' }
+  | {
+      readonly kind: 'refuse'
+      readonly candidate: C
+      readonly why: ConnectRefusal
+      /** For people; '' when the refusal says it all. */
+      readonly reason: string
+    }
   | { readonly kind: 'publish-will'; readonly session: Session; readonly will: WillMessage }
   /** The session is over; everything it held goes. */
   | {
@@ -125,6 +156,7 @@ export const none: None = { kind: 'none' }
 
 /** When the next `timer` event is due; Infinity: never. */
 export function deadline(state: ClientState): number {
+  if (state.kind === 'authenticating') return deadline(state.found)
   if (state.kind !== 'offline') return Number.POSITIVE_INFINITY
   return Math.min(state.expiresAtMs, state.will?.dueAtMs ?? Number.POSITIVE_INFINITY)
 }
@@ -138,6 +170,8 @@ export function step<C extends Candidate>(
   switch (event.kind) {
     case 'connect':
       return onConnect(state, event.candidate, now, policy)
+    case 'verdict':
+      return onVerdict(state, event, now, policy)
     case 'attached':
       return onAttached(state, event.connection, now, policy)
     case 'closed':
@@ -145,7 +179,7 @@ export function step<C extends Candidate>(
     case 'disconnect':
       return onDisconnect(state, event)
     case 'timer':
-      return state.kind === 'offline' ? whatIsDue(state, now) : unchanged(state)
+      return onTimer(state, now)
   }
 }
 
@@ -157,11 +191,67 @@ function onConnect<C extends Candidate>(
   now: number,
   policy: ClientPolicy,
 ): ClientStep<C> {
-  if (state.kind !== 'connecting') return begin(state, candidate, [], now, policy)
+  if (state.kind !== 'connecting' && state.kind !== 'authenticating')
+    return turn(state, candidate, [], now, policy)
   if (1 + state.waiting.length >= policy.connectsMax) {
-    return { state, effects: [{ kind: 'refuse', candidate, why: 'quota-exceeded' }] }
+    return { state, effects: [{ kind: 'refuse', candidate, why: 'quota-exceeded', reason: '' }] }
   }
   return unchanged({ ...state, waiting: [...state.waiting, candidate] })
+}
+
+/** The turn of `candidate` has come: its identity first, where that is open. */
+function turn<C extends Candidate>(
+  found: None | Online<C> | Offline,
+  candidate: C,
+  waiting: readonly C[],
+  now: number,
+  policy: ClientPolicy,
+): ClientStep<C> {
+  if (!candidate.authenticate) return begin(found, candidate, waiting, now, policy)
+  return {
+    state: { kind: 'authenticating', candidate, found, waiting },
+    effects: [{ kind: 'authenticate', candidate }],
+  }
+}
+
+/** The turn of whoever waits longest. */
+function next<C extends Candidate>(
+  found: None | Online<C> | Offline,
+  [first, ...others]: readonly C[],
+  now: number,
+  policy: ClientPolicy,
+): ClientStep<C> {
+  return first === undefined ? unchanged(found) : turn(found, first, others, now, policy)
+}
+
+function onVerdict<C extends Candidate>(
+  state: ClientState<C>,
+  { connection, verdict }: ClientEvent<C> & { kind: 'verdict' },
+  now: number,
+  policy: ClientPolicy,
+): ClientStep<C> {
+  if (state.kind !== 'authenticating' || state.candidate.connection !== connection)
+    return unchanged(state)
+  const { candidate, found, waiting } = state
+  if (verdict.kind === 'admitted') return begin(found, verdict.candidate, waiting, now, policy)
+  const { refusal: why, reason } = verdict
+  return after([{ kind: 'refuse', candidate, why, reason }], next(found, waiting, now, policy))
+}
+
+function onTimer<C extends Candidate>(state: ClientState<C>, now: number): ClientStep<C> {
+  if (state.kind === 'offline') return whatIsDue(state, now)
+  return state.kind === 'authenticating'
+    ? meanwhile(state, onTimer(state.found, now))
+    : unchanged(state)
+}
+
+/** Something happened to what an identity check has found; it cannot begin anything by itself. */
+function meanwhile<C extends Candidate>(
+  state: Authenticating<C>,
+  { state: found, effects }: ClientStep<C>,
+): ClientStep<C> {
+  if (found.kind === 'connecting' || found.kind === 'authenticating') return unchanged(state)
+  return { state: { ...state, found }, effects }
 }
 
 /** Starts the attach of `candidate` over what there is. */
@@ -236,9 +326,7 @@ function onAttached<C extends Candidate>(
     expiryMs: candidate.expiryMs,
     will: candidate.will,
   }
-  const [first, ...others] = waiting
-  if (first === undefined) return { state: online, effects }
-  return after(effects, begin(online, first, others, now, policy))
+  return after(effects, next(online, waiting, now, policy))
 }
 
 function onClosed<C extends Candidate>(
@@ -250,6 +338,8 @@ function onClosed<C extends Candidate>(
 ): ClientStep<C> {
   if (state.kind === 'online' && state.candidate.connection === connection)
     return lost(state, closed, now)
+  if (state.kind === 'authenticating')
+    return closedMeanwhile(state, connection, closed, now, policy)
   if (state.kind !== 'connecting') return unchanged(state)
   if (state.candidate.connection === connection) return attachFailed(state, now, policy)
   if (state.previous.kind === 'online' && state.previous.candidate.connection === connection) {
@@ -258,6 +348,23 @@ function onClosed<C extends Candidate>(
   return unchanged({
     ...state,
     waiting: state.waiting.filter((waiting) => waiting.connection !== connection),
+  })
+}
+
+function closedMeanwhile<C extends Candidate>(
+  state: Authenticating<C>,
+  connection: number,
+  closed: Closed,
+  now: number,
+  policy: ClientPolicy,
+): ClientStep<C> {
+  const { candidate, found, waiting } = state
+  if (candidate.connection === connection) return next(found, waiting, now, policy)
+  if (found.kind === 'online' && found.candidate.connection === connection)
+    return meanwhile(state, lost(found, closed, now))
+  return unchanged({
+    ...state,
+    waiting: waiting.filter((one) => one.connection !== connection),
   })
 }
 
@@ -271,9 +378,9 @@ function attachFailed<C extends Candidate>(
   const effects: ClientEffect<C>[] = resumed ? [] : [{ kind: 'discard', session }]
   const back = backTo(previous, previousClosed, now)
   effects.push(...back.effects)
-  const [first, ...others] = waiting
-  if (first === undefined || back.state.kind === 'connecting') return { state: back.state, effects }
-  return after(effects, begin(back.state, first, others, now, policy))
+  if (back.state.kind === 'connecting' || back.state.kind === 'authenticating')
+    return { state: back.state, effects }
+  return after(effects, next(back.state, waiting, now, policy))
 }
 
 /** What was before the attach, with what has become due meanwhile. */
@@ -311,6 +418,7 @@ function onDisconnect<C extends Candidate>(
       ? goodbye(state, event)
       : unchanged(state)
   }
+  if (state.kind === 'authenticating') return meanwhile(state, onDisconnect(state.found, event))
   if (state.kind !== 'connecting' || state.previous.kind !== 'online') return unchanged(state)
   if (state.previous.candidate.connection !== event.connection) return unchanged(state)
   // It counts if the attach in progress does not happen; otherwise the takeover came first.

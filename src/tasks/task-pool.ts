@@ -7,12 +7,13 @@ import { Piscina } from 'piscina'
 import { CausewayError } from '../errors.js'
 import { taskLimits } from '../limits.js'
 import type { BootstrapBatch, BootstrapRequest } from '../native/index.js'
+import type { HashRequest } from '../password-hash.js'
 
 export interface TaskPoolOptions {
   /** `workers.tasks`: threads at most; they start with the first jobs and stay. */
   readonly threads: number
   /** Where the code of each job is, a module that exports `run`; a test brings its own. */
-  readonly jobs?: Readonly<Record<JobName, URL>>
+  readonly jobs?: Readonly<Partial<Record<JobName, URL>>>
 }
 
 /** What runs and waits now, and what has run since start. */
@@ -24,10 +25,11 @@ export interface TaskStatus {
 }
 
 /** Jobs by the name that appears in errors and logs. */
-export type JobName = 'link-bootstrap'
+export type JobName = 'link-bootstrap' | 'password-hash'
 
 const ownJobs: Readonly<Record<JobName, URL>> = {
   'link-bootstrap': new URL('./bootstrap-worker.js', import.meta.url),
+  'password-hash': new URL('./password-worker.js', import.meta.url),
 }
 
 /** Jobs of one pool are independent: they start in order and end in any. */
@@ -39,8 +41,8 @@ export class TaskPool {
   #refused = 0
   #stopped = false
 
-  constructor({ threads, jobs = ownJobs }: TaskPoolOptions) {
-    this.#jobs = jobs
+  constructor({ threads, jobs = {} }: TaskPoolOptions) {
+    this.#jobs = { ...ownJobs, ...jobs }
     this.#piscina = new Piscina({
       minThreads: 0,
       maxThreads: threads,
@@ -60,6 +62,11 @@ export class TaskPool {
   /** One batch of a link's bootstrap. Rejects with TASK_QUEUE_FULL or TASKS_STOPPED, or with what the job threw. */
   bootstrapBatch(request: BootstrapRequest): Promise<BootstrapBatch> {
     return this.#run('link-bootstrap', request)
+  }
+
+  /** One password hashed; rejects as `bootstrapBatch`. Who has many waits with most of them: the queue is everybody's. */
+  passwordHash(request: HashRequest): Promise<Uint8Array> {
+    return this.#run('password-hash', request)
   }
 
   status(): TaskStatus {

@@ -1,6 +1,7 @@
 /**
  * Three sockets, one client id, every interleaving that chance finds: clean and unclean, versions 4 and 5, wills with and
- * without delay, cut at every step. The engine of `session-engine.ts` checks each command; the judge below checks the
+ * without delay, cut at every step; of some the identity is checked first, at once or later, and some of those are refused.
+ * The engine of `session-engine.ts` checks each command; the judge below checks the
  * whole story afterwards. A failing seed prints itself; `SEED=n` replays it alone, `SEEDS=n` sets how many are tried.
  */
 import assert from 'node:assert/strict'
@@ -9,7 +10,12 @@ import mqttPacket from 'mqtt-packet'
 import { controlCounters } from '../../src/metrics/index.js'
 import { encodeConnack } from '../../src/mqtt/index.js'
 import type { EngineEvent, ProtocolVersion } from '../../src/native/index.js'
-import { authorizeLinkOnly, type Candidate, SessionDirectory } from '../../src/session/index.js'
+import {
+  authorizeLinkOnly,
+  type Candidate,
+  SessionDirectory,
+  type Verdict,
+} from '../../src/session/index.js'
 import { Slicer } from '../../src/slices.js'
 import { type Attachment, SessionEngine, type Socket, World } from './session-engine.js'
 
@@ -20,6 +26,9 @@ const never = Number.POSITIVE_INFINITY
 
 interface Connect extends Candidate {
   readonly willDelayMs: number
+  /** What the check of its identity comes to, and when; null: at once. */
+  readonly welcome: boolean
+  readonly checkMs: number | null
 }
 
 /** What one socket did, for the judge. */
@@ -43,7 +52,10 @@ class Play {
   readonly stories: Story[] = []
   readonly arrivals: number[] = []
   readonly connectsPerClientId: number
+  denied = 0
+  checked = 0
   #connections = 0
+  #checking: Connect | null = null
 
   constructor(seed: number) {
     const world = new World(seed)
@@ -74,6 +86,8 @@ class Play {
         retained: true,
       },
       authorize: authorizeLinkOnly,
+      authenticate: (candidate, answer) => this.#check(candidate, answer),
+      reauthenticate: () => assert.fail('nobody authenticates again'),
       attachCommand: ({ candidate, session, resumed, takeOver, before }) => ({
         ...session.address,
         acceptLoop: candidate.acceptLoop,
@@ -101,6 +115,29 @@ class Play {
         ignoreLoopDeliver: false,
       }),
     })
+  }
+
+  /** Of one client id one identity is checked at a time. */
+  #check(candidate: Connect, answer: (verdict: Verdict<Connect>) => void): void {
+    const { world } = this
+    const before = this.#checking
+    assert.ok(
+      before === null || this.story(before.connection).socket.place === 'gone',
+      'two identities of one client id are checked at once',
+    )
+    this.#checking = candidate
+    this.checked++
+    const decide = () => {
+      if (this.#checking === candidate) this.#checking = null
+      if (!candidate.welcome) this.denied++
+      answer(
+        candidate.welcome
+          ? { kind: 'admitted', candidate: { ...candidate, authenticate: false } }
+          : { kind: 'refused', refusal: 'bad-credentials', reason: '' },
+      )
+    }
+    if (candidate.checkMs === null) decide()
+    else world.at(world.nowMs + candidate.checkMs, decide)
   }
 
   run(): void {
@@ -146,8 +183,11 @@ class Play {
       cleanStart,
       expiryMs,
       will,
-      packetBytesMax: 0,
       willDelayMs,
+      answers: { packetBytesMax: 0, problemInformation: true },
+      authenticate: world.random() < 0.4,
+      welcome: world.random() < 0.8,
+      checkMs: world.pick([null, 0, 20, 300]),
     }
     const story: Story = { socket, candidate, arrived: false, goodbye: null }
     this.stories.push(story)
@@ -289,12 +329,16 @@ function judge(play: Play): void {
 
 /** Every CONNECT was attached, refused or its socket closed. */
 function judgeAnswers({ stories, engine, directory }: Play): void {
-  for (const { socket, arrived } of stories) {
+  for (const { socket, candidate, arrived } of stories) {
     assert.ok(arrived)
     assert.equal(socket.place, 'gone', `connection ${socket.connection} was left waiting`)
     const attached = engine.attachments.filter((one) => one.socket === socket)
     assert.ok(attached.length <= 1, 'attached twice')
     assert.ok(!(socket.refused && attached.length > 0), 'attached and refused')
+    assert.ok(
+      candidate.welcome || !candidate.authenticate || attached.length === 0,
+      'let in unproved',
+    )
   }
   assert.equal(directory.connections, 0)
 }
@@ -427,10 +471,14 @@ test('three sockets of one client id, cut at every step, lose no session, double
     abandoned: 0,
     expired: 0,
     late: 0,
+    checked: 0,
+    denied: 0,
   }
   const seeds = Number(process.env.SEEDS ?? 12_000)
   for (let seed = 1; seed <= seeds; seed++) {
-    const { counters, engine } = tryOut(seed)
+    const { counters, engine, checked, denied } = tryOut(seed)
+    seen.checked += checked
+    seen.denied += denied
     seen.attached += counters.connections_attached
     seen.resumed += counters.sessions_resumed
     seen.takenOver += counters.sessions_taken_over

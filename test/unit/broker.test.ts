@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet'
+import { noAuthenticators } from '../../src/auth/index.js'
 import { Broker, type LinkDoor } from '../../src/broker.js'
 import { type Config, loadConfig } from '../../src/config/index.js'
 import { decodePacket } from '../../src/mqtt/index.js'
@@ -46,6 +47,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
       commands.calls.push('attach')
     },
     refuse: ({ connection }, connack) => commands.refused.push({ connection, connack }),
+    challenge: unused('challenge'),
     answer: (command) => commands.answered.push(command),
     close: unused('close'),
     endSession: ({ session }) => commands.ended.push(session),
@@ -99,6 +101,8 @@ function bench(change: (config: Config) => Config = (config) => config) {
       error: silent,
       fatal: silent,
     },
+    authenticators: noAuthenticators,
+    hash: async () => assert.fail('nobody has a password'),
     link: () => door,
     where: () => null,
     defer: (run) => deferred.push(run),
@@ -247,7 +251,7 @@ test('an authentication method is refused with 0x8C and the reason, unless the c
   )
   assert.ok(told?.cmd === 'connack' && silent?.cmd === 'connack')
   assert.equal(told.reasonCode, 0x8c)
-  assert.match(told.properties?.reasonString ?? '', /enhanced authentication/)
+  assert.match(told.properties?.reasonString ?? '', /authentication method/)
   assert.equal(silent.properties, undefined)
 })
 

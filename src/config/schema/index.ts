@@ -4,7 +4,13 @@
  * May import: errors, limits, config/config, config/hocon. Imported by: config.
  * Read next: key.ts (what a key is), form.ts (how a value is written), root.ts (all sections).
  */
-export { countProblems, linkProblems, type Problem, portProblems } from './relation.js'
+export {
+  authenticationProblems,
+  countProblems,
+  linkProblems,
+  type Problem,
+  portProblems,
+} from './relation.js'
 export { rootSchema, toConfig } from './root.js'
 export {
   type DocumentedKey,

@@ -97,8 +97,21 @@ export function section<S extends Readonly<Record<string, z.ZodType>>>(keys: S) 
 }
 
 /** An object inside a list: unlike a section it must be written, so it has no default. */
-export function entry<S extends Readonly<Record<string, z.ZodType>>>(keys: S) {
-  return noted(z.strictObject(keys), { kind: 'section', keys })
+export function entry<S extends Readonly<Record<string, z.ZodType>>>(
+  keys: S,
+  check: (value: z.output<z.ZodObject<S>>) => readonly EntryProblem[] = () => [],
+) {
+  const schema = z.strictObject(keys).superRefine((value, context) => {
+    for (const { path, message } of check(value))
+      context.addIssue({ code: 'custom', path: [...path], message })
+  })
+  return noted(schema, { kind: 'section', keys })
+}
+
+/** Values of one entry that do not go together; the path is within the entry. */
+export interface EntryProblem {
+  readonly path: readonly string[]
+  readonly message: string
 }
 
 export function mapOf<T extends z.ZodType>(of: T) {

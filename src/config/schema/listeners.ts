@@ -20,7 +20,6 @@ const defaultPorts: Readonly<Record<ListenerKind, number>> = {
   wss: 8084,
 }
 const socketBuffer = form.bytesize({ min: 1024, max: 1024 ** 3 })
-const noAuthentication = 'clients are NOT authenticated'
 
 /** `none`, or `idle,interval,probes`. */
 const keepalive: form.Form<TcpKeepalive | null> = {
@@ -116,8 +115,12 @@ function common(kind: ListenerKind) {
     access_rules: ignored('addresses are NOT filtered'),
     proxy_protocol: ignored('the PROXY protocol is not spoken yet'),
     proxy_protocol_timeout: ignored('the PROXY protocol is not spoken yet'),
-    enable_authn: ignored(noAuthentication),
-    authentication: ignored(noAuthentication),
+    enable_authn: key(
+      form.oneOf('true', 'false', 'quick_deny_anonymous'),
+      'true',
+      'Whether clients of this listener are authenticated, where there are authenticators; `quick_deny_anonymous` refuses clients without a user name before anything else.',
+    ),
+    authentication: ignored('all listeners share the authenticators of `authentication`'),
     limiter: ignored('rates are not limited yet'),
     max_conn_rate: ignored('rates are not limited yet'),
     max_conn_burst: ignored('rates are not limited yet'),
@@ -227,6 +230,10 @@ function toCommon(
     host: listener.bind.host,
     port: listener.bind.port,
     enableLink: listener.enable_link ?? name.startsWith('clink'),
+    enableAuthn:
+      listener.enable_authn === 'quick_deny_anonymous'
+        ? listener.enable_authn
+        : listener.enable_authn === 'true',
     maxConnections: listener.max_connections,
     mountpoint: listener.mountpoint,
     zone: listener.zone,

@@ -21,6 +21,21 @@ export function linkProblems({ links }: Config): Problem[] {
   return [...duplicateNames(links), ...links.flatMap((link, index) => topicProblems(link, index))]
 }
 
+/** A chain asks each mechanism once, as EMQX's does. */
+export function authenticationProblems({ authentication }: Config): Problem[] {
+  return authentication.flatMap(({ mechanism }, index): Problem[] => {
+    const first = authentication.findIndex((other) => other.mechanism === mechanism)
+    if (first === index) return []
+    return [
+      {
+        path: ['authentication', index, 'mechanism'],
+        also: ['authentication', first, 'mechanism'],
+        message: `two authenticators are ${mechanism}`,
+      },
+    ]
+  })
+}
+
 function duplicateNames(links: readonly LinkConfig[]): Problem[] {
   return links.flatMap(({ name }, index): Problem[] => {
     const first = links.findIndex((other) => other.name === name)

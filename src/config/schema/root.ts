@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import type { z } from 'zod'
 import { configLimits } from '../../limits.js'
 import type { Config } from '../config.js'
+import { authenticationSchema, toAuthentication } from './authentication.js'
 import { clusterSchema, toLinks } from './cluster.js'
 import { delayedSchema, toDelayed } from './delayed.js'
 import * as form from './form.js'
@@ -179,8 +180,7 @@ const lifeSchema = {
 
 /** EMQX's sections that we do not have, with why that matters or does not. */
 const emqxOnly = {
-  authentication: 'clients are NOT authenticated',
-  authentication_settings: 'clients are NOT authenticated',
+  authentication_settings: 'there is nothing to set',
   authorization: 'access is NOT controlled',
   zones: 'there is one zone',
   broker: later,
@@ -244,6 +244,7 @@ const ignoredRoots = Object.fromEntries(
 )
 
 const known = {
+  authentication: authenticationSchema,
   cluster: clusterSchema,
   listeners: listenersSchema,
   dashboard: dashboardSchema,
@@ -262,6 +263,7 @@ export const rootSchema = section({ ...ignoredRoots, ...known } as typeof known)
 export function toConfig(root: z.output<typeof rootSchema>): Config {
   const { limits } = root
   return {
+    authentication: toAuthentication(root.authentication),
     clusterName: root.cluster.name,
     links: toLinks(root.cluster),
     listeners: toListeners(root.listeners),

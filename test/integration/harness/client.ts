@@ -31,6 +31,7 @@ export interface ClientOptions {
   readonly clean?: boolean
   readonly keepAliveSeconds?: number
   readonly username?: string
+  readonly password?: string | Buffer
   readonly properties?: NonNullable<IConnectPacket['properties']>
   readonly will?: NonNullable<IConnectPacket['will']>
   /** Whether PUBLISH and PUBREL are acknowledged at once. Default: true. */
@@ -323,6 +324,7 @@ export function connectBytes(
     clientId: options.clientId,
     keepalive: options.keepAliveSeconds ?? 0,
     ...(options.username === undefined ? {} : { username: options.username }),
+    ...(options.password === undefined ? {} : { password: Buffer.from(options.password) }),
     ...(options.will === undefined ? {} : { will: options.will }),
     ...(options.properties === undefined ? {} : { properties: options.properties }),
   })

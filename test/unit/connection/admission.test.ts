@@ -71,13 +71,6 @@ test('the user name is the client id when configured so', () => {
   assert.equal(admitted({ username: 'u' }).clientId, 'c')
 })
 
-test('an authentication method is refused: there is none [MQTT-4.12.0-1]', () => {
-  assert.equal(
-    refusal({ properties: { authenticationMethod: 'SCRAM' } }),
-    'bad-authentication-method',
-  )
-})
-
 test('keep-alive is multiplied, and the server’s own replaces it and is told [MQTT-3.2.2-21]', () => {
   const own = admitted({}, { keepAliveMultiplier: 1.5 })
   assert.equal(own.keepAliveMs, 15_000)

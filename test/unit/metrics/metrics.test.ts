@@ -11,6 +11,7 @@ test('one reading has every declared metric, and the data plane’s under its pr
   const counters = controlCounters()
   counters.connects_received = 3
   const gauges = {
+    authentication_exchanges: 0,
     connections: 1,
     sessions: 2,
     subscriptions: 4,

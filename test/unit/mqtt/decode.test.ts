@@ -156,6 +156,8 @@ test('a packet that does not decode throws, and the one after it decodes', () =>
   )
 })
 
+const noLimit = { packetBytesMax: 0, problemInformation: true }
+
 test('hand-written answers are what mqtt-packet writes', () => {
   for (const version of [4, 5] as const) {
     const options = { protocolVersion: version }
@@ -173,9 +175,12 @@ test('hand-written answers are what mqtt-packet writes', () => {
   }
   assert.equal(Buffer.from(encodeConnack(4, true, {})).toString('hex'), '20020100')
   assert.equal(Buffer.from(encodeConnack(3, true, {})).toString('hex'), '20020000')
-  assert.equal(Buffer.from(encodeRefusal(4, 2)).toString('hex'), '20020002')
-  assert.equal(Buffer.from(encodeRefusal(5, 0x85)).toString('hex'), '2003008500')
-  assert.equal(Buffer.from(encodeRefusal(5, 0x85, 'no')).toString('hex'), '20080085051f00026e6f')
+  assert.equal(Buffer.from(encodeRefusal(4, 2, noLimit)).toString('hex'), '20020002')
+  assert.equal(Buffer.from(encodeRefusal(5, 0x85, noLimit)).toString('hex'), '2003008500')
+  assert.equal(
+    Buffer.from(encodeRefusal(5, 0x85, noLimit, 'no')).toString('hex'),
+    '20080085051f00026e6f',
+  )
   assert.equal(Buffer.from(encodeDisconnect(5, 0x8e)).toString('hex'), 'e0018e')
   assert.equal(encodeDisconnect(4, 0x8e).length, 0)
 })
