@@ -34,8 +34,10 @@ import {
   UndecodablePacket,
 } from './mqtt/index.js'
 import type { ConnectionAddress, Engine, EngineEvent } from './native/index.js'
-import { authorizeLinkOnly, SessionDirectory } from './session/index.js'
+import { authorizeReserved, SessionDirectory } from './session/index.js'
 import { Slicer } from './slices.js'
+import { SysTopics } from './sys/index.js'
+import { version } from './version.js'
 
 /** The part of the link room that the broker drives. */
 export interface LinkDoor {
@@ -84,6 +86,7 @@ export class Broker {
   readonly #listeners: Listeners
   readonly #link: LinkDoor
   readonly #linkAllowed: ReadonlySet<number>
+  readonly #sys: SysTopics
   readonly metrics: Metrics
   #stopped: Promise<void> | null = null
 
@@ -102,6 +105,16 @@ export class Broker {
       proceed: (candidate) => this.#proceed(candidate),
     })
     this.#authentication = authentication
+    this.#sys = new SysTopics({
+      config: config.sysTopics,
+      nodeName: config.node.name,
+      version,
+      engine,
+      clock,
+      timers,
+      heard: () => this.#sessions.subscriptions.sys > 0,
+      metrics: () => this.metrics.counts(),
+    })
     this.#sessions = new SessionDirectory<Admitted>({
       engine,
       clock,
@@ -119,9 +132,10 @@ export class Broker {
         subscriptionsMax: config.mqtt.maxSubscriptions,
         retained: policy.retainAvailable && config.retainer.enable,
       },
-      authorize: authorizeLinkOnly,
       authenticate: (candidate, answer) => authentication.check(candidate, answer),
       reauthenticate: authentication.reauthenticate,
+      authorize: authorizeReserved(config.sysTopics.subscribers),
+      observer: this.#sys.observer(),
       attachCommand: (effect) => attachCommand(effect, policy, connacks),
     })
     this.#listeners = new Listeners(options)
@@ -160,6 +174,7 @@ export class Broker {
       )
     }
     this.metrics.start()
+    this.#sys.start()
     this.#link.start()
     this.#listeners.start()
     this.#options.engine.flush()
@@ -188,6 +203,7 @@ export class Broker {
     try {
       this.#listeners.stop()
       this.#authentication.stop()
+      this.#sys.stop()
       this.#sessions.stop()
       this.#link.stop()
       engine.flush()
@@ -249,6 +265,8 @@ export class Broker {
       acceptLoop: event.loop,
       peer: event.peer,
       linkAllowed: this.#linkAllowed.has(event.listener),
+      port: this.#options.config.listeners[event.listener]?.port ?? 0,
+      atMs: this.#options.clock.wallMs(),
     }
     const admission = admit(packet, origin, this.#policy, assignedClientId)
     if (admission.kind === 'admitted') {

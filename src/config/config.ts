@@ -25,6 +25,7 @@ export interface Config {
   readonly mqtt: MqttConfig
   readonly retainer: RetainerConfig
   readonly delayed: DelayedConfig
+  readonly sysTopics: SysTopicsConfig
   readonly log: LogConfig
   readonly limits: LimitsConfig
   /** What an acknowledgement promises about the disk. design.md §8. */
@@ -38,6 +39,21 @@ export interface DelayedConfig {
   readonly enable: boolean
   /** Messages that may wait; null: their bytes alone are bounded. */
   readonly messagesMax: number | null
+}
+
+/** `sys_topics`: what is published under `$SYS/brokers`, and who may hear it. */
+export interface SysTopicsConfig {
+  /** Null: never. */
+  readonly sysMsgIntervalMs: number | null
+  /** Null: never. */
+  readonly sysHeartbeatIntervalMs: number | null
+  readonly events: {
+    readonly clientConnected: boolean
+    readonly clientDisconnected: boolean
+    readonly clientSubscribed: boolean
+    readonly clientUnsubscribed: boolean
+  }
+  readonly subscribers: 'loopback' | 'all' | 'none'
 }
 
 export interface NodeConfig {

@@ -20,6 +20,10 @@ export interface Origin {
   readonly acceptLoop: number
   readonly peer: string
   readonly linkAllowed: boolean
+  /** Of the listener. */
+  readonly port: number
+  /** When the CONNECT came, by the wall clock. */
+  readonly atMs: number
 }
 
 /** A CONNECT that may attach, with the terms of its connection. */
@@ -27,7 +31,13 @@ export interface Admitted extends Candidate {
   /** As in CONNECT, or as an authentication exchange has proved it. */
   readonly username: string | null
   readonly superuser: boolean
+  /** The client's own, or what it was told. */
+  readonly keepAliveSeconds: number
   readonly keepAliveMs: number
+  /** Port of the listener it came through. */
+  readonly port: number
+  /** Milliseconds since the epoch. */
+  readonly connectedAtMs: number
   /** Outbound QoS ≥ 1 in flight. */
   readonly windowMax: number
   /** Inbound QoS ≥ 1 unacknowledged. */
@@ -79,6 +89,9 @@ export function admit(
       cleanStart: packet.cleanStart,
       expiryMs: expiryMs(packet, policy),
       will: packet.will,
+      keepAliveSeconds,
+      port: origin.port,
+      connectedAtMs: origin.atMs,
       keepAliveMs: Math.round(keepAliveSeconds * 1000 * policy.keepAliveMultiplier), // [MQTT-3.1.2-22]
       windowMax: Math.min(packet.receiveMaximum, policy.inflightMax), // [MQTT-3.3.4-9]
       receiveMax: receiveMax(packet, policy, origin),

@@ -39,11 +39,12 @@ export class Metrics {
 
   /** All metrics now. Starts a new interval of the control loop's delay. */
   read(): Readonly<Record<string, number>> {
-    const all: Record<string, number> = {
-      ...this.#sources.counters,
-      ...this.#sources.gauges(),
-      ...this.#readDelay(),
-    }
+    return { ...this.counts(), ...this.#readDelay() }
+  }
+
+  /** All metrics now but the delay of the control loop, whose interval goes on. */
+  counts(): Readonly<Record<string, number>> {
+    const all: Record<string, number> = { ...this.#sources.counters, ...this.#sources.gauges() }
     for (const [name, value] of Object.entries(this.#sources.native()))
       all[`native_${name}`] = value
     return all

@@ -34,6 +34,7 @@ export {
   encodeUnsuback,
   fits,
 } from './encode.js'
+export { publishPacket } from './publish.js'
 export {
   type ConnectRefusal,
   connectReason,

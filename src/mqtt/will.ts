@@ -5,6 +5,7 @@
  * own bytes, without the Will Delay Interval [MQTT-3.1.3-10].
  */
 import type { ProtocolVersion } from '../native/index.js'
+import { publishPacket } from './publish.js'
 
 export interface WillMessage {
   readonly topic: string
@@ -26,7 +27,6 @@ export interface DecodedWill {
 }
 
 const willDelayInterval = 0x18
-const anyPacketId = 1
 
 /** @param connect the whole CONNECT, valid, fixed header included */
 export function willMessage(
@@ -48,30 +48,6 @@ export function willMessage(
 
 function payloadOf(will: DecodedWill): Buffer {
   return typeof will.payload === 'string' ? Buffer.from(will.payload) : will.payload
-}
-
-/** Fixed header, topic, packet id, properties, payload. Not from the buffer pool: a will lives as long as its session. */
-function publishPacket(
-  topic: string,
-  payload: Buffer,
-  qos: 0 | 1 | 2,
-  retain: boolean,
-  properties: Buffer,
-): Buffer {
-  const topicBytes = Buffer.byteLength(topic)
-  const idBytes = qos > 0 ? 2 : 0
-  const remaining =
-    2 + topicBytes + idBytes + varintBytes(properties.length) + properties.length + payload.length
-  const packet = Buffer.allocUnsafeSlow(1 + varintBytes(remaining) + remaining)
-  packet[0] = 0x30 | (qos << 1) | (retain ? 1 : 0)
-  let at = writeVarint(packet, 1, remaining)
-  at = packet.writeUInt16BE(topicBytes, at)
-  at += packet.write(topic, at)
-  if (qos > 0) at = packet.writeUInt16BE(anyPacketId, at)
-  at = writeVarint(packet, at, properties.length)
-  at += properties.copy(packet, at)
-  payload.copy(packet, at)
-  return packet
 }
 
 /** The section's content, a view into `connect`. Layout: MQTT 5.0 §3.1. */
@@ -114,21 +90,6 @@ function propertyEnd(section: Buffer, at: number): number {
     default: // Content Type, Response Topic, Correlation Data: a length and bytes
       return value + 2 + section.readUInt16BE(value)
   }
-}
-
-function varintBytes(value: number): number {
-  return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4
-}
-
-function writeVarint(target: Buffer, at: number, value: number): number {
-  let rest = value
-  let position = at
-  while (rest > 127) {
-    target[position++] = (rest & 127) | 128
-    rest >>>= 7
-  }
-  target[position++] = rest
-  return position
 }
 
 function readVarint(source: Buffer, at: number): { value: number; end: number } {

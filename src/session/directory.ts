@@ -14,6 +14,7 @@ import { Endings } from './endings.js'
 import { homeLoop } from './home.js'
 import { SubscriptionLedger } from './ledger.js'
 import { SessionNumbers } from './numbers.js'
+import type { SessionObserver } from './observer.js'
 import { Packets, type Reauthenticate } from './packets.js'
 import type { Candidate, Session } from './session.js'
 import {
@@ -55,6 +56,7 @@ export interface DirectoryOptions<C extends Candidate> {
   readonly authenticate: (candidate: C, answer: (verdict: Verdict<C>) => void) => void
   /** An AUTH on a connection that is served: what to answer, and whether it goes on. */
   readonly reauthenticate: Reauthenticate<C>
+  readonly observer: SessionObserver<C>
   /** What the home loop needs to serve the client of an attach. */
   readonly attachCommand: (effect: AttachEffect<C>) => AttachCommand
 }
@@ -146,7 +148,9 @@ export class SessionDirectory<C extends Candidate> {
     counters.connections_attached++
     counters[client.state.resumed ? 'sessions_resumed' : 'sessions_created']++
     counters.wills_published += client.state.before.length
+    const { candidate } = client.state
     this.#step(client, { kind: 'attached', connection: event.connection })
+    this.#options.observer.connected?.(candidate)
   }
 
   closed(event: ClosedEvent): void {
@@ -210,6 +214,8 @@ export class SessionDirectory<C extends Candidate> {
     this.#connections.delete(event.connection)
     const online = onlineOf(client.state, event.connection)
     this.#countClosed(online, event.cause)
+    if (online !== null)
+      this.#options.observer.disconnected?.(online.candidate, event.cause, event.reasonCode)
     const cause: CloseCause = this.#stopping ? 'shutdown' : event.cause
     this.#step(client, { kind: 'closed', connection: event.connection, cause })
   }

@@ -20,6 +20,7 @@ export {
 export { homeLoop } from './home.js'
 export { SubscriptionLedger } from './ledger.js'
 export { SessionNumbers } from './numbers.js'
+export type { SessionObserver } from './observer.js'
 export type { Reauthenticate } from './packets.js'
 export type { Candidate, Session, Subscription } from './session.js'
 export {
@@ -36,9 +37,11 @@ export {
 export {
   type Authorize,
   authorizeLinkOnly,
+  authorizeReserved,
   type Outcome,
   type Subscriber,
   type SubscriptionPolicy,
+  type SysSubscribers,
   subscribe,
   unsubscribe,
 } from './subscriptions.js'

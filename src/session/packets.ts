@@ -23,6 +23,7 @@ import {
 } from '../mqtt/index.js'
 import type { AnswerCommand, Engine, EngineEvent } from '../native/index.js'
 import type { SubscriptionLedger } from './ledger.js'
+import type { SessionObserver } from './observer.js'
 import type { Candidate, Session } from './session.js'
 import {
   type Authorize,
@@ -50,6 +51,7 @@ export interface PacketOptions<C extends Candidate> {
   readonly authorize: Authorize
   readonly ledger: SubscriptionLedger
   readonly reauthenticate: Reauthenticate<C>
+  readonly observer: Pick<SessionObserver<C>, 'subscribed' | 'unsubscribed'>
 }
 
 /** What a DISCONNECT asks for; the client's state machine answers it. */
@@ -119,6 +121,7 @@ export class Packets<C extends Candidate> {
           encodeUnsuback(version, packet.packetId, reasonCodes),
           'resume',
         )
+        if (ops.length > 0) this.#options.observer.unsubscribed?.(candidate, ops)
         return null
       }
       case 'disconnect': {
@@ -166,6 +169,7 @@ export class Packets<C extends Candidate> {
       encodeSuback(candidate.version, packet.packetId, reasonCodes),
       'resume',
     )
+    if (ops.length > 0) this.#options.observer.subscribed?.(candidate, session, ops)
   }
 
   #noteRefused(

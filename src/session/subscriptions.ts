@@ -6,6 +6,7 @@
 import {
   hasWildcard,
   isLinkFilter,
+  isSysFilter,
   parseSubscriptionName,
   type SubscribePacket,
   type SubscribeRefusal,
@@ -37,13 +38,33 @@ export interface SubscriptionPolicy {
 export interface Subscriber {
   readonly version: ProtocolVersion
   readonly linkAllowed: boolean
+  /** 'address:port', '[address]:port', or '' where there is no address: a Unix socket. */
+  readonly peer: string
 }
 
-/** Permission per filter. `security` replaces it; until then only `$LINK/` is guarded. */
+/** Permission per filter. `security` adds to it; until then only the broker's own topics are guarded. */
 export type Authorize = (subscriber: Subscriber, filter: string) => boolean
 
 export const authorizeLinkOnly: Authorize = (subscriber, filter) =>
   subscriber.linkAllowed || !isLinkFilter(filter)
+
+/** Who may subscribe to `$SYS/…`: `sys_topics.subscribers`. */
+export type SysSubscribers = 'loopback' | 'all' | 'none'
+
+/** `$LINK/…` for link listeners, `$SYS/…` as EMQX's default rules: for whom is on this machine. */
+export function authorizeReserved(sysSubscribers: SysSubscribers): Authorize {
+  return (subscriber, filter) => {
+    if (filter.charCodeAt(0) !== dollar) return true
+    if (!isSysFilter(filter)) return authorizeLinkOnly(subscriber, filter)
+    return sysSubscribers === 'all' || (sysSubscribers === 'loopback' && isLoopback(subscriber))
+  }
+}
+
+function isLoopback({ peer }: Subscriber): boolean {
+  return peer === '' || peer.startsWith('127.') || peer.startsWith('[::1]:')
+}
+
+const dollar = '$'.charCodeAt(0)
 
 export interface Outcome {
   readonly ops: SubscriptionOp[]

@@ -20,6 +20,7 @@ export const roomOrder: readonly string[] = [
   'retained',
   'session',
   'connection',
+  'sys',
   'listener',
   'tasks',
   'link',

@@ -88,6 +88,7 @@ class Play {
       authorize: authorizeLinkOnly,
       authenticate: (candidate, answer) => this.#check(candidate, answer),
       reauthenticate: () => assert.fail('nobody authenticates again'),
+      observer: { connected: null, disconnected: null, subscribed: null, unsubscribed: null },
       attachCommand: ({ candidate, session, resumed, takeOver, before }) => ({
         ...session.address,
         acceptLoop: candidate.acceptLoop,

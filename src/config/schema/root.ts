@@ -12,6 +12,7 @@ import { asleep, ignored, key, section } from './key.js'
 import { dashboardSchema, listenersSchema, toDashboard, toListeners } from './listeners.js'
 import { mqttSchema, toMqtt } from './mqtt.js'
 import { retainerSchema, toRetainer } from './retainer.js'
+import { sysTopicsSchema, toSysTopics } from './sys-topics.js'
 
 const count = form.integer(1, Number.MAX_SAFE_INTEGER)
 const erlang = 'there is no Erlang virtual machine'
@@ -184,7 +185,6 @@ const emqxOnly = {
   authorization: 'access is NOT controlled',
   zones: 'there is one zone',
   broker: later,
-  sys_topics: later,
   sysmon: erlang,
   force_gc: erlang,
   force_shutdown: erlang,
@@ -253,6 +253,7 @@ const known = {
   mqtt: mqttSchema,
   retainer: retainerSchema,
   delayed: delayedSchema,
+  sys_topics: sysTopicsSchema,
   log: logSchema,
   limits: limitsSchema,
   ...lifeSchema,
@@ -273,6 +274,7 @@ export function toConfig(root: z.output<typeof rootSchema>): Config {
     mqtt: toMqtt(root.mqtt),
     retainer: toRetainer(root.retainer),
     delayed: toDelayed(root.delayed),
+    sysTopics: toSysTopics(root.sys_topics),
     log: {
       console: {
         enable: root.log.console.enable,

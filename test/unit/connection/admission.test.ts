@@ -13,7 +13,14 @@ import {
 import { decodeConnect, decodePacket } from '../../../src/mqtt/index.js'
 
 const defaults = connectionPolicy(loadConfig({ file: null, env: {} }).config)
-const origin = { connection: 1, acceptLoop: 0, peer: '127.0.0.1:9', linkAllowed: false }
+const origin = {
+  connection: 1,
+  acceptLoop: 0,
+  peer: '127.0.0.1:9',
+  linkAllowed: false,
+  port: 1883,
+  atMs: 0,
+}
 
 function admission(
   more: Partial<IConnectPacket>,

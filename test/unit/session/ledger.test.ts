@@ -40,7 +40,7 @@ class World {
       retainHandling: 0 as const,
     }))
     const packet = { packetId: 1, subscriptionId: 0, requests }
-    const subscriber = { version: 5, linkAllowed: false } as const
+    const subscriber = { version: 5, linkAllowed: false, peer: '10.0.0.1:9' } as const
     const terms = { ...policy, ...changed }
     return subscribe(session, subscriber, packet, terms, authorizeLinkOnly, this.ledger).reasonCodes
   }

@@ -18,8 +18,8 @@ const policy: SubscriptionPolicy = {
   subscriptionsMax: null,
   retained: true,
 }
-const five = { version: 5, linkAllowed: false } as const
-const four = { version: 4, linkAllowed: false } as const
+const five = { version: 5, linkAllowed: false, peer: '10.0.0.1:9' } as const
+const four = { version: 4, linkAllowed: false, peer: '10.0.0.1:9' } as const
 
 function session(): Session {
   return {
