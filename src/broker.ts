@@ -164,6 +164,10 @@ export class Broker {
     return this.#listeners.open
   }
 
+  listenerStates(): ReturnType<Listeners['states']> {
+    return this.#listeners.states()
+  }
+
   /** @throws CausewayError LISTENER_*; call `stop` afterwards all the same */
   start(): void {
     const { config, log } = this.#options

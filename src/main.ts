@@ -269,5 +269,13 @@ function sayCounters({ broker, links, log }: Running): void {
     remoteActors: remoteActors.map(({ actor }) => actor),
     counters,
   }))
-  log.info({ event: 'counters', metrics: broker.metrics.read(), links: said }, 'counters')
+  log.info(
+    {
+      event: 'counters',
+      metrics: broker.metrics.read(),
+      links: said,
+      listeners: broker.listenerStates(),
+    },
+    'counters',
+  )
 }

@@ -21,6 +21,8 @@ namespace causeway {
   X(writes, "calls", "writev calls")                                                              \
   X(connections_accepted, "connections", "sockets accepted")                                      \
   X(accept_failures, "calls", "accept failed for want of descriptors or memory; tried again")     \
+  X(accept_pauses_pending, "pauses", "no accept: limits.pending_connects have not sent CONNECT")  \
+  X(accept_pauses_rate, "pauses", "no accept: a listener's max_conn_rate; the backlog waits")     \
   X(connections_closed, "connections", "sockets closed, for whatever reason")                     \
   /* packets */                                                                                   \
   X(packets_received, "packets", "of every type")                                                 \
@@ -106,6 +108,12 @@ namespace causeway {
   X(connects_refused_version, "connections", "unsupported protocol version: 0x84, 1")             \
   X(connects_refused_quota, "connections", "a limit of the listener or node: 0x97, 0x9F")         \
   X(connects_refused_timeout, "connections", "no whole CONNECT within mqtt.idle_timeout")         \
+  X(connects_refused_access, "connections", "the address is denied by the access_rules")          \
+  X(proxy_headers_refused, "connections", "PROXY header missing, malformed or late")              \
+  X(not_mqtt_tls, "connections", "TLS where plain MQTT is spoken: closed")                        \
+  X(not_mqtt_http, "connections", "HTTP where MQTT is spoken: closed")                            \
+  X(not_mqtt_proxy, "connections", "a PROXY header where proxy_protocol is off: closed")          \
+  X(not_mqtt_other, "connections", "first bytes that are no CONNECT, nor known: closed")          \
   X(takeovers, "sessions", "a new connection took over a connected session: 0x8E")                \
   X(keepalive_timeouts, "connections", "closed after 1.5 x keep alive: 0x8D")                     \
   /* retained */                                                                                  \

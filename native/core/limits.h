@@ -30,10 +30,16 @@ inline constexpr size_t kReadBufferBytes = 256 * kKiB;
 /// closed without an answer, packets_too_large.
 inline constexpr size_t kConnectBytesMax = 256 * kKiB;
 
-/// Connections of one loop between accept and attachment. Each costs an fd and at most
-/// kConnectBytesMax, usually 200 bytes: a restart's reconnect storm of 100,000 clients over a
-/// second fits with a margin of 40 ms of admission at 10 µs. Full: accept pauses; the kernel's
-/// backlog and then the clients' SYN timers wait.
+/// Bytes of a PROXY header of version 2: its addresses are 216 at most, the rest is TLVs that a
+/// peer nobody has authenticated makes us read; HAProxy's with all details of a TLS client are some
+/// 500, with a client certificate inside 3 KiB. Full: no PROXY header, proxy_headers_refused.
+inline constexpr size_t kProxyHeaderBytesMax = 8 * kKiB;
+
+/// Connections of one loop between accept and attachment, unless limits.pending_connects says
+/// otherwise. Each costs an fd and at most kConnectBytesMax, usually 200 bytes: a restart's
+/// reconnect storm of 100,000 clients over a second fits with a margin of 40 ms of admission at 10
+/// µs. Full: accept pauses, accept_pauses_pending; the kernel's backlog and then the clients' SYN
+/// timers wait.
 inline constexpr size_t kAdmissionsMax = 4096;
 
 /// Connections accepted in one poll round, so that a storm does not starve those already connected:

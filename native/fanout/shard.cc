@@ -58,9 +58,12 @@ void Shard::Attach(Session* session, Connection* connection, int64_t now_ms) {
 }
 
 void Shard::Detach(Connection* connection) {
-  for (const auto& pending : pending_) {
-    if (pending->connection == connection)
-      pending->connection = nullptr;  // its fan-out still ends: it may be acknowledged
+  if (connection->fanout_pending) {
+    // Its fan-out still ends, for nobody: it has one at most, and it may be acknowledged.
+    const auto own = std::find_if(pending_.begin(), pending_.end(), [connection](const auto& one) {
+      return one->connection == connection;
+    });
+    if (own != pending_.end()) (*own)->connection = nullptr;
   }
   sender_.dirty()->Forget(connection);
   Session* session = connection->session;

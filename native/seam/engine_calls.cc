@@ -68,6 +68,7 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   transport::EngineOptions options;
   options.loops = static_cast<int>(NumberOf(from.Get("loops")));
   options.lane_slots = NumberOf(from.Get("laneSlots"));
+  options.pending_connects = NumberOf(from.Get("pendingConnects"));
   options.store_retained = BooleanOf(from.Get("storeRetained"));
   options.retained.max_messages = static_cast<size_t>(LargeOf(from.Get("retainedMessagesMax")));
   options.retained.max_payload_bytes =
@@ -106,9 +107,24 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
   options.id = NumberOf(from.Get("id"));
   options.host = TextOf(from.Get("host"));
   options.port = static_cast<uint16_t>(NumberOf(from.Get("port")));
+  options.path = TextOf(from.Get("path"));
+  options.mode = NumberOf(from.Get("mode"));
   options.backlog = static_cast<int>(NumberOf(from.Get("backlog")));
   options.connections_max = NumberOf(from.Get("connectionsMax"));
   options.packet_bytes_max = NumberOf(from.Get("packetBytesMax"));
+  options.accept_interval_ns = static_cast<uint64_t>(LargeOf(from.Get("acceptIntervalNs")));
+  options.accept_burst = NumberOf(from.Get("acceptBurst"));
+  options.proxy_timeout_ms = NumberOf(from.Get("proxyTimeoutMs"));
+  options.send_buffer_bytes = NumberOf(from.Get("sndbufBytes"));
+  options.receive_buffer_bytes = NumberOf(from.Get("recbufBytes"));
+  options.probe_idle_s = NumberOf(from.Get("probeIdleSeconds"));
+  options.probe_interval_s = NumberOf(from.Get("probeIntervalSeconds"));
+  options.probes = NumberOf(from.Get("probes"));
+  for (const std::string& text : TextsOf(from.Get("accessRules"))) {
+    transport::AccessRule rule;
+    CHECK(transport::ParseAccessRule(text, &rule));  // the configuration has checked it
+    options.access_rules.push_back(rule);
+  }
   options.connect_deadline_ms = NumberOf(from.Get("connectDeadlineMs"));
   options.high_watermark_bytes = NumberOf(from.Get("highWatermarkBytes"));
   options.send_timeout_ms = NumberOf(from.Get("sendTimeoutMs"));
@@ -127,6 +143,23 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
 Napi::Value Unlisten(const Napi::CallbackInfo& info) {
   if (transport::Engine* running = EngineOrThrow(info.Env())) running->Unlisten(NumberOf(info[0]));
   return info.Env().Undefined();
+}
+
+/// listenerState(id) → { connections, accepted, …, refusedPeer }, or null when it was never opened
+Napi::Value ListenerState(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  transport::Engine* running = EngineOrThrow(env);
+  if (running == nullptr) return env.Undefined();
+  transport::Listener* listener = running->FindListener(NumberOf(info[0]));
+  if (listener == nullptr) return env.Null();
+  Napi::Object state = Napi::Object::New(env);
+  state.Set("connections", listener->connections.load(std::memory_order_relaxed));
+  for (size_t i = 0; i < transport::kListenerCounters; ++i) {
+    state.Set(transport::kListenerCounterNames[i],
+              static_cast<double>(listener->counters[i].load(std::memory_order_relaxed)));
+  }
+  state.Set("refusedPeer", listener->refused_peer());
+  return state;
 }
 
 Napi::Value Submit(const Napi::CallbackInfo& info) {
@@ -177,6 +210,7 @@ void ExportEngine(Napi::Env env, Napi::Object exports) {
   Export<Halt>(env, exports, "halt");
   Export<Listen>(env, exports, "listen");
   Export<Unlisten>(env, exports, "unlisten");
+  Export<ListenerState>(env, exports, "listenerState");
   Export<Submit>(env, exports, "submit");
   Export<Drain>(env, exports, "drain");
   Export<Maintain>(env, exports, "maintain");

@@ -48,7 +48,8 @@ struct Connection {
   std::unique_ptr<std::vector<std::string>> aliases;
   size_t alias_bytes = 0;        // held by them; bound: limits::kAliasBytesMax
   uint16_t topic_alias_max = 0;  // inbound
-  bool dirty = false;            // in its loop's list of connections to write
+  uint32_t dirty_at = 0;         // where in its loop's list of connections to write, if `dirty`
+  bool dirty = false;            // in that list
   bool barrier = false;          // a packet is with control: nothing more is parsed (design.md §3)
   bool fanout_pending = false;   // a PUBLISH has not reached all its lanes: the same
   bool closing = false;          // detached; only bytes already in `out` may still leave

@@ -1,7 +1,5 @@
 #include "session/sender.h"
 
-#include <algorithm>
-
 #include "core/limits.h"
 
 namespace causeway::session {
@@ -9,7 +7,10 @@ namespace causeway::session {
 void DirtyList::Forget(Connection* connection) {
   if (!connection->dirty) return;
   connection->dirty = false;
-  std::replace(list_.begin(), list_.end(), connection, static_cast<Connection*>(nullptr));
+  const size_t at = connection->dirty_at;
+  for (std::vector<Connection*>* list : {&list_, &flushing_}) {
+    if (at < list->size() && (*list)[at] == connection) (*list)[at] = nullptr;
+  }
 }
 
 namespace {

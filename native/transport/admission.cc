@@ -9,13 +9,16 @@ using mqtt::PacketType;
 using mqtt::Reason;
 
 void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
-  if (frame.type != PacketType::kConnect)
+  if (frame.type != PacketType::kConnect) {
+    NoteStranger(socket, frame.whole);
     return Fail(socket, Reason::kProtocolError);  // [MQTT-3.1.0-1]
+  }
   Bump(counters_.packets_connect_received);
   mqtt::Connect connect;
   const Reason verdict = mqtt::DecodeConnect(frame, &connect);
   socket->version = connect.version;
   if (verdict != Reason::kSuccess) {
+    NoteStranger(socket, frame.whole);  // a TLS record begins like a CONNECT with flags
     Bump(verdict == Reason::kUnsupportedProtocolVersion ? counters_.connects_refused_version
                                                         : counters_.connects_refused_malformed);
     char refusal[16];
@@ -26,7 +29,7 @@ void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
   }
   socket->state = Socket::State::kAdmission;
   socket->state_until_ms = now_ms_ + limits::kBarrierDeadlineMs;
-  socket->peer = PeerName(socket->fd);
+  if (socket->peer.empty()) socket->peer = PeerName(socket->fd);  // a PROXY header knows better
   Bump(counters_.cold_lane_entries);
   Event(EventKind::kConnect)
       .U32(socket->number)

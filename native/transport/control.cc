@@ -42,7 +42,7 @@ void IoLoop::Execute(AttachCommand& command) {
       command.fd = socket->fd;
       command.stream = std::move(socket->stream);
       command.listener = socket->listener;
-      command.partial = std::move(socket->partial);
+      command.partial = socket->unparsed();
       command.peer = std::move(socket->peer);
       Destroy(socket, false);
       peers_->PostTo(command.home, std::move(command));
@@ -303,9 +303,8 @@ void IoLoop::Execute(ListenCommand& command) {
   listening->loop = this;
   CHECK(uv_poll_init(&loop_, &listening->poll, command.fd) == 0);
   listening->poll.data = listening.get();
-  listening->paused = true;
   listening_.push_back(std::move(listening));
-  PauseListening(false);
+  WatchListening(listening_.back().get());
 }
 
 void IoLoop::Execute(UnlistenCommand& command) {

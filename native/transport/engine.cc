@@ -14,6 +14,13 @@ namespace {
 
 constexpr size_t kMaintainTopics = 4096;  // retained messages one Maintain looks at, about 1 ms
 
+/// A loop's share, rounded up.
+size_t AdmissionsMax(const EngineOptions& options) {
+  if (options.pending_connects == 0) return limits::kAdmissionsMax;
+  const size_t loops = static_cast<size_t>(options.loops);
+  return (options.pending_connects + loops - 1) / loops;
+}
+
 }  // namespace
 
 Engine::Engine(const EngineOptions& options, void (*notify)(void*), void* argument)
@@ -44,7 +51,7 @@ Engine::Engine(const EngineOptions& options, void (*notify)(void*), void* argume
     fabric_.flag_views.push_back(fabric_.flags.back().get());
   }
   for (int i = 0; i < options.loops; ++i)
-    loops_.push_back(std::make_unique<IoLoop>(i, &fabric_, this));
+    loops_.push_back(std::make_unique<IoLoop>(i, &fabric_, this, AdmissionsMax(options)));
 }
 
 void Engine::Start() {
@@ -54,6 +61,8 @@ void Engine::Start() {
 
 bool Engine::Halt(int64_t timeout_ms) {
   if (halted_ || !started_) return true;
+  for (auto& [id, file] : unix_files_) file.RemoveFile();
+  unix_files_.clear();
   for (int i = 0; i < options_.loops; ++i) Post(i, StopCommand{});
   const int64_t deadline = MonotonicMs() + timeout_ms;
   bool joined = true;
@@ -80,16 +89,39 @@ void Engine::Post(int loop, Command command) {
 
 int Engine::Listen(const ListenerOptions& options, std::string* what) {
   std::vector<int> fds;
-  const int error = OpenListeningSockets(options, options_.loops, &fds, what);
+  UnixListener file;
+  const int error = options.is_unix()
+                        ? OpenUnixListener(options.path, options.mode, options.backlog, &file, what)
+                        : OpenListeningSockets(options, options_.loops, &fds, what);
   if (error != 0) return error;
   listeners_.push_back(std::make_unique<Listener>());
-  listeners_.back()->options = options;
+  Listener* const listener = listeners_.back().get();
+  listener->options = options;
+  listener->rate.Configure(static_cast<int64_t>(options.accept_interval_ns), options.accept_burst);
+  if (options.is_unix()) {
+    // One loop each, in turn: what it does for them ends with the CONNECT.
+    Post(static_cast<int>(options.id) % options_.loops, ListenCommand{listener, file.fd});
+    unix_files_.emplace_back(options.id, std::move(file));
+    return 0;
+  }
   for (int i = 0; i < options_.loops; ++i)
-    Post(i, ListenCommand{listeners_.back().get(), fds[static_cast<size_t>(i)]});
+    Post(i, ListenCommand{listener, fds[static_cast<size_t>(i)]});
   return 0;
 }
 
+Listener* Engine::FindListener(uint32_t id) {
+  const auto found = std::find_if(listeners_.rbegin(), listeners_.rend(),
+                                  [id](const auto& one) { return one->options.id == id; });
+  return found == listeners_.rend() ? nullptr : found->get();
+}
+
 void Engine::Unlisten(uint32_t id) {
+  // Before the descriptor is closed: who comes in between is told ENOENT, not left to a dead file.
+  std::erase_if(unix_files_, [id](auto& one) {
+    if (one.first != id) return false;
+    one.second.RemoveFile();
+    return true;
+  });
   for (int i = 0; i < options_.loops; ++i) Post(i, UnlistenCommand{id});
 }
 

@@ -18,12 +18,14 @@
 #include "link/route_message.h"
 #include "link/route_table.h"
 #include "transport/io_loop.h"
+#include "transport/unix_listener.h"
 
 namespace causeway::transport {
 
 struct EngineOptions {
   int loops = 1;
   size_t lane_slots = limits::kLaneSlots;
+  size_t pending_connects = 0;  // of all loops together; 0: limits::kAdmissionsMax each
   retained::Limits retained;
   bool store_retained = true;
   bool delayed_enabled = true;
@@ -63,6 +65,8 @@ class Engine final : public LoopPeers, public link::RouteSink {
   /// 0, or errno with the failing step in `*what`.
   int Listen(const ListenerOptions& options, std::string* what);
   void Unlisten(uint32_t id);
+  /// Of a listener that Listen has opened; null: there is none of this id.
+  Listener* FindListener(uint32_t id);
   void Drain();
   /// Any thread, relaxed.
   uint32_t open_sockets() const;
@@ -153,6 +157,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   retained::RetainedIndex retained_;
   fanout::Fabric fabric_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::pair<uint32_t, UnixListener>> unix_files_;  // by listener, while it is open
   std::vector<std::unique_ptr<IoLoop>> loops_;
   std::vector<std::atomic<uint64_t>> posted_;  // commands posted, by loop
   std::deque<Limbo> limbo_;

@@ -23,12 +23,13 @@ constexpr int kFlushPasses = 4;
 
 }  // namespace
 
-IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers)
+IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers, size_t admissions_max)
     : index_(index),
       fabric_(fabric),
       peers_(peers),
       shard_(index, fabric, this, &counters_),
       delayed_(&fabric->delayed),
+      admissions_max_(admissions_max),
       now_ms_(MonotonicMs()),
       wheel_(limits::kTimerSlots, limits::kTimerTickMs, now_ms_),
       buffer_(std::make_unique<char[]>(2 * limits::kReadBufferBytes)) {
@@ -39,7 +40,8 @@ IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers)
   CHECK(uv_idle_init(&loop_, &idle_) == 0);
   CHECK(uv_timer_init(&loop_, &timer_) == 0);
   CHECK(uv_timer_init(&loop_, &delayed_timer_) == 0);
-  check_.data = timer_.data = delayed_timer_.data = this;
+  CHECK(uv_timer_init(&loop_, &rate_timer_) == 0);
+  check_.data = timer_.data = delayed_timer_.data = rate_timer_.data = this;
 }
 
 IoLoop::~IoLoop() { CHECK(!thread_.joinable()); }
@@ -92,6 +94,7 @@ void IoLoop::CloseHandles() {
   uv_close(reinterpret_cast<uv_handle_t*>(&idle_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&delayed_timer_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&rate_timer_), nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);  // frees sockets whose handles were closing
   CHECK(uv_loop_close(&loop_) == 0);
 }
@@ -130,25 +133,20 @@ void IoLoop::EndTurn() {
   work_left_ = false;
   RunCommands();
   if (stopping_) return;
-  if (accept_paused_ && admissions_ <= limits::kAdmissionsMax / 2) PauseListening(false);
+  if (accept_paused_ != 0 && admissions_ <= admissions_max_ / 2) ResumeAccepting(kPausedPending);
   ResumeColdWaiters();
   shard_.Work(now_ms_);
   if (delayed_.next_due_ms() <= now_ms_) PublishDelayed();
   ResumeYielded();
-  std::vector<session::Connection*>& dirty = shard_.sender()->dirty()->list();
+  session::DirtyList* const dirty = shard_.sender()->dirty();
   // A flush that makes room may dirty the connection again: a reader as fast as we are would keep
   // the turn going until its queue is empty, so the rest is for the next turn.
-  for (int pass = 0; !dirty.empty() && pass < kFlushPasses; ++pass) {
-    flushing_.swap(dirty);
-    for (session::Connection* connection : flushing_) {
-      if (connection == nullptr) continue;  // forgotten: closed meanwhile
-      connection->dirty = false;
-      Flush(static_cast<Socket*>(connection));
-    }
-    flushing_.clear();
+  for (int pass = 0; !dirty->empty() && pass < kFlushPasses; ++pass) {
+    dirty->ForEach(
+        [this](session::Connection* connection) { Flush(static_cast<Socket*>(connection)); });
   }
   shard_.FlushWakeups();
-  if (!dirty.empty() || !yielded_.empty()) work_left_ = true;
+  if (!dirty->empty() || !yielded_.empty()) work_left_ = true;
   if (!events_.empty()) {
     {
       const std::lock_guard<std::mutex> lock(events_mutex_);
@@ -234,17 +232,25 @@ void IoLoop::Tick() {
   second_ = now_ms_ / 1000;
   shard_.links()->Expire(now_ms_);
   shard_.PublishGauges();
-  if (accept_failed_) PauseListening(false);  // descriptors or memory may be back
+  ResumeAccepting(kPausedFailed);  // descriptors or memory may be back
 }
 
 void IoLoop::CheckDeadlines(Socket* socket) {
   int64_t next = now_ms_ + kDeadlineStepMs;
   switch (socket->state) {
+    case Socket::State::kProxy:
+      if (now_ms_ >= socket->state_until_ms) {
+        RefuseProxy(socket, "no PROXY header in time");
+        return;
+      }
+      next = socket->state_until_ms;
+      break;
     case Socket::State::kConnect:
     case Socket::State::kAdmission:
     case Socket::State::kExchange:
       if (now_ms_ >= socket->state_until_ms) {
         Bump(counters_.connects_refused_timeout);
+        socket->listener->Count(ListenerCounter::connect_timeouts);
         Close(socket, CloseCause::kConnectTimeout, mqtt::Reason::kSuccess,
               "");  // [MQTT-3.1.4-1]: no CONNACK for silence
         return;

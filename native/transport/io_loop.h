@@ -41,7 +41,8 @@ class LoopPeers {
 
 class IoLoop final : public fanout::ShardHost {
  public:
-  IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers);
+  /// `admissions_max`: connections between accept and attachment, this loop's share.
+  IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers, size_t admissions_max);
   ~IoLoop();
   IoLoop(const IoLoop&) = delete;
   IoLoop& operator=(const IoLoop&) = delete;
@@ -75,7 +76,8 @@ class IoLoop final : public fanout::ShardHost {
     int fd;
     uv_poll_t poll;
     IoLoop* loop;
-    bool paused = false;
+    bool rate_paused = false;
+    bool watched = false;
   };
 
   // io_loop.cc: the turn
@@ -86,13 +88,26 @@ class IoLoop final : public fanout::ShardHost {
   void CheckDeadlines(Socket* socket);
   void Schedule(Socket* socket, int64_t at_ms);
 
-  // sockets.cc: life of a socket
+  // accept.cc: who gets in
+  static constexpr uint8_t kPausedPending = 1;  // as many admissions as there may be
+  static constexpr uint8_t kPausedFailed = 2;  // no descriptors or memory; tried again every second
   void Accept(ListeningSocket* listening);
-  void PauseListening(bool paused);
+  bool MayEnter(Listener* listener, int fd, const sockaddr_storage& peer);
+  void Welcome(Listener* listener, int fd);
+  void PauseAccepting(uint8_t why);
+  void ResumeAccepting(uint8_t why);
+  void PauseForRate(ListeningSocket* listening, int64_t wait_ns);
+  void WatchListening(ListeningSocket* listening);
+  void ReadProxyHeader(Socket* socket);
+  void RefuseProxy(Socket* socket, std::string_view why);
+  void NoteStranger(Socket* socket, std::string_view bytes);
+
+  // sockets.cc: life of a socket
   Socket* Adopt(int fd, uint32_t number, Socket::State state);
   Socket* FindSocket(uint32_t number);
   void Watch(Socket* socket);
   void OnReady(Socket* socket, int status, int events);
+  bool ReadOutside(Socket* socket);
   void Read(Socket* socket);
   void ParseMore(Socket* socket, std::string_view fresh);
   void Resume(Socket* socket);
@@ -169,6 +184,7 @@ class IoLoop final : public fanout::ShardHost {
   uv_idle_t idle_;  // running while work is left: the next poll does not sleep
   uv_timer_t timer_;
   uv_timer_t delayed_timer_;  // rings for the first of delayed_
+  uv_timer_t rate_timer_;  // listeners that accept too fast go on then
 
   std::mutex commands_mutex_;  // cold: one lock per batch from control, none per message
   std::vector<Command> commands_;
@@ -188,9 +204,9 @@ class IoLoop final : public fanout::ShardHost {
   std::unordered_map<uint32_t, Socket*> sockets_;
   std::atomic<uint32_t> open_sockets_{0};
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
-  size_t admissions_ = 0;       // sockets in kConnect, kAdmission or kExchange
-  bool accept_paused_ = false;  // too many of them
-  bool accept_failed_ = false;  // for want of descriptors or memory; tried again every second
+  const size_t admissions_max_;
+  size_t admissions_ = 0;      // sockets in kProxy, kConnect, kAdmission or kExchange
+  uint8_t accept_paused_ = 0;  // kPaused…
   int64_t now_ms_ = 0;
   TimerWheel wheel_;    // one entry a socket, armed again lazily
   int64_t second_ = 0;  // of the last once-a-second work
@@ -202,7 +218,6 @@ class IoLoop final : public fanout::ShardHost {
   std::unique_ptr<char[]> buffer_;  // kReadBufferBytes + room for what was left of the last packet
   std::string scratch_;             // decoded terms, filtered properties
   std::string properties_scratch_;
-  std::vector<session::Connection*> flushing_;
 
   std::thread thread_;
   std::mutex ended_mutex_;

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "transport/unix_listener.h"
+
 namespace causeway::transport {
 
 namespace {
@@ -106,6 +108,7 @@ std::string PeerName(int fd) {
   socklen_t bytes = sizeof storage;
   char text[INET6_ADDRSTRLEN];
   if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &bytes) != 0) return "";
+  if (storage.ss_family == AF_UNIX) return UnixPeerName(fd);
   if (storage.ss_family == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
     inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);

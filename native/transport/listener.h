@@ -1,33 +1,92 @@
-// Sockets that accept: one for each loop, the kernel spreads connections over them.
+// A listener: its options, what all loops share of it, and its sockets that accept.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
+
+#include "transport/accept_rate.h"
+#include "transport/access_rule.h"
 
 namespace causeway::transport {
 
 struct ListenerOptions {
   uint32_t id = 0;
-  std::string host;  // IP literal; empty: all addresses
+  std::string host;  // IP literal; empty: all addresses of both families
   uint16_t port = 0;
+  std::string path;      // of a Unix domain socket; then host and port mean nothing
+  uint32_t mode = 0660;  // its permissions
   int backlog = 1024;
-  uint32_t connections_max = 0;  // 0: no limit
+  uint32_t connections_max = 0;     // 0: no limit
+  uint64_t accept_interval_ns = 0;  // between two connections; 0: no limit
+  uint32_t accept_burst = 1;        // connections that may come at once all the same
   uint32_t packet_bytes_max = 1 << 20;
   uint32_t connect_deadline_ms = 15000;
+  uint32_t proxy_timeout_ms = 0;  // for the PROXY header; 0: there is none
   uint32_t high_watermark_bytes = 4 << 20;
   uint32_t send_timeout_ms = 15000;
+  uint32_t send_buffer_bytes = 0, receive_buffer_bytes = 0;     // 0: the kernel's choice
+  uint32_t probe_idle_s = 0, probe_interval_s = 0, probes = 0;  // TCP keep-alive; 0: none
+  std::vector<AccessRule> access_rules;
   uint8_t max_qos = 2;
   bool retain_available = true;
   bool no_delay = true;
+  bool is_unix() const { return !path.empty(); }
 };
+
+/// X(name): what happened at one listener. Counted once a connection at most, so shared by the
+/// loops.
+#define CAUSEWAY_LISTENER_COUNTERS(X) \
+  X(accepted)                         \
+  X(refused_full)                     \
+  X(refused_access)                   \
+  X(rate_pauses)                      \
+  X(connect_timeouts)                 \
+  X(proxy_refused)                    \
+  X(not_mqtt_tls)                     \
+  X(not_mqtt_http)                    \
+  X(not_mqtt_proxy)                   \
+  X(not_mqtt_other)
+
+#define CAUSEWAY_LISTENER_COUNTER(name) name,
+enum class ListenerCounter : uint8_t { CAUSEWAY_LISTENER_COUNTERS(CAUSEWAY_LISTENER_COUNTER) };
+#undef CAUSEWAY_LISTENER_COUNTER
+#define CAUSEWAY_LISTENER_COUNTER(name) #name,
+inline constexpr const char* kListenerCounterNames[] = {
+    CAUSEWAY_LISTENER_COUNTERS(CAUSEWAY_LISTENER_COUNTER)};
+#undef CAUSEWAY_LISTENER_COUNTER
+inline constexpr size_t kListenerCounters =
+    sizeof kListenerCounterNames / sizeof *kListenerCounterNames;
 
 /// A listener's shared part. Owner: the engine, for its life (connections keep pointing at it).
 struct Listener {
   ListenerOptions options;
   std::atomic<uint32_t> connections{
       0};  // of all loops; relaxed, a bound that may be off by the loops accepting at once
+  AcceptRate rate;
+  std::atomic<uint64_t> counters[kListenerCounters] = {};  // relaxed: they order nothing
+
+  /// Any thread.
+  void Count(ListenerCounter counter) {
+    counters[static_cast<size_t>(counter)].fetch_add(1, std::memory_order_relaxed);
+  }
+  /// A peer that was refused for what it is or sent, for the log; the last one is kept.
+  void NoteRefused(ListenerCounter counter, std::string peer) {
+    Count(counter);
+    const std::lock_guard<std::mutex> lock(refused_mutex_);
+    refused_peer_ = std::move(peer);
+  }
+  std::string refused_peer() {
+    const std::lock_guard<std::mutex> lock(refused_mutex_);
+    return refused_peer_;
+  }
+
+ private:
+  std::mutex refused_mutex_;  // cold: once a refused connection; a leaf
+  std::string refused_peer_;
 };
 
 /// Opens one listening socket per loop. Where another process listens on the port, SO_REUSEPORT
@@ -36,7 +95,8 @@ struct Listener {
 int OpenListeningSockets(const ListenerOptions& options, int loops, std::vector<int>* fds,
                          std::string* what);
 
-/// 'address:port' of a peer, '[v6]:port' for IPv6; v4-mapped addresses as v4.
+/// 'address:port' of a peer, '[v6]:port' for IPv6; v4-mapped addresses as v4; 'unix:pid/uid' at a
+/// Unix domain socket.
 std::string PeerName(int fd);
 
 }  // namespace causeway::transport

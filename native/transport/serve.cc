@@ -42,6 +42,7 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
         // flags are judged with the whole packet, which says whether its version reserves them.
         if (socket->state == Socket::State::kConnect && at < bytes.size() &&
             static_cast<PacketType>(static_cast<uint8_t>(bytes[at]) >> 4) != PacketType::kConnect) {
+          NoteStranger(socket, bytes.substr(at));
           Fail(socket, Reason::kProtocolError);
         }
         // The same for a server that does not speak MQTT: the length it seems to state is none.
@@ -51,10 +52,12 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
         }
         return at;
       case mqtt::FrameStatus::kMalformed:
+        if (socket->state == Socket::State::kConnect) NoteStranger(socket, bytes.substr(at));
         Fail(socket, Reason::kMalformedPacket);
         return bytes.size();
       case mqtt::FrameStatus::kTooLarge:
         Bump(counters_.packets_too_large);
+        if (socket->state == Socket::State::kConnect) NoteStranger(socket, bytes.substr(at));
         Fail(socket, Reason::kPacketTooLarge);
         return bytes.size();
       case mqtt::FrameStatus::kFrame:

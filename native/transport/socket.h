@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/timer_wheel.h"
 #include "session/connection.h"
@@ -20,7 +21,8 @@ class IoLoop;
 /// CONNECT. Freed by uv's close callback.
 struct Socket : session::Connection, TimerEntry {
   enum class State : uint8_t {
-    kConnect,    // accepted: reading the CONNECT, under a deadline
+    kProxy,      // accepted: the PROXY header comes first, under a deadline
+    kConnect,    // reading the CONNECT, under a deadline
     kAdmission,  // the CONNECT is with control: not read
     kExchange,   // still with control, which waits for the client's AUTH: one packet is read
     kServing,    // attached to a session
@@ -46,9 +48,10 @@ struct Socket : session::Connection, TimerEntry {
   int64_t progress_ms =
       0;  // while `writing`: when bytes last left, or the kernel's buffer was first found full
   int64_t state_until_ms =
-      0;                // of kConnect, kAdmission, kExchange, kDialing, kLingering; of a barrier
+      0;                // of kProxy, kConnect, kAdmission, kExchange, kDialing, kLingering; of a barrier
   size_t need = 0;      // size of the packet that is arriving, 0: unknown
-  std::string partial;  // read, not parsed
+  std::string partial;  // read; from `parsed` on not parsed
+  size_t parsed = 0;    // so that a pause moves a number, not the bytes
   std::string peer;
 
   bool waits_for_control =
@@ -58,8 +61,9 @@ struct Socket : session::Connection, TimerEntry {
 
   /// Not attached yet: a CONNECT is awaited or being decided on.
   bool admitting() const {
-    return state == State::kConnect || state == State::kAdmission || state == State::kExchange;
+    return state == State::kProxy || state == State::kConnect || state == State::kAdmission || state == State::kExchange;
   }
+  std::string_view unparsed() const { return std::string_view(partial).substr(parsed); }
   bool blocked() const {
     return barrier || fanout_pending || waits_for_control || yielded || state == State::kAdmission;
   }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/check.h"
 #include "core/limits.h"
@@ -16,17 +17,6 @@
 namespace causeway::transport {
 
 namespace {
-
-/// Connection numbers of accepted sockets, unique in the process; dialled ones (>= 2^31) are
-/// control's.
-std::atomic<uint32_t> next_number{1};
-
-uint32_t NextNumber() {
-  for (;;) {
-    const uint32_t number = next_number.fetch_add(1, std::memory_order_relaxed) & 0x7FFFFFFF;
-    if (number != 0) return number;
-  }
-}
 
 /// How often one turn writes to one socket before others get theirs.
 constexpr int kWritesPerFlush = 4;
@@ -66,65 +56,6 @@ void EndOutput(Socket* socket) {
 }
 
 }  // namespace
-
-void IoLoop::Accept(ListeningSocket* listening) {
-  for (size_t i = 0; i < limits::kAcceptsPerRound; ++i) {
-    if (admissions_ >= limits::kAdmissionsMax) {
-      accept_paused_ = true;
-      PauseListening(true);
-      return;
-    }
-    const int fd = accept4(listening->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno != EAGAIN) {  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog keeps them; tried
-                              // again at the next tick
-        Bump(counters_.accept_failures);
-        accept_failed_ = true;
-        PauseListening(true);
-      }
-      return;
-    }
-    Listener* listener = listening->listener;
-    const uint32_t limit = listener->options.connections_max;
-    if (limit != 0 && listener->connections.load(std::memory_order_relaxed) >= limit) {
-      Bump(counters_.connects_refused_quota);
-      close(fd);
-      continue;
-    }
-    listener->connections.fetch_add(1, std::memory_order_relaxed);
-    if (listener->options.no_delay) {
-      const int one = 1;
-      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
-    Bump(counters_.connections_accepted);
-    Socket* socket = Adopt(fd, NextNumber(), Socket::State::kConnect);
-    socket->listener = listener;
-    socket->packet_bytes_in_max = limits::kConnectBytesMax;
-    socket->state_until_ms = now_ms_ + listener->options.connect_deadline_ms;
-    socket->send_timeout_ms = listener->options.send_timeout_ms;
-    socket->high_watermark_bytes = listener->options.high_watermark_bytes;
-    ++admissions_;
-    Schedule(socket, socket->state_until_ms);
-    Read(socket);  // the CONNECT is often there already
-  }
-}
-
-void IoLoop::PauseListening(bool paused) {
-  if (!paused) accept_paused_ = accept_failed_ = false;
-  for (const auto& listening : listening_) {
-    if (listening->paused == paused) continue;
-    listening->paused = paused;
-    if (paused) {
-      uv_poll_stop(&listening->poll);
-    } else {
-      uv_poll_start(&listening->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
-        auto* ready = static_cast<ListeningSocket*>(handle->data);
-        ready->loop->Accept(ready);
-      });
-    }
-  }
-}
 
 Socket* IoLoop::Adopt(int fd, uint32_t number, Socket::State state) {
   auto* socket = new Socket;
@@ -200,14 +131,27 @@ void IoLoop::OnReady(Socket* socket, int status, int events) {
   if ((events & UV_READABLE) != 0) Read(socket);
 }
 
-void IoLoop::Read(Socket* socket) {
-  if (socket->state == Socket::State::kClosed) return;
-  if (socket->state == Socket::State::kLingering) {  // what still comes is discarded, so that no
-                                                     // reset overtakes our last bytes
-    const ssize_t got = Receive(socket, buffer_.get(), limits::kReadBufferBytes);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) Destroy(socket, true);
-    return;
+/// Reads in the states whose bytes are no packets. False: they are.
+bool IoLoop::ReadOutside(Socket* socket) {
+  switch (socket->state) {
+    case Socket::State::kProxy:
+      ReadProxyHeader(socket);
+      return true;
+    case Socket::State::kLingering: {  // what still comes is discarded, so that no reset overtakes
+                                       // our last bytes
+      const ssize_t got = Receive(socket, buffer_.get(), limits::kReadBufferBytes);
+      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) Destroy(socket, true);
+      return true;
+    }
+    case Socket::State::kClosed:
+      return true;
+    default:
+      return false;
   }
+}
+
+void IoLoop::Read(Socket* socket) {
+  if (socket->state != Socket::State::kServing && ReadOutside(socket)) return;
   if (socket->blocked() || socket->out.size() >= socket->high_watermark_bytes) {
     socket->reading = false;
     Watch(socket);
@@ -215,7 +159,7 @@ void IoLoop::Read(Socket* socket) {
   }
   // What was left of the last packet stands in front of what comes, so that packets are whole and
   // contiguous.
-  const size_t kept = socket->partial.size();
+  const size_t kept = socket->unparsed().size();
   const bool in_place = kept <= limits::kReadBufferBytes;
   char* const into = buffer_.get() + (in_place ? kept : 0);
   const ssize_t got = Receive(socket, into, limits::kReadBufferBytes);
@@ -230,14 +174,16 @@ void IoLoop::Read(Socket* socket) {
   socket->last_read_ms = now_ms_;
   if (!in_place ||
       (socket->need > 2 * limits::kReadBufferBytes)) {  // a large packet gathers in its own memory
+    socket->partial.erase(0, std::exchange(socket->parsed, 0));
     if (socket->need > socket->partial.capacity()) socket->partial.reserve(socket->need);
     socket->partial.append(into, static_cast<size_t>(got));
     if (socket->partial.size() >= socket->need) Resume(socket);
     return;
   }
   if (kept != 0) {
-    std::memcpy(buffer_.get(), socket->partial.data(), kept);
+    std::memcpy(buffer_.get(), socket->unparsed().data(), kept);
     socket->partial.clear();
+    socket->parsed = 0;
   }
   ParseMore(socket, {buffer_.get(), kept + static_cast<size_t>(got)});
 }
@@ -259,11 +205,16 @@ void IoLoop::Resume(Socket* socket) {
     return;
   if (socket->blocked()) return;
   if (!socket->partial.empty()) {
-    const std::string bytes = std::move(socket->partial);
-    socket->partial.clear();
-    ParseMore(socket, bytes);
+    // Out of its hands while it is parsed: who closes the socket on the way lets go of its bytes.
+    std::string bytes = std::exchange(socket->partial, {});
+    const size_t before = std::exchange(socket->parsed, 0);
+    const size_t used = before + Parse(socket, std::string_view(bytes).substr(before));
     if (socket->state == Socket::State::kClosed || socket->state == Socket::State::kLingering)
       return;
+    if (used < bytes.size()) {
+      socket->partial = std::move(bytes);
+      socket->parsed = used;
+    }
   }
   if (!socket->blocked() && !socket->reading && socket->out.size() < socket->high_watermark_bytes) {
     socket->reading = true;

@@ -101,6 +101,7 @@ export interface ScramAuthenticatorConfig extends AuthenticatorCommon {
 
 export type ListenerConfig =
   | TcpListenerConfig
+  | UnixListenerConfig
   | SslListenerConfig
   | WsListenerConfig
   | WssListenerConfig
@@ -114,9 +115,12 @@ export interface ListenerCommon {
   /** `listeners.<kind>.<name>`: the configuration path, for messages and for `where()`. */
   readonly path: string
   readonly enable: boolean
-  /** Address to bind, without brackets; `0.0.0.0` when `bind` is a bare port or `:port`. */
+  /**
+   * Address to bind, without brackets; '' for all addresses of both families, when `bind` is a bare port or `:port`, and of
+   * a Unix socket.
+   */
   readonly host: string
-  /** 1 ≤ port ≤ 65535. */
+  /** 1 ≤ port ≤ 65535; 0 of a Unix socket. */
   readonly port: number
   /**
    * Whether `$LINK/#` may be published here: `enable_link = true`, or not set and the name starts
@@ -127,6 +131,12 @@ export interface ListenerCommon {
   readonly enableAuthn: boolean | 'quick_deny_anonymous'
   /** Connections at once on this listener; null: no limit of its own. */
   readonly maxConnections: number | null
+  /** Connections accepted per second; null: no limit. */
+  readonly maxConnRatePerSecond: number | null
+  /** Time for the PROXY header that every connection begins with; null: there is none. */
+  readonly proxyTimeoutMs: number | null
+  /** `allow all`, `deny 10.0.0.0/8`, …; the first that fits decides. */
+  readonly accessRules: readonly string[]
   /** Prefix for every topic of clients of this listener, `$LINK/` exempt; '' for none. */
   readonly mountpoint: string
   readonly zone: string
@@ -135,6 +145,15 @@ export interface ListenerCommon {
 
 export interface TcpListenerConfig extends ListenerCommon {
   readonly kind: 'tcp'
+}
+
+/** Ours: EMQX has none. */
+export interface UnixListenerConfig extends ListenerCommon {
+  readonly kind: 'unix'
+  /** As written; relative paths are relative to the working directory. */
+  readonly socketPath: string
+  /** Permissions of the file. */
+  readonly mode: number
 }
 
 export interface SslListenerConfig extends ListenerCommon {

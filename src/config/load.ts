@@ -37,6 +37,7 @@ import {
   nearestKey,
   type Path,
   type Problem,
+  pathProblems,
   portProblems,
   rootSchema,
   schemaAt,
@@ -107,6 +108,7 @@ function validate(root: HoconObject, data: PlainObject): Config {
     ...countProblems(config),
     ...linkProblems(config),
     ...portProblems(config),
+    ...pathProblems(config),
   ]
   if (related.length > 0) throw refusal(root, related)
   return config

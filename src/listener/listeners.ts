@@ -1,15 +1,18 @@
 /**
  * The listeners of the configuration on the engine: which come alive, what is said when one cannot.
  */
+import type { Timers } from '../clock.js'
 import { type Config, formatPosition, type ListenerConfig, type Position } from '../config/index.js'
 import { CausewayError } from '../errors.js'
-import { linkLimits } from '../limits.js'
 import type { Log } from '../log.js'
-import type { Engine, ListenerOptions } from '../native/index.js'
+import type { Engine, ListenerState } from '../native/index.js'
+import { listenerOptions } from './options.js'
+import { Refusals } from './refusals.js'
 
 export interface ListenersOptions {
   readonly config: Config
-  readonly engine: Pick<Engine, 'listen' | 'unlisten'>
+  readonly engine: Pick<Engine, 'listen' | 'unlisten' | 'listenerState'>
+  readonly timers: Timers
   readonly log: Log
   /** Where a configuration key was written; null: it is a default. */
   readonly where: (path: string) => Position | null
@@ -23,21 +26,20 @@ export interface OpenListener {
 }
 
 /** Kinds that are accepted in the configuration and come with later releases. */
-const comesWith: Readonly<Record<Exclude<ListenerConfig['kind'], 'tcp'>, string>> = {
+const comesWith: Readonly<Record<Exclude<ListenerConfig['kind'], 'tcp' | 'unix'>, string>> = {
   ssl: 'TLS',
   ws: 'WebSocket',
   wss: 'WebSocket over TLS',
 }
 
-/** Until a CONNECT has come whole, when `mqtt.idle_timeout` is infinite. */
-const connectDeadlineMs = 60_000
-
 export class Listeners {
   readonly #options: ListenersOptions
   readonly #open: OpenListener[] = []
+  readonly #refusals: Refusals
 
   constructor(options: ListenersOptions) {
     this.#options = options
+    this.#refusals = new Refusals(options)
   }
 
   get open(): readonly OpenListener[] {
@@ -49,7 +51,7 @@ export class Listeners {
     const { config, engine, log } = this.#options
     for (const [id, listener] of config.listeners.entries()) {
       if (!listener.enable) continue
-      if (listener.kind !== 'tcp') {
+      if (listener.kind !== 'tcp' && listener.kind !== 'unix') {
         this.#noteAsleep(listener, comesWith[listener.kind])
         continue
       }
@@ -79,11 +81,22 @@ export class Listeners {
         { event: 'no_listener' },
         'no listener accepts connections: all are switched off or not available yet',
       )
+      return
     }
+    this.#refusals.start(this.#open)
+  }
+
+  /** What happened at each open listener, by its name. */
+  states(): (ListenerState & { readonly listener: string })[] {
+    return this.#open.flatMap(({ id, config }) => {
+      const state = this.#options.engine.listenerState(id)
+      return state === null ? [] : [{ listener: `${config.kind}:${config.name}`, ...state }]
+    })
   }
 
   /** Stops accepting; connections stay. */
   stop(): void {
+    this.#refusals.stop()
     for (const { id } of this.#open.splice(0)) this.#options.engine.unlisten(id)
   }
 
@@ -105,7 +118,7 @@ export class Listeners {
     const position = this.#options.where(key)
     const what =
       error.code === 'LISTENER_PORT_IN_USE'
-        ? `port ${listener.port} is in use by another process`
+        ? `${listener.kind === 'unix' ? listener.socketPath : `port ${listener.port}`} is in use by another process`
         : `${bindText(listener)} cannot be bound: ${bindFailureText(error)}`
     const place = position === null ? ' (the default)' : ` (${formatPosition(position)})`
     return new CausewayError(error.code, `${key}${place}: ${what}`, {
@@ -117,28 +130,25 @@ export class Listeners {
 
 /** What the usual refusals of bind(2) mean for the person who wrote the address. */
 function bindFailureText({ message, detail }: CausewayError): string {
-  if (detail.error === 'EADDRNOTAVAIL') return 'it is not an address of this machine'
-  if (detail.error === 'EACCES') return 'ports below 1024 need more rights'
-  return message
-}
-
-export function bindText({ host, port }: ListenerConfig): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function listenerOptions(id: number, listener: ListenerConfig, { mqtt }: Config): ListenerOptions {
-  return {
-    id,
-    host: listener.host,
-    port: listener.port,
-    backlog: listener.tcp.backlog,
-    connectionsMax: listener.maxConnections ?? 0,
-    packetBytesMax: listener.enableLink
-      ? Math.max(mqtt.maxPacketBytes, linkLimits.listenerPacketBytesMin)
-      : mqtt.maxPacketBytes,
-    connectDeadlineMs: mqtt.idleTimeoutMs ?? connectDeadlineMs,
-    highWatermarkBytes: listener.tcp.highWatermarkBytes,
-    sendTimeoutMs: listener.tcp.sendTimeoutMs,
-    noDelay: listener.tcp.nodelay,
+  switch (detail.error) {
+    case 'EADDRNOTAVAIL':
+      return 'it is not an address of this machine'
+    case 'EACCES':
+      return detail.path === '' || detail.path === undefined
+        ? 'ports below 1024 need more rights'
+        : 'the directory may not be written'
+    case 'EEXIST':
+      return 'a file of another kind is in its place'
+    case 'ENOENT':
+      return 'there is no such directory'
+    default:
+      return message
   }
+}
+
+/** `1.2.3.4:1883`, `[::]:1883`, `:1883` for every address, or the path of a Unix socket. */
+export function bindText(listener: ListenerConfig): string {
+  if (listener.kind === 'unix') return listener.socketPath
+  const { host, port } = listener
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -2,12 +2,19 @@
  * Every crossing between V8 and the plain core, by the folder that implements it. All of it is called from the control
  * thread, except what says otherwise. Arguments are not checked again below: our own types are the check.
  */
-import type { BootstrapBatch, BootstrapRequest, LinkEngine } from './engine.js'
+import type {
+  BootstrapBatch,
+  BootstrapRequest,
+  LinkEngine,
+  ListenerOptions,
+  ListenerState,
+} from './engine.js'
 
 export interface StartOptions {
   readonly loops: number
   /** Entries of each lane from one loop to another. */
   readonly laneSlots: number
+  readonly pendingConnects: number // of all loops together
   readonly storeRetained: boolean // retainer.enable
   readonly retainedMessagesMax: number // 0: no limit
   readonly retainedPayloadBytesMax: number
@@ -18,19 +25,9 @@ export interface StartOptions {
   readonly strategy: string // mqtt.shared_subscription_strategy
 }
 
-export interface NativeListener {
-  readonly id: number
-  readonly host: string
-  readonly port: number
-  readonly backlog: number
-  readonly connectionsMax: number
-  readonly packetBytesMax: number
-  readonly connectDeadlineMs: number
-  readonly highWatermarkBytes: number
-  readonly sendTimeoutMs: number
+export interface NativeListener extends ListenerOptions {
   readonly qosMax: number
   readonly retainAvailable: boolean
-  readonly noDelay: boolean
 }
 
 /** A failed system call: its errno name and the step it failed in. */
@@ -57,6 +54,8 @@ export interface Binding extends LinkCalls {
   halt(timeoutMs: number): boolean
   listen(options: NativeListener): SystemFailure | null
   unlisten(listener: number): void
+  /** Null: it was never opened. */
+  listenerState(listener: number): ListenerState | null
   /** Command records; copied. */
   submit(batch: Uint8Array): void
   drain(): void

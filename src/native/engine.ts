@@ -158,15 +158,44 @@ export interface SlotOnlineCommand extends ConnectionAddress {
 /** A listener. Errors of `listen`: LISTENER_PORT_IN_USE, LISTENER_BIND_FAILED. */
 export interface ListenerOptions {
   readonly id: number
-  readonly host: string // IP literal, '' for all addresses
+  readonly host: string // IP literal, '' for all addresses of both families
   readonly port: number
+  readonly path: string // of a Unix domain socket; '' for TCP
+  readonly mode: number // permissions of that file
   readonly backlog: number
   readonly connectionsMax: number // 0: no limit
+  readonly acceptIntervalNs: number // between two connections; 0: no limit
+  readonly acceptBurst: number // connections that may come at once all the same, ≥ 1
+  readonly accessRules: readonly string[]
+  readonly proxyTimeoutMs: number // for the PROXY header; 0: there is none
+  readonly sndbufBytes: number // 0: the kernel's choice
+  readonly recbufBytes: number // 0: the kernel's choice
+  readonly probeIdleSeconds: number // TCP keep-alive; 0: none
+  readonly probeIntervalSeconds: number
+  readonly probes: number
   readonly packetBytesMax: number
   readonly connectDeadlineMs: number
   readonly highWatermarkBytes: number
   readonly sendTimeoutMs: number
   readonly noDelay: boolean
+}
+
+/** What happened at one listener since it was opened, all loops together. */
+export interface ListenerState {
+  /** Open now. */
+  readonly connections: number
+  readonly accepted: number
+  readonly refused_full: number
+  readonly refused_access: number
+  readonly rate_pauses: number
+  readonly connect_timeouts: number
+  readonly proxy_refused: number
+  readonly not_mqtt_tls: number
+  readonly not_mqtt_http: number
+  readonly not_mqtt_proxy: number
+  readonly not_mqtt_other: number
+  /** Who was refused last, for its address, its number or its first bytes; '' for nobody. */
+  readonly refusedPeer: string
 }
 
 /** What the data plane must know of each link, by index (0…63). */
@@ -278,6 +307,8 @@ export interface Engine extends LinkEngine {
   listen(options: ListenerOptions): void
   /** Stops accepting; existing connections stay. */
   unlisten(listener: number): void
+  /** Null: it was never opened. */
+  listenerState(listener: number): ListenerState | null
 
   attach(command: AttachCommand): void
   refuse(address: ConnectionAddress, connack: Uint8Array): void

@@ -30,12 +30,13 @@ export function openEngine(options: {
   readonly config: Config
   readonly onEvents: (events: readonly EngineEvent[]) => void
 }): NativeEngine {
-  const { delayed, mqtt, retainer, workers } = options.config
+  const { delayed, limits, mqtt, retainer, workers } = options.config
   return new NativeEngine(
     binding(),
     {
       loops: workers.io,
       laneSlots: laneSlots(workers.io),
+      pendingConnects: limits.pendingConnects,
       storeRetained: retainer.enable,
       retainedMessagesMax: retainer.maxRetainedMessages ?? 0,
       retainedPayloadBytesMax: retainer.maxPayloadBytes,

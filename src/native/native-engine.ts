@@ -14,6 +14,7 @@ import type {
   InterestBatch,
   LinkDataPlane,
   ListenerOptions,
+  ListenerState,
   PublishCommand,
   RouteMessage,
   RoutesApplied,
@@ -66,15 +67,20 @@ export class NativeEngine implements Engine {
     const failure = this.#binding.listen({ ...options, ...this.#policy })
     if (failure === null) return
     const inUse = failure.error === 'EADDRINUSE'
+    const what = options.path === '' ? `port ${options.port}` : options.path
     throw new CausewayError(
       inUse ? 'LISTENER_PORT_IN_USE' : 'LISTENER_BIND_FAILED',
-      inUse ? `port ${options.port} is in use` : `${failure.step} failed: ${failure.error}`,
+      inUse ? `${what} is in use` : `${failure.step} failed: ${failure.error}`,
       { detail: { port: options.port, host: options.host, ...failure } },
     )
   }
 
   unlisten(listener: number): void {
     if (!this.#halted) this.#binding.unlisten(listener)
+  }
+
+  listenerState(listener: number): ListenerState | null {
+    return this.#binding.listenerState(listener)
   }
 
   attach(command: AttachCommand): void {

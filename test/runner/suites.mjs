@@ -62,12 +62,15 @@ export const suites = [
     name: `integration-io${loops}`,
     byDefault: false,
     run: (live) =>
-      nodeTests([join('integration', 'broker'), join('integration', 'link')], {
-        limitMs: minutes(8),
-        serial: true,
-        env: { CAUSEWAY_TEST_IO: String(loops) },
-        live,
-      }),
+      nodeTests(
+        ['broker', 'link', 'transport'].map((folder) => join('integration', folder)),
+        {
+          limitMs: minutes(8),
+          serial: true,
+          env: { CAUSEWAY_TEST_IO: String(loops) },
+          live,
+        },
+      ),
   })),
   // A hundred starts and exits of each kind; the integration suite has ten.
   {

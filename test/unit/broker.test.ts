@@ -41,6 +41,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
   const engine: Engine = {
     loops: 2,
     listen: () => commands.calls.push('listen'),
+    listenerState: () => null,
     unlisten: () => commands.calls.push('unlisten'),
     attach: (command) => {
       commands.attached.push(command)

@@ -21,7 +21,8 @@ export interface ServerAddress {
 
 const defaultMqttPort = 1883
 const defaultMqttsPort = 8883
-const everyAddress = '0.0.0.0'
+/** All addresses of both families. EMQX's bare port is IPv4 only; on a machine with IPv6 that surprises. */
+const everyAddress = ''
 const digits = /^\d+$/
 /** Labels of letters, digits, hyphens and underscores, as in DNS and container networks. */
 const hostForm =
@@ -39,6 +40,11 @@ export function bindAddress(minPort: 0 | 1 = 1): Form<BindAddress> {
       if (split instanceof Refusal) return split
       if (split.port === null)
         return new Refusal(`bad_host_port: expected a port, or address:port, got "${written}"`)
+      if (split.host !== '' && isIP(split.host) === 0) {
+        return new Refusal(
+          `bad_host_port: expected an address of this machine, got the name "${split.host}"`,
+        )
+      }
       return bindPort(split.host === '' ? everyAddress : split.host, split.port, minPort)
     },
   }

@@ -9,6 +9,7 @@ export {
   countProblems,
   linkProblems,
   type Problem,
+  pathProblems,
   portProblems,
 } from './relation.js'
 export { rootSchema, toConfig } from './root.js'

@@ -1,6 +1,7 @@
 /** `listeners.*` and `dashboard.listeners.*`: EMQX's names; `enable_link` is ours. */
 
 import type { z } from 'zod'
+import { configLimits } from '../../limits.js'
 import type {
   DashboardConfig,
   ListenerCommon,
@@ -8,12 +9,13 @@ import type {
   ListenerKind,
   TcpKeepalive,
 } from '../config.js'
+import { accessRule } from './access-rule.js'
 import { bindAddress } from './address.js'
 import * as form from './form.js'
-import { asleep, ignored, key, mapOf, section, unset } from './key.js'
+import { asleep, ignored, key, mapOf, required, section, unset } from './key.js'
 import { tlsServerSchema, toTlsServer } from './tls.js'
 
-const defaultPorts: Readonly<Record<ListenerKind, number>> = {
+const defaultPorts: Readonly<Record<Exclude<ListenerKind, 'unix'>, number>> = {
   tcp: 1883,
   ssl: 8883,
   ws: 8083,
@@ -35,6 +37,35 @@ const keepalive: form.Form<TcpKeepalive | null> = {
   },
 }
 
+/** Above 0: a listener that accepts nobody is one with `enable = false`. */
+const connectionRate: form.Form<number> = {
+  type: form.rate.type,
+  read: (raw) => {
+    const perSecond = form.rate.read(raw)
+    return perSecond === 0 ? new form.Refusal() : perSecond
+  },
+}
+
+/** What fits in struct sockaddr_un, the closing NUL left out. */
+const socketPathBytes = 107
+
+const socketPath: form.Form<string> = {
+  type: `the path of a file, of at most ${socketPathBytes} bytes`,
+  read: (raw) => {
+    const path = form.scalarText(raw) ?? ''
+    const fits = path !== '' && Buffer.byteLength(path) <= socketPathBytes && !path.includes('\0')
+    return fits ? path : new form.Refusal()
+  },
+}
+
+const fileMode: form.Form<number> = {
+  type: 'permissions such as "0660"',
+  read: (raw) => {
+    const written = form.scalarText(raw) ?? ''
+    return /^0?[0-7]{3}$/.test(written) ? Number.parseInt(written, 8) : new form.Refusal()
+  },
+}
+
 const tcpOptions = section({
   backlog: key(
     form.integer(1, 65535),
@@ -52,18 +83,9 @@ const tcpOptions = section({
     '4MB',
     'Unsent bytes above which a client counts as not reading.',
   ),
-  keepalive: asleep(
-    'the kernel keeps its defaults',
-    key(keepalive, 'none', 'TCP keep-alive probes, in seconds and a count.'),
-  ),
-  sndbuf: asleep(
-    'the kernel keeps its defaults',
-    unset(socketBuffer, 'Send buffer of the kernel; unset: its own choice.'),
-  ),
-  recbuf: asleep(
-    'the kernel keeps its defaults',
-    unset(socketBuffer, 'Receive buffer of the kernel; unset: its own choice.'),
-  ),
+  keepalive: key(keepalive, 'none', 'TCP keep-alive probes, in seconds and a count.'),
+  sndbuf: unset(socketBuffer, 'Send buffer of the kernel; unset: its own choice.'),
+  recbuf: unset(socketBuffer, 'Receive buffer of the kernel; unset: its own choice.'),
   active_n: ignored('reading is event driven'),
   buffer: ignored('buffers are sized by need'),
   reuseaddr: ignored('always on'),
@@ -95,10 +117,13 @@ const websocket = section({
   validate_utf8: ignored('frames are binary'),
 })
 
+/** What every listener has. */
 function common(kind: ListenerKind) {
+  /** The edge thread accepts for WebSocket. */
+  const awake = <S extends z.ZodType>(schema: S): S =>
+    kind === 'ws' || kind === 'wss' ? asleep('not on WebSocket listeners yet', schema) : schema
   return {
     enable: key(form.boolean, true, 'Whether the listener is started.'),
-    bind: key(bindAddress(), defaultPorts[kind], 'Port, or address:port.'),
     enable_link: unset(
       form.boolean,
       'Whether `$LINK/#` may be used here; unset: only when the name starts with `clink`. Not in EMQX.',
@@ -108,13 +133,31 @@ function common(kind: ListenerKind) {
       'infinity',
       'Connections at once.',
     ),
+    max_conn_rate: awake(
+      key(
+        form.orWord(connectionRate, 'infinity'),
+        'infinity',
+        'Connections accepted in a time; faster ones wait in the backlog.',
+      ),
+    ),
+    proxy_protocol: awake(
+      key(
+        form.boolean,
+        false,
+        'Connections begin with a PROXY header, version 1 or 2, which says who is behind a load balancer.',
+      ),
+    ),
+    proxy_protocol_timeout: awake(
+      key(
+        form.duration({ min: 1 }),
+        '3s',
+        'Time for the PROXY header; then the connection is closed.',
+      ),
+    ),
     mountpoint: key(form.text, '', 'Prefix of all topics of these clients; `$LINK/` is exempt.'),
     zone: key(form.text, 'default', 'Accepted as in EMQX; there is one zone.'),
     tcp_options: tcpOptions,
     acceptors: ignored('every io loop accepts'),
-    access_rules: ignored('addresses are NOT filtered'),
-    proxy_protocol: ignored('the PROXY protocol is not spoken yet'),
-    proxy_protocol_timeout: ignored('the PROXY protocol is not spoken yet'),
     enable_authn: key(
       form.oneOf('true', 'false', 'quick_deny_anonymous'),
       'true',
@@ -122,8 +165,7 @@ function common(kind: ListenerKind) {
     ),
     authentication: ignored('all listeners share the authenticators of `authentication`'),
     limiter: ignored('rates are not limited yet'),
-    max_conn_rate: ignored('rates are not limited yet'),
-    max_conn_burst: ignored('rates are not limited yet'),
+    max_conn_burst: ignored('what max_conn_rate allows in a second may come at once'),
     messages_rate: ignored('rates are not limited yet'),
     messages_burst: ignored('rates are not limited yet'),
     bytes_rate: ignored('rates are not limited yet'),
@@ -133,16 +175,37 @@ function common(kind: ListenerKind) {
   }
 }
 
-const tcp = section(common('tcp'))
-const ssl = section({ ...common('ssl'), ssl_options: tlsServerSchema })
-const ws = section({ ...common('ws'), websocket })
-const wss = section({ ...common('wss'), ssl_options: tlsServerSchema, websocket })
+/** What a listener on a port has besides. */
+function onPort(kind: Exclude<ListenerKind, 'unix'>) {
+  const rules = key(
+    form.arrayOf(accessRule, configLimits.accessRules),
+    ['allow all'],
+    'Who may connect, by address; the first rule that fits decides, who fits none is let in.',
+  )
+  return {
+    ...common(kind),
+    bind: key(bindAddress(), defaultPorts[kind], 'Port, or address:port.'),
+    access_rules:
+      kind === 'ws' || kind === 'wss' ? asleep('addresses are NOT filtered yet', rules) : rules,
+  }
+}
+
+const tcp = section(onPort('tcp'))
+const ssl = section({ ...onPort('ssl'), ssl_options: tlsServerSchema })
+const ws = section({ ...onPort('ws'), websocket })
+const wss = section({ ...onPort('wss'), ssl_options: tlsServerSchema, websocket })
+const unix = section({
+  ...common('unix'),
+  bind: required(socketPath, 'File of the socket; made at start, removed at stop. Not in EMQX.'),
+  mode: key(fileMode, '0660', 'Permissions of the file, octal: who may write may connect.'),
+})
 
 export const listenersSchema = section({
   tcp: mapOf(tcp),
   ssl: mapOf(ssl),
   ws: mapOf(ws),
   wss: mapOf(wss),
+  unix: mapOf(unix),
   quic: ignored('QUIC is not supported'),
 })
 
@@ -180,11 +243,17 @@ export const dashboardSchema = section({
 
 /** All listeners, those called `default` included whether the file mentions them or not. */
 export function toListeners(listeners: z.output<typeof listenersSchema>): ListenerConfig[] {
-  const { tcp: tcps, ssl: ssls, ws: wses, wss: wsses } = listeners
+  const { tcp: tcps, ssl: ssls, ws: wses, wss: wsses, unix: unixes } = listeners
   return [
     ...named(tcps, tcp).map(([name, it]) => ({
       kind: 'tcp' as const,
       ...toCommon('tcp', name, it),
+    })),
+    ...Object.entries(unixes).map(([name, it]) => ({
+      kind: 'unix' as const,
+      ...toCommon('unix', name, { ...it, bind: { host: '', port: 0 } }),
+      socketPath: it.bind,
+      mode: it.mode,
     })),
     ...named(ssls, ssl).map(([name, it]) => ({
       kind: 'ssl' as const,
@@ -220,7 +289,7 @@ function named<S extends z.ZodType>(
 function toCommon(
   kind: ListenerKind,
   name: string,
-  listener: z.output<typeof tcp>,
+  listener: Omit<z.output<typeof tcp>, 'access_rules'> & { readonly access_rules?: string[] },
 ): ListenerCommon {
   const options = listener.tcp_options
   return {
@@ -235,6 +304,9 @@ function toCommon(
         ? listener.enable_authn
         : listener.enable_authn === 'true',
     maxConnections: listener.max_connections,
+    maxConnRatePerSecond: listener.max_conn_rate,
+    proxyTimeoutMs: listener.proxy_protocol ? listener.proxy_protocol_timeout : null,
+    accessRules: listener.access_rules ?? [],
     mountpoint: listener.mountpoint,
     zone: listener.zone,
     tcp: {

@@ -3,6 +3,7 @@
  * The reason words are EMQX's. docs/operating/configuration.md
  */
 
+import { resolve } from 'node:path'
 import { configLimits } from '../../limits.js'
 import type { Config, LinkConfig } from '../config.js'
 import { filterFault, levelsCover } from './topic-filter.js'
@@ -94,10 +95,25 @@ interface Bound {
   readonly port: number
 }
 
+/** Two enabled listeners that want the same file. */
+export function pathProblems({ listeners }: Config): Problem[] {
+  const bound = listeners.flatMap((it) =>
+    it.kind === 'unix' && it.enable
+      ? [{ path: `${it.path}.bind`, file: resolve(it.socketPath) }]
+      : [],
+  )
+  return bound.flatMap(({ path, file }, index): Problem[] => {
+    const first = bound.slice(0, index).find((other) => other.file === file)
+    if (first === undefined) return []
+    const message = `two listeners at ${file}: ${first.path} and ${path}; change one, or set enable = false`
+    return [{ path: path.split('.'), also: first.path.split('.'), message }]
+  })
+}
+
 /** Two enabled listeners that want the same port of overlapping addresses. */
 export function portProblems({ listeners, dashboard }: Config): Problem[] {
   const bound: Bound[] = listeners
-    .filter((it) => it.enable)
+    .filter((it) => it.enable && it.kind !== 'unix')
     .map((it) => ({ path: [...it.path.split('.'), 'bind'], host: it.host, port: it.port }))
   if (dashboard.http.port !== 0)
     bound.push({ path: ['dashboard', 'listeners', 'http', 'bind'], ...dashboard.http })
@@ -118,6 +134,6 @@ export function portProblems({ listeners, dashboard }: Config): Problem[] {
 }
 
 function hostsOverlap(a: string, b: string): boolean {
-  const every = (host: string) => host === '0.0.0.0' || host === '::'
+  const every = (host: string) => host === '' || host === '0.0.0.0' || host === '::'
   return a === b || every(a) || every(b)
 }

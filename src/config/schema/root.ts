@@ -120,13 +120,10 @@ const limitsSchema = section({
     'infinity',
     'Connections at once, all listeners together.',
   ),
-  pending_connects: asleep(
-    'it is 4096 an io loop',
-    key(
-      form.integer(1, 1_000_000),
-      4096,
-      'Connections that have not yet sent a whole CONNECT; beyond it accepting pauses.',
-    ),
+  pending_connects: key(
+    form.integer(1, 1_000_000),
+    4096,
+    'Connections that have not yet sent a whole CONNECT, shared evenly by the io loops; beyond it accepting pauses.',
   ),
   connects_per_clientid: key(
     form.integer(1, 1024),

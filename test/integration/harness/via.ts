@@ -8,6 +8,8 @@ import { type ConnectionOptions, connect as tlsConnect } from 'node:tls'
 
 export type Via =
   | { readonly kind: 'tcp' }
+  /** A Unix domain socket; the port means nothing. */
+  | { readonly kind: 'unix'; readonly path: string }
   /** Node's options, without the address: `ca`, `cert`, `key`, `servername`, `session`, `maxVersion`, … */
   | { readonly kind: 'tls'; readonly options: ConnectionOptions }
 
@@ -19,6 +21,11 @@ export async function openStream(via: Via, port: number): Promise<Duplex> {
   switch (via.kind) {
     case 'tcp': {
       const socket = tcpConnect({ ...address, noDelay: true })
+      await opened(socket, 'connect')
+      return socket
+    }
+    case 'unix': {
+      const socket = tcpConnect({ path: via.path })
       await opened(socket, 'connect')
       return socket
     }

@@ -424,17 +424,12 @@ void Loop::Read(uint32_t session, User* user) {
 }
 
 void Loop::Flush() {
-  auto& dirty = shard_.sender()->dirty()->list();
-  std::vector<session::Connection*> flushing;
-  while (!dirty.empty()) {
-    flushing.swap(dirty);
-    for (session::Connection* connection : flushing) {
-      if (connection == nullptr) continue;
-      connection->dirty = false;
+  session::DirtyList* const dirty = shard_.sender()->dirty();
+  while (!dirty->empty()) {
+    dirty->ForEach([this](session::Connection* connection) {
       for (auto& [session, user] : users_)
         if (user.connection.get() == connection) Read(session, &user);
-    }
-    flushing.clear();
+    });
   }
 }
 

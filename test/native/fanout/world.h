@@ -242,17 +242,12 @@ class World {
     Loop& running = *loops_[static_cast<size_t>(loop)];
     running.woken = false;
     running.shard.Work(now_ms);
-    auto& dirty = running.shard.sender()->dirty()->list();
-    std::vector<session::Connection*> flushing;
-    for (int round = 0; !dirty.empty() && round < 4; ++round) {
-      flushing.swap(dirty);
-      for (session::Connection* connection : flushing) {
-        if (connection == nullptr) continue;
-        connection->dirty = false;
+    session::DirtyList* const dirty = running.shard.sender()->dirty();
+    for (int round = 0; !dirty->empty() && round < 4; ++round) {
+      dirty->ForEach([this](session::Connection* connection) {
         const auto owner = owners_.find(connection);
         if (owner != owners_.end()) Flush(owner->second);
-      }
-      flushing.clear();
+      });
     }
     running.shard.FlushWakeups();
   }

@@ -312,6 +312,41 @@ export const badInputs: readonly BadInput[] = [
     message:
       'listeners.tcp.default.bind: bad_host_port: "300.0.0.1" is not a host name or an address',
   },
+  {
+    title: 'a listener on a host name',
+    text: 'listeners.tcp.default.bind = ‸"localhost:1883"',
+    message:
+      'listeners.tcp.default.bind: bad_host_port: expected an address of this machine, got the name "localhost"',
+  },
+  {
+    title: 'an access rule without a verdict',
+    text: 'listeners.tcp.default.access_rules = ‸["10.0.0.0/8"]',
+    message:
+      'listeners.tcp.default.access_rules: expected each element to be "allow all", "deny 10.0.0.0/8" or the like, got "10.0.0.0/8"',
+  },
+  {
+    title: 'a connection rate of nothing',
+    text: 'listeners.tcp.default.max_conn_rate = ‸"0/s"',
+    message:
+      'listeners.tcp.default.max_conn_rate: expected a rate such as 1000/s, or infinity, got "0/s"',
+  },
+  {
+    title: 'a Unix socket without a path',
+    text: 'listeners.unix.mine ‸{ mode = "0600" }',
+    message:
+      'listeners.unix.mine.bind: required_field: expected the path of a file, of at most 107 bytes, got nothing',
+  },
+  {
+    title: 'permissions that are none',
+    text: 'listeners.unix.mine { bind = "mqtt.sock", mode = ‸"0888" }',
+    message: 'listeners.unix.mine.mode: expected permissions such as "0660", got "0888"',
+  },
+  {
+    title: 'two listeners at one path',
+    text: 'listeners.unix.a.bind = "/run/x.sock"\nlisteners.unix.b.bind = ‸"/run/../run/x.sock"',
+    message:
+      'listeners.unix.b.bind: two listeners at /run/x.sock: listeners.unix.a.bind and listeners.unix.b.bind; change one, or set enable = false (the other at c.conf:1:25)',
+  },
   // Links.
   {
     title: 'a link without a name',

@@ -40,11 +40,11 @@ test('the quick start of EMQX loads unchanged', (t) => {
       enableLink,
     ]),
     [
-      ['listeners.tcp.default', '0.0.0.0', 1883, true, false],
-      ['listeners.tcp.clink', '0.0.0.0', 11883, true, true],
-      ['listeners.ssl.default', '0.0.0.0', 8883, true, false],
-      ['listeners.ws.default', '0.0.0.0', 8083, true, false],
-      ['listeners.wss.default', '0.0.0.0', 8084, true, false],
+      ['listeners.tcp.default', '', 1883, true, false],
+      ['listeners.tcp.clink', '', 11883, true, true],
+      ['listeners.ssl.default', '', 8883, true, false],
+      ['listeners.ws.default', '', 8083, true, false],
+      ['listeners.wss.default', '', 8084, true, false],
     ],
   )
 })
@@ -53,7 +53,7 @@ test('without a file everything has the default of EMQX', () => {
   const { config, where } = loadConfig({ file: null, env: {} })
   assert.equal(config.clusterName, 'emqxcl')
   assert.deepEqual(config.links, [])
-  assert.deepEqual(config.dashboard, { http: { host: '0.0.0.0', port: 18083 } })
+  assert.deepEqual(config.dashboard, { http: { host: '', port: 18083 } })
   assert.equal(config.node.dataDir, 'data')
   assert.equal(config.workers.io, Math.min(availableParallelism(), 64))
   assert.deepEqual(config.mqtt, {
@@ -193,8 +193,8 @@ test('mqtts:// turns TLS on for its server alone, ssl.enable for all of the link
 })
 
 for (const [bind, host, port] of [
-  ['1884', '0.0.0.0', 1884],
-  [':1884', '0.0.0.0', 1884],
+  ['1884', '', 1884],
+  [':1884', '', 1884],
   ['127.0.0.1:1884', '127.0.0.1', 1884],
   ['[::]:1884', '::', 1884],
   ['"[::1]:1884"', '::1', 1884],

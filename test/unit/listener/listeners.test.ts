@@ -36,7 +36,9 @@ function started(
         heard.push(options)
       },
       unlisten: (id) => closed.push(id),
+      listenerState: () => null,
     },
+    timers: { after: () => ({ cancel: () => {} }) },
     log: {
       debug: silent,
       info: silent,
@@ -54,8 +56,8 @@ test('default and configured tcp listeners open, and close together', () => {
   )
   listeners.start()
   assert.deepEqual(heard.map(({ host, port }) => `${host}:${port}`).sort(), [
-    '0.0.0.0:1883',
     '127.0.0.1:11883',
+    ':1883',
   ])
   listeners.stop()
   assert.deepEqual(closed.sort(), heard.map(({ id }) => id).sort())

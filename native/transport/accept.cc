@@ -1,0 +1,249 @@
+// Accepting: who gets in, when we pause, and the PROXY header in front of everything.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/limits.h"
+#include "transport/io_loop.h"
+#include "transport/proxy_header.h"
+#include "transport/stranger.h"
+
+namespace causeway::transport {
+
+namespace {
+
+/// Connection numbers of accepted sockets, unique in the process; dialled ones (>= 2^31) are
+/// control's.
+std::atomic<uint32_t> next_number{1};
+
+uint32_t NextNumber() {
+  for (;;) {
+    const uint32_t number = next_number.fetch_add(1, std::memory_order_relaxed) & 0x7FFFFFFF;
+    if (number != 0) return number;
+  }
+}
+
+void SetOption(int fd, int level, int option, uint32_t value) {
+  const int number = static_cast<int>(value);
+  setsockopt(fd, level, option, &number, sizeof number);
+}
+
+/// What fails here fails for this connection's speed only: the kernel keeps its own choice.
+void SetOptions(int fd, const ListenerOptions& options) {
+  if (options.send_buffer_bytes != 0)
+    SetOption(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
+  if (options.receive_buffer_bytes != 0)
+    SetOption(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
+  if (options.is_unix()) return;
+  if (options.no_delay) SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.probe_idle_s == 0) return;
+  SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.probe_idle_s);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.probe_interval_s);
+  SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, options.probes);
+}
+
+}  // namespace
+
+void IoLoop::Accept(ListeningSocket* listening) {
+  for (size_t i = 0; i < limits::kAcceptsPerRound; ++i) {
+    if (admissions_ >= admissions_max_) {
+      Bump(counters_.accept_pauses_pending);
+      PauseAccepting(kPausedPending);
+      return;
+    }
+    Listener* listener = listening->listener;
+    if (listener->rate.limited()) {
+      const int64_t wait_ns = listener->rate.Take(MonotonicNs());
+      if (wait_ns > 0) {
+        PauseForRate(listening, wait_ns);
+        return;
+      }
+    }
+    sockaddr_storage peer;
+    socklen_t bytes = sizeof peer;
+    const int fd = accept4(listening->fd, reinterpret_cast<sockaddr*>(&peer), &bytes,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      const int error = errno;
+      if (listener->rate.limited()) listener->rate.GiveBack();
+      if (error == EINTR || error == ECONNABORTED) continue;
+      if (error != EAGAIN) {  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog keeps them; tried
+                              // again at the next tick
+        Bump(counters_.accept_failures);
+        PauseAccepting(kPausedFailed);
+      }
+      return;
+    }
+    if (MayEnter(listener, fd, peer)) Welcome(listener, fd);
+  }
+}
+
+/// By address and by number. False: counted and closed.
+bool IoLoop::MayEnter(Listener* listener, int fd, const sockaddr_storage& peer) {
+  const ListenerOptions& options = listener->options;
+  if (!options.access_rules.empty() && !Allowed(options.access_rules, peer)) {
+    Bump(counters_.connects_refused_access);
+    listener->NoteRefused(ListenerCounter::refused_access, PeerName(fd));
+    close(fd);
+    return false;
+  }
+  const uint32_t limit = options.connections_max;
+  if (limit != 0 && listener->connections.load(std::memory_order_relaxed) >= limit) {
+    Bump(counters_.connects_refused_quota);
+    listener->NoteRefused(ListenerCounter::refused_full, PeerName(fd));
+    close(fd);
+    return false;
+  }
+  return true;
+}
+
+void IoLoop::Welcome(Listener* listener, int fd) {
+  const ListenerOptions& options = listener->options;
+  listener->connections.fetch_add(1, std::memory_order_relaxed);
+  listener->Count(ListenerCounter::accepted);
+  SetOptions(fd, options);
+  Bump(counters_.connections_accepted);
+  const bool proxied = options.proxy_timeout_ms != 0;
+  Socket* socket =
+      Adopt(fd, NextNumber(), proxied ? Socket::State::kProxy : Socket::State::kConnect);
+  socket->listener = listener;
+  socket->packet_bytes_in_max = limits::kConnectBytesMax;
+  socket->state_until_ms =
+      now_ms_ + (proxied ? options.proxy_timeout_ms : options.connect_deadline_ms);
+  socket->send_timeout_ms = options.send_timeout_ms;
+  socket->high_watermark_bytes = options.high_watermark_bytes;
+  ++admissions_;
+  Schedule(socket, socket->state_until_ms);
+  Read(socket);  // the CONNECT is often there already
+}
+
+// ---- pauses: the backlog keeps who comes meanwhile
+
+void IoLoop::PauseAccepting(uint8_t why) {
+  accept_paused_ |= why;
+  for (const auto& listening : listening_) WatchListening(listening.get());
+}
+
+void IoLoop::ResumeAccepting(uint8_t why) {
+  if ((accept_paused_ & why) == 0) return;
+  accept_paused_ &= static_cast<uint8_t>(~why);
+  for (const auto& listening : listening_) WatchListening(listening.get());
+}
+
+void IoLoop::PauseForRate(ListeningSocket* listening, int64_t wait_ns) {
+  Bump(counters_.accept_pauses_rate);
+  listening->listener->Count(ListenerCounter::rate_pauses);
+  listening->rate_paused = true;
+  WatchListening(listening);
+  // One timer for all: it looks again at each, which pauses again when it is too early.
+  const uint64_t wait_ms = static_cast<uint64_t>(wait_ns + 999'999) / 1'000'000;
+  if (uv_is_active(reinterpret_cast<uv_handle_t*>(&rate_timer_)) &&
+      uv_timer_get_due_in(&rate_timer_) <= wait_ms) {
+    return;
+  }
+  uv_timer_start(
+      &rate_timer_,
+      [](uv_timer_t* timer) {
+        auto* loop = static_cast<IoLoop*>(timer->data);
+        for (const auto& one : loop->listening_) {
+          one->rate_paused = false;
+          loop->WatchListening(one.get());
+        }
+      },
+      wait_ms, 0);
+}
+
+void IoLoop::WatchListening(ListeningSocket* listening) {
+  const bool watch = accept_paused_ == 0 && !listening->rate_paused;
+  if (watch == listening->watched) return;
+  listening->watched = watch;
+  if (!watch) {
+    uv_poll_stop(&listening->poll);
+    return;
+  }
+  uv_poll_start(&listening->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
+    auto* ready = static_cast<ListeningSocket*>(handle->data);
+    ready->loop->Accept(ready);
+  });
+}
+
+// ---- what comes before MQTT, or instead of it
+
+/// Looks at what is there without taking it, then takes exactly what belongs to the header: the
+/// next byte is the client's, or its TLS engine's.
+void IoLoop::ReadProxyHeader(Socket* socket) {
+  const size_t kept = socket->partial.size();
+  char* const bytes = buffer_.get();
+  std::memcpy(bytes, socket->partial.data(), kept);
+  const ssize_t peeked =
+      recv(socket->fd, bytes + kept, limits::kProxyHeaderBytesMax - kept, MSG_PEEK);
+  if (peeked < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (peeked <= 0) {
+    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess,
+          peeked == 0 ? "" : uv_err_name(-errno));
+    return;
+  }
+  const size_t there = kept + static_cast<size_t>(peeked);
+  ProxyHeader header;
+  const ProxyStatus status = ParseProxyHeader({bytes, there}, &header);
+  if (status == ProxyStatus::kMalformed) {
+    RefuseProxy(socket, "no PROXY header");
+    return;
+  }
+  const size_t whole = status == ProxyStatus::kHeader ? header.bytes : there;
+  CHECK(recv(socket->fd, bytes + kept, whole - kept, 0) == static_cast<ssize_t>(whole - kept));
+  if (status == ProxyStatus::kNeedMore) {
+    socket->partial.assign(bytes, whole);
+    return;
+  }
+  std::string().swap(socket->partial);
+  socket->peer = std::move(header.peer);
+  socket->state = Socket::State::kConnect;
+  socket->state_until_ms = now_ms_ + socket->listener->options.connect_deadline_ms;
+  Schedule(socket, socket->state_until_ms);
+  Read(socket);
+}
+
+void IoLoop::RefuseProxy(Socket* socket, std::string_view why) {
+  Bump(counters_.proxy_headers_refused);
+  socket->listener->NoteRefused(ListenerCounter::proxy_refused, PeerName(socket->fd));
+  Close(socket, CloseCause::kProtocolError, mqtt::Reason::kSuccess, why);
+}
+
+/// Counted by kind before the connection is closed; `bytes`: its first ones. A CONNECT that is
+/// merely wrong is no stranger.
+void IoLoop::NoteStranger(Socket* socket, std::string_view bytes) {
+  const Stranger stranger = StrangerOf(bytes);
+  const auto type = static_cast<mqtt::PacketType>(static_cast<uint8_t>(bytes[0]) >> 4);
+  if (stranger == Stranger::kOther && type == mqtt::PacketType::kConnect) return;
+  ListenerCounter kind = ListenerCounter::not_mqtt_other;
+  switch (stranger) {
+    case Stranger::kTls:
+      kind = ListenerCounter::not_mqtt_tls;
+      Bump(counters_.not_mqtt_tls);
+      break;
+    case Stranger::kHttp:
+      kind = ListenerCounter::not_mqtt_http;
+      Bump(counters_.not_mqtt_http);
+      break;
+    case Stranger::kProxy:
+      kind = ListenerCounter::not_mqtt_proxy;
+      Bump(counters_.not_mqtt_proxy);
+      break;
+    case Stranger::kOther:
+      Bump(counters_.not_mqtt_other);
+      break;
+  }
+  socket->listener->NoteRefused(kind, socket->peer.empty() ? PeerName(socket->fd) : socket->peer);
+}
+
+}  // namespace causeway::transport

@@ -1,0 +1,50 @@
+/** From a listener of the configuration to what the engine opens. */
+import type {
+  Config,
+  SslListenerConfig,
+  TcpListenerConfig,
+  UnixListenerConfig,
+} from '../config/index.js'
+import { linkLimits } from '../limits.js'
+import type { ListenerOptions } from '../native/index.js'
+
+/** Listeners whose sockets are on the io loops. */
+export type SocketListener = TcpListenerConfig | SslListenerConfig | UnixListenerConfig
+
+/** Until a CONNECT has come whole, when `mqtt.idle_timeout` is infinite. */
+const connectDeadlineMs = 60_000
+
+export function listenerOptions(
+  id: number,
+  listener: SocketListener,
+  { mqtt }: Config,
+): ListenerOptions {
+  const { tcp } = listener
+  const perSecond = listener.maxConnRatePerSecond
+  return {
+    id,
+    host: listener.host,
+    port: listener.port,
+    path: listener.kind === 'unix' ? listener.socketPath : '',
+    mode: listener.kind === 'unix' ? listener.mode : 0,
+    backlog: tcp.backlog,
+    connectionsMax: listener.maxConnections ?? 0,
+    acceptIntervalNs: perSecond === null ? 0 : Math.ceil(1e9 / perSecond),
+    acceptBurst: perSecond === null ? 1 : Math.max(1, Math.floor(perSecond)),
+    // Rules that let everybody in need not be asked.
+    accessRules: listener.accessRules[0] === 'allow all' ? [] : listener.accessRules,
+    proxyTimeoutMs: listener.proxyTimeoutMs ?? 0,
+    packetBytesMax: listener.enableLink
+      ? Math.max(mqtt.maxPacketBytes, linkLimits.listenerPacketBytesMin)
+      : mqtt.maxPacketBytes,
+    connectDeadlineMs: mqtt.idleTimeoutMs ?? connectDeadlineMs,
+    highWatermarkBytes: tcp.highWatermarkBytes,
+    sendTimeoutMs: tcp.sendTimeoutMs,
+    sndbufBytes: tcp.sndbufBytes ?? 0,
+    recbufBytes: tcp.recbufBytes ?? 0,
+    probeIdleSeconds: tcp.keepalive?.idleSeconds ?? 0,
+    probeIntervalSeconds: tcp.keepalive?.intervalSeconds ?? 0,
+    probes: tcp.keepalive?.probes ?? 0,
+    noDelay: tcp.nodelay,
+  }
+}
