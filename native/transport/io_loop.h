@@ -184,7 +184,7 @@ class IoLoop final : public fanout::ShardHost {
   uv_idle_t idle_;  // running while work is left: the next poll does not sleep
   uv_timer_t timer_;
   uv_timer_t delayed_timer_;  // rings for the first of delayed_
-  uv_timer_t rate_timer_;  // listeners that accept too fast go on then
+  uv_timer_t rate_timer_;     // listeners that accept too fast go on then
 
   std::mutex commands_mutex_;  // cold: one lock per batch from control, none per message
   std::vector<Command> commands_;

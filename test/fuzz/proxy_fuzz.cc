@@ -1,5 +1,5 @@
-// The PROXY header, and who else may knock: what is taken for a header must be one however it is cut,
-// and nothing behind it may matter.
+// The PROXY header, and who else may knock: what is taken for a header must be one however it is
+// cut, and nothing behind it may matter.
 #include <cstddef>
 #include <cstdint>
 #include <string>
