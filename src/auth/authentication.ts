@@ -93,13 +93,11 @@ export class Authentication {
       return
     }
     const { password, scram } = this.#options.authenticators
-    if (mode === false || (password === null && scram === null)) {
-      this.#options.proceed(candidate)
-      return
-    }
     const anonymous = candidate.username === null || candidate.username === ''
     if (mode === 'quick_deny_anonymous' && anonymous) {
       this.#denied(candidate, 'not-authorized', 'this listener takes no anonymous clients')
+    } else if (mode === false || (password === null && scram === null)) {
+      this.#options.proceed(candidate)
     } else if (this.#passwords === null) {
       this.#denied(candidate, 'not-authorized', 'there is no authenticator for user names')
     } else if (packet.password === null) {

@@ -77,6 +77,10 @@ class Hand {
           reader.U32();
           one.packet = reader.Bytes();
           break;
+        case EventKind::kExchange:
+          one.connection = reader.U32();
+          one.packet = reader.Bytes();
+          break;
         case EventKind::kClosed:
           reader.U32();
           reader.U32();
@@ -110,9 +114,17 @@ class Hand {
     RecordWriter writer(&commands);
     writer.Begin(static_cast<uint8_t>(CommandKind::kAttach), 0).U32(0).U32(connection);
     writer.U32(session).U32(1).U32(5).U32(attach_flags::kPersistent | attach_flags::kLinkAllowed);
-    writer.U32(kNoSession).U32(0).U32(0).U32(1000).U32(1000).U32(0).U32(alias_max).U32(1000).U32(0);
+    writer.U32(kNoSession).U32(0).U32(0).U32(1000).U32(1000).U32(0).U32(alias_max);
+    writer.U32(0).U32(1000).U32(0);
     writer.Bytes("c" + std::to_string(session)).Bytes("");
     writer.Bytes(std::string_view("\x20\x03\x00\x00\x00", 5)).End();
+    engine_->Submit(commands);
+  }
+  /// `kind`: challenge or refuse.
+  void Say(CommandKind kind, uint32_t connection, std::string_view packet) {
+    std::string commands;
+    RecordWriter writer(&commands);
+    writer.Begin(static_cast<uint8_t>(kind), 0).U32(connection).Bytes(packet).End();
     engine_->Submit(commands);
   }
   void Answer(uint32_t session, uint32_t connection, std::string_view filter,
@@ -137,6 +149,12 @@ std::string PublishWithAlias(std::string_view topic, uint16_t alias, std::string
   if (qos > 0) body += std::string{0, 1};
   body += std::string{3, 0x23, static_cast<char>(alias >> 8), static_cast<char>(alias)};
   return Framed(static_cast<uint8_t>(0x30 | qos << 1), body + std::string(payload));
+}
+
+/// AUTH 0x18 with a method.
+std::string AuthPacket(std::string_view data) {
+  const std::string properties = '\x15' + Field("M") + '\x16' + Field(data);
+  return Framed(0xF0, std::string{0x18, static_cast<char>(properties.size())} + properties);
 }
 
 }  // namespace
@@ -349,6 +367,80 @@ TEST_CASE("a dial that was given up says nothing when the far end answers after 
   close(filled);
   close(far);
   CHECK(heard == "");
+}
+
+TEST_CASE("an exchange reads one AUTH for each challenge, and nothing ahead of its CONNACK") {
+  const uint16_t port = NextPort();
+  Hand hand(port);
+  TestClient client(port);
+  // Everything at once: what answers a challenge waits for it, and the PINGREQ for the CONNACK.
+  REQUIRE(client.Send(ConnectPacket("x") + AuthPacket("one") + AuthPacket("two") + "\xC0" +
+                      std::string(1, '\0')));
+  const auto connect = hand.Await(EventKind::kConnect);
+  REQUIRE(connect);
+  CHECK(hand.Take().empty());
+  for (const std::string data : {"one", "two"}) {
+    hand.Say(CommandKind::kChallenge, connect->connection, AuthPacket("challenge"));
+    const auto auth = client.Next();
+    REQUIRE(auth);
+    CHECK(auth->type == PacketType::kAuth);
+    const auto exchange = hand.Await(EventKind::kExchange);
+    REQUIRE(exchange);
+    CHECK(exchange->connection == connect->connection);
+    CHECK(exchange->packet == AuthPacket(data));
+  }
+  CHECK(hand.Count("packets_pingreq_received") == 0);
+  hand.Attach(connect->connection, 0);
+  const auto connack = client.Next(), pong = client.Next();
+  REQUIRE(pong);
+  CHECK(connack->type == PacketType::kConnack);
+  CHECK(pong->type == PacketType::kPingresp);
+  hand.Say(CommandKind::kChallenge, connect->connection, AuthPacket("late"));
+  const int64_t until = MonotonicMs() + 5000;
+  while (hand.Count("stale_numbers_dropped") == 0 && MonotonicMs() < until)
+    std::this_thread::yield();
+  CHECK(hand.Count("stale_numbers_dropped") == 1);
+}
+
+TEST_CASE("an exchange ends with a refusal, also while the client's answer is awaited") {
+  const uint16_t port = NextPort();
+  Hand hand(port);
+  TestClient client(port);
+  REQUIRE(client.Send(ConnectPacket("x")));
+  const auto connect = hand.Await(EventKind::kConnect);
+  REQUIRE(connect);
+  hand.Say(CommandKind::kChallenge, connect->connection, AuthPacket("challenge"));
+  REQUIRE(client.Next());
+  hand.Say(CommandKind::kRefuse, connect->connection, std::string_view("\x20\x03\x00\x87\x00", 5));
+  const auto connack = client.Next();
+  REQUIRE(connack);
+  CHECK(connack->type == PacketType::kConnack);
+  const auto closed = hand.Await(EventKind::kClosed);
+  REQUIRE(closed);
+  CHECK(closed->cause == CloseCause::kClosedByControl);
+}
+
+TEST_CASE("any packet but AUTH and DISCONNECT ends an exchange with CONNACK 0x82") {
+  const uint16_t port = NextPort();
+  Hand hand(port);
+  for (const auto& [packet, cause] :
+       {std::pair{PublishPacket("a", "b", 0, 0), CloseCause::kProtocolError},
+        std::pair{ConnectPacket("again"), CloseCause::kProtocolError},
+        std::pair{std::string("\xE0\x00", 2), CloseCause::kClientDisconnect}}) {
+    TestClient client(port);
+    REQUIRE(client.Send(ConnectPacket("x")));
+    const auto connect = hand.Await(EventKind::kConnect);
+    REQUIRE(connect);
+    hand.Say(CommandKind::kChallenge, connect->connection, AuthPacket("challenge"));
+    REQUIRE(client.Next());
+    REQUIRE(client.Send(packet));
+    const auto last = client.Next();
+    CHECK(last.has_value() == (cause == CloseCause::kProtocolError));
+    if (last) CHECK(last->type == PacketType::kConnack);
+    const auto closed = hand.Await(EventKind::kClosed);
+    REQUIRE(closed);
+    CHECK(closed->cause == cause);
+  }
 }
 
 }  // namespace causeway::transport

@@ -152,3 +152,28 @@ test('CONNACK tells a version 5 client everything that differs from what it woul
     },
   )
 })
+
+test('a CONNACK that would be too large says only what a client cannot assume [MQTT-3.1.2-24]', () => {
+  const policy = { ...defaults, responseInformation: 'responses/' }
+  const connacks = new Connacks(policy)
+  const properties = { requestResponseInformation: true }
+  const whole = admitted({ clientId: '', properties }, policy)
+  const read = (bytes: Uint8Array) => {
+    const packet = decodePacket(Buffer.from(bytes), 5)
+    assert.ok(packet.cmd === 'connack')
+    return packet.properties
+  }
+  assert.equal(read(connacks.accepting(whole, false))?.responseInformation, 'responses/')
+  const limited = (packetBytesMax: number): Admitted => ({
+    ...whole,
+    answers: { ...whole.answers, packetBytesMax },
+  })
+  const bytes = connacks.accepting(limited(32), false)
+  assert.ok(bytes.length <= 32)
+  assert.equal(read(bytes)?.assignedClientIdentifier, 'made-up')
+  assert.equal(read(bytes)?.maximumPacketSize, policy.packetBytesMax)
+  assert.equal(read(bytes)?.retainAvailable, undefined)
+  assert.equal(read(bytes)?.responseInformation, undefined)
+  assert.ok(connacks.fits(limited(32)))
+  assert.ok(!connacks.fits(limited(10)))
+})

@@ -184,3 +184,15 @@ test('hand-written answers are what mqtt-packet writes', () => {
   assert.equal(Buffer.from(encodeDisconnect(5, 0x8e)).toString('hex'), 'e0018e')
   assert.equal(encodeDisconnect(4, 0x8e).length, 0)
 })
+
+test('of a refusal that would be too large the reason string goes first, then everything [MQTT-3.2.2-19] [MQTT-3.1.2-24]', () => {
+  const refusal = (packetBytesMax: number, problemInformation = true) =>
+    Buffer.from(encodeRefusal(5, 0x85, { packetBytesMax, problemInformation }, 'no')).toString(
+      'hex',
+    )
+  assert.equal(refusal(10), '20080085051f00026e6f')
+  assert.equal(refusal(9), '2003008500')
+  assert.equal(refusal(5), '2003008500')
+  assert.equal(refusal(4), '')
+  assert.equal(refusal(0, false), '2003008500') // [MQTT-3.1.2-29]
+})
