@@ -62,6 +62,8 @@ namespace causeway {
   X(delayed_refused, "messages", "not delayed: max_delayed_messages or the byte bound: 0x97")     \
   X(delayed_expired, "messages", "Message Expiry Interval over before the delay was")             \
   X(messages_published, "messages", "entered the router, wills and links' messages included")     \
+  X(awaiting_release_expired, "messages",                                                         \
+    "QoS 2 whose PUBREL did not come within await_rel_timeout")                                   \
   /* messages out */                                                                              \
   X(deliveries, "deliveries", "copies handed to a session of this loop")                          \
   X(messages_sent, "messages", "PUBLISH put into an out-buffer, retransmissions not counted")     \
@@ -98,7 +100,7 @@ namespace causeway {
   X(cold_lane_entries, "entries", "packets handed to control")                                    \
   X(barrier_timeouts, "connections", "closed because control's answer was late: 0x88")            \
   X(shared_redispatched, "messages", "shared messages passed on to another member")               \
-  X(shared_spill_overflows, "messages", "not passed on: the spill list was full")                 \
+  X(shared_spill_overflows, "messages", "their member was gone, and too many such wait")          \
   X(route_cache_hits, "lookups", "topics found in the route cache")                               \
   X(route_cache_misses, "lookups", "topics matched on the index")                                 \
   X(route_cache_evictions, "routes", "pushed out of the route cache")                             \

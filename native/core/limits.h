@@ -115,8 +115,10 @@ inline constexpr uint32_t kLingerMs = 2'000;
 /// clock.
 inline constexpr size_t kDelayedFanoutsMax = 64;
 
-/// Redispatched shared messages waiting for room in a lane, per loop (references, not copies).
-/// Full: the message is not passed on, shared_spill_overflows.
+/// Fan-outs of one loop that wait for lane room, above which messages of shared groups whose member
+/// is gone wait in front of it; and of those, how many may have come over lanes, all to members
+/// that ended with these messages on their way (what queues of ended sessions held has its bound
+/// there). Full: another such message is not passed on, shared_spill_overflows.
 inline constexpr size_t kSpillMax = 4096;
 
 /// Topics in one loop's route cache, and bytes of topics and routes. 16 Ki topics of 40 bytes with

@@ -4,9 +4,10 @@ namespace causeway::fanout {
 
 const MessageRef& Publication::Share() {
   if (message) return message;
-  // The client id matters later only where No Local must compare text: nobody on this node is that
-  // publisher's session.
-  message = MessageRef::Adopt(Make(origin == Origin::kLink ? client_id : std::string_view()));
+  // The client id matters later only where No Local must compare text: when no session of this node
+  // is publishing, but a link is, or the broker a will.
+  const bool kept = origin == Origin::kLink || origin == Origin::kBroker;
+  message = MessageRef::Adopt(Make(kept ? client_id : std::string_view()));
   return message;
 }
 

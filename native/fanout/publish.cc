@@ -30,8 +30,10 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
   const EpochGuard guard = EnterEpoch();
   Bump(counters_->messages_published);
   // A message from a link never touches the local retained store (docs/protocol/cluster-link.md).
-  if (publication->retain && publication->origin != Origin::kLink && fabric_->store_retained)
+  if (publication->retain && publication->origin != Origin::kLink && fabric_->store_retained) {
     StoreRetained(publication);
+    if (fabric_->policy.clears_silently && publication->payload.empty()) return Published::kDone;
+  }
 
   uint64_t topic_hash = 0;
   const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);
@@ -198,7 +200,7 @@ bool Shard::Wanted(const Publication& publication, const Session& session,
     return false;
   }
   if ((member.options & router::kOptionNoLocal) == 0 && !session.ignore_loop) return true;
-  const bool own = publication.origin == Origin::kLink
+  const bool own = publication.origin == Origin::kLink || publication.origin == Origin::kBroker
                        ? publication.client_id == session.client_id
                        : publication.publisher_loop == loop_ &&
                              publication.publisher_session == session.index &&
@@ -345,14 +347,35 @@ bool Shard::ServeGroupMember(Publication* publication, uint32_t group, uint32_t 
   return true;
 }
 
+void Shard::TakeStray(LaneEntry* entry, const router::GroupMember& gone, int64_t now_ms) {
+  if (strays_ >= limits::kSpillMax) {
+    Bump(counters_->shared_spill_overflows);
+    return;
+  }
+  ++strays_;
+  orphans_.push_back({entry->message, entry->group, gone, true});
+  size_t budget = 1;
+  RedispatchOrphans(now_ms, &budget);
+}
+
+/// Oldest first, while the list of fan-outs that wait for lanes has room: so a lane that is being
+/// drained never waits for another, and nothing is lost for a neighbour's full one.
+void Shard::RedispatchOrphans(int64_t now_ms, size_t* budget) {
+  while (!orphans_.empty() && pending_.size() < limits::kSpillMax) {
+    if (*budget == 0) return host_->WorkLeft();
+    --*budget;
+    const Orphan orphan = std::move(orphans_.front());
+    orphans_.pop_front();
+    if (orphan.stray) --strays_;
+    Publication publication = Publication::Of(orphan.message);
+    Redispatch(&publication, orphan.group, orphan.gone, now_ms);
+  }
+}
+
 /// The chosen member is gone: once more, without it. What finds a full lane waits in the bounded
 /// list of pending fan-outs, never in front of a lane that is being drained.
 void Shard::Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone,
                        int64_t now_ms) {
-  if (pending_.size() >= limits::kSpillMax) {
-    Bump(counters_->shared_spill_overflows);
-    return;
-  }
   const EpochGuard guard = EnterEpoch();
   uint64_t topic_hash = 0;
   const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);

@@ -19,7 +19,8 @@ Shard::Shard(int loop, Fabric* fabric, ShardHost* host, Counters* counters)
       members_(fabric->seed),
       cache_(loop, fabric->index, &members_, fabric->seed, limits::kRouteCacheEntries,
              limits::kRouteCacheBytes),
-      sender_(counters, fabric->flags[static_cast<size_t>(loop)].get(), fabric->seed),
+      sender_(counters, fabric->flags[static_cast<size_t>(loop)].get(), fabric->seed,
+              &fabric->policy.priorities),
       links_(loop, fabric->loops, &sender_, counters, fabric->seed.a ^ static_cast<uint64_t>(loop)),
       pending_for_(static_cast<size_t>(fabric->loops)),
       expanding_(static_cast<size_t>(fabric->loops)),
@@ -51,6 +52,7 @@ void Shard::Attach(Session* session, Connection* connection, int64_t now_ms) {
   session->connection = connection;
   session->version = connection->version;
   connection->session = session;
+  session->awaiting_release.Restart(now_ms);
   session->room = false;  // UpdateFlags, at the end of Redeliver, writes what is true
   fabric_->flags[static_cast<size_t>(loop_)]->Set(session->index, SessionFlags::kConnected);
   sender_.Redeliver(session, now_ms);
@@ -89,10 +91,11 @@ void Shard::End(Session* session, int64_t now_ms) {
       Bump(counters_->dropped_session_ended);
       continue;
     }
-    Publication publication = Publication::Of(delivery.message);
-    Redispatch(&publication, delivery.group, gone, now_ms);
+    orphans_.push_back({std::move(delivery.message), delivery.group, gone, false});
   }
   sessions_[session->index].reset();
+  size_t budget = limits::kFanoutSliceMembers;
+  RedispatchOrphans(now_ms, &budget);
 }
 
 void Shard::AddSubscription(Session* session, const Subscribe& subscribe) {
@@ -215,7 +218,7 @@ std::unique_ptr<Shard::Pending> Shard::Expand(LaneEntry* entry, int64_t now_ms, 
       const router::GroupMember gone{static_cast<uint8_t>(loop_), entry->session,
                                      entry->session_generation};
       if (!entry->redispatched) {
-        Redispatch(&publication, entry->group, gone, now_ms);
+        TakeStray(entry, gone, now_ms);
       } else {
         Bump(counters_->dropped_no_member);
       }
@@ -278,6 +281,7 @@ void Shard::Work(int64_t now_ms) {
   size_t lanes = limits::kWorkBudgetDeliveries / 2, own = limits::kWorkBudgetDeliveries / 2;
   DrainLanes(now_ms, &lanes);
   ResumePending(now_ms, &own);
+  RedispatchOrphans(now_ms, &own);
   ResumeReplays(now_ms);
   if (lanes == 0 || own == 0) {
     Bump(counters_->drain_yields);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "fanout/delayed_queue.h"
 #include "fanout/lane_entry.h"
 #include "fanout/link_egress.h"
+#include "fanout/message_policy.h"
 #include "fanout/publication.h"
 #include "retained/index.h"
 #include "router/index.h"
@@ -35,6 +37,7 @@ struct Fabric {
   bool store_retained = true;   // retainer.enable
   bool delayed_enabled = true;  // delayed.enable
   DelayedBudget delayed;
+  MessagePolicy policy;
   HashSeed seed;
   int loops = 1;
   std::vector<std::unique_ptr<Lane>> lanes;          // [from * loops + to]; null on the diagonal
@@ -152,6 +155,14 @@ class Shard {
     bool done() const { return entries.empty() && served(); }
   };
 
+  /// A message of a shared group whose member is gone: another gets it when there is room.
+  struct Orphan {
+    MessageRef message;
+    uint32_t group;
+    router::GroupMember gone;
+    bool stray;  // came over a lane; else out of the queue of a session that ended
+  };
+
   static uint64_t GroupKey(uint32_t group, uint32_t session) {
     return uint64_t{group} << 32 | session;
   }
@@ -180,6 +191,9 @@ class Shard {
                Pending* rest);
   void Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone,
                   int64_t now_ms);
+  /// The member that `entry` was for is gone.
+  void TakeStray(LaneEntry* entry, const router::GroupMember& gone, int64_t now_ms);
+  void RedispatchOrphans(int64_t now_ms, size_t* budget);
   bool TryPost(int loop, LaneEntry* entry);
   /// Posts, or keeps the entry in `rest` when the lane is full.
   void Post(int loop, LaneEntry&& entry, Pending* rest);
@@ -205,6 +219,9 @@ class Shard {
   std::unordered_map<uint64_t, router::Member>
       group_members_;                              // by GroupKey: options of shared subscriptions
   std::vector<std::unique_ptr<Pending>> pending_;  // FIFO of fan-outs that wait
+  /// FIFO. Bound: what the queues of ended sessions held, and limits::kSpillMax strays.
+  std::deque<Orphan> orphans_;
+  size_t strays_ = 0;                  // of them
   std::vector<uint32_t> pending_for_;  // by loop: entries in pending_ that wait for that lane
   std::vector<std::unique_ptr<Pending>>
       expanding_;  // by source loop: the lane entry being served in slices

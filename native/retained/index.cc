@@ -33,6 +33,7 @@ void GiveBack(std::atomic<size_t>* total, size_t amount) {
 RetainedIndex::RetainedIndex(HashSeed seed, Limits limits)
     : seed_(seed), shards_(std::make_unique<Shard[]>(kShards)) {
   set_limits(limits);
+  for (uint32_t i = 0; i < kShards; ++i) shards_[i].lifetime_ms = limits.lifetime_ms;
 }
 
 RetainedIndex::~RetainedIndex() = default;
@@ -123,7 +124,7 @@ void RetainedIndex::Scan(std::string_view filter, uint64_t horizon, int64_t now_
     Shard& shard = ShardOf(filter);
     const std::lock_guard lock(shard.mutex);
     const MessageRef* message = shard.Find(filter);
-    if (message != nullptr && search.Wants(**message)) found.push_back(*message);
+    if (message != nullptr && shard.Wanted(search, **message)) found.push_back(*message);
     cursor->shard = kShards;
   }
   for (size_t visits = max_visits; cursor->shard < kShards && visits > 0;) {

@@ -33,6 +33,9 @@ struct Limits {
   size_t max_messages = 0;                   // 0: no limit (retainer.backend.max_retained_messages)
   size_t max_payload_bytes = 1 << 20;        // 0: no limit (retainer.max_payload_size)
   size_t max_total_bytes = size_t{1} << 30;  // with what the index adds to each; 0: no limit
+  /// Of messages without a Message Expiry Interval (retainer.msg_expiry_interval); 0: for ever.
+  /// Only what the index is made with counts.
+  int64_t lifetime_ms = 0;
 };
 
 enum class PutResult : uint8_t {

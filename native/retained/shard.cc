@@ -7,8 +7,9 @@ constexpr uint32_t kNoExpirySeconds = 0xFFFFFFFF;  // Message::message_expiry_se
 
 }  // namespace
 
-int64_t ExpiresAt(const Message& message) {
-  if (message.message_expiry_seconds == kNoExpirySeconds) return kNever;
+int64_t ExpiresAt(const Message& message, int64_t lifetime_ms) {
+  if (message.message_expiry_seconds == kNoExpirySeconds)
+    return lifetime_ms == 0 ? kNever : message.received_ms + lifetime_ms;
   return message.received_ms + int64_t{message.message_expiry_seconds} * 1000;
 }
 
@@ -26,7 +27,7 @@ bool Shard::Collect(const Search& search, std::string* from, size_t* visits,
       return false;
     }
     if (MatchOrLeap(search.filter, at->message->topic(), from)) {
-      if (search.Wants(*at->message)) found->push_back(at->message);
+      if (Wanted(search, *at->message)) found->push_back(at->message);
       ++at;
       continue;
     }
@@ -68,12 +69,12 @@ MessageRef Shard::TakeExpired(int64_t now_ms) {
 }
 
 void Shard::Schedule(const Message& message) {
-  const int64_t expires = ExpiresAt(message);
+  const int64_t expires = ExpiresAt(message, lifetime_ms);
   if (expires != kNever) by_expiry_.emplace(expires, message.topic());
 }
 
 void Shard::Unschedule(const Message& message) {
-  const int64_t expires = ExpiresAt(message);
+  const int64_t expires = ExpiresAt(message, lifetime_ms);
   if (expires != kNever) by_expiry_.erase({expires, message.topic()});
 }
 

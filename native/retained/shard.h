@@ -18,18 +18,15 @@ namespace causeway::retained {
 
 inline constexpr int64_t kNever = INT64_MAX;
 
-/// When `message` expires on the clock of Message::received_ms; kNever without a Message Expiry
-/// Interval.
-int64_t ExpiresAt(const Message& message);
+/// When `message` is stored no longer, on the clock of Message::received_ms. Without a Message
+/// Expiry Interval it has `lifetime_ms`; 0: kNever.
+int64_t ExpiresAt(const Message& message, int64_t lifetime_ms);
 
 /// What a replay asks for.
 struct Search {
   std::string_view filter;
   uint64_t horizon;  // versions above it come live
   int64_t now_ms;
-  bool Wants(const Message& message) const {
-    return message.retain_version <= horizon && now_ms < ExpiresAt(message);  // [MQTT-3.3.2-5]
-  }
 };
 
 /// Not synchronised: whoever calls holds `mutex`. The mutex is a leaf: nothing else is locked under
@@ -53,7 +50,14 @@ class alignas(64) Shard {
   /// Takes out the message that expires first, if it has expired by `now_ms`.
   MessageRef TakeExpired(int64_t now_ms);
 
+  /// Whether `search` asks for this message, which is one of ours and matches.
+  bool Wanted(const Search& search, const Message& message) const {
+    return message.retain_version <= search.horizon &&
+           search.now_ms < ExpiresAt(message, lifetime_ms);  // [MQTT-3.3.2-5]
+  }
+
   std::mutex mutex;
+  int64_t lifetime_ms = 0;  // Limits::lifetime_ms; never changes once there are messages
 
  private:
   /// Its key lives in the message, so replacing a message replaces the key's bytes too, never their

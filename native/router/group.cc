@@ -48,15 +48,18 @@ std::unique_ptr<std::atomic<uint32_t>[]> PerLoop(bool wanted, uint32_t value) {
 
 }  // namespace
 
-Group::Group(std::string_view group_name, Strategy group_strategy, uint32_t group_id,
+Group::Group(std::string_view group_name, Sharing group_sharing, uint32_t group_id,
              const Filter* filter, HashSeed seed)
     : name(group_name),
-      strategy(group_strategy),
+      sharing(group_sharing),
       id(group_id),
       filter_(filter),
       positions_(seed),
-      sticky_(PerLoop(group_strategy == Strategy::kSticky, kNone)),
-      by_loop_(PerLoop(group_strategy == Strategy::kLocal, 0)) {}
+      sticky_(PerLoop(sharing.strategy == Strategy::kSticky, kNone)),
+      by_loop_(
+          PerLoop(sharing.strategy == Strategy::kLocal ||
+                      (sharing.strategy == Strategy::kSticky && sharing.first == Strategy::kLocal),
+                  0)) {}
 
 Group::~Group() {
   for (auto& segment : segments_) delete[] segment.load(std::memory_order_relaxed);
@@ -143,18 +146,15 @@ void Group::MoveSticky(uint32_t from, uint32_t to) {
   }
 }
 
-uint32_t Group::Start(const Choice& choice, uint32_t count) const {
-  switch (strategy) {
+uint32_t Group::Start(Strategy by, const Choice& choice, uint32_t count) const {
+  switch (by) {
     case Strategy::kRoundRobin:
       return turn_.fetch_add(1, std::memory_order_relaxed) % count;
     case Strategy::kHashClientId:
       return Scale(choice.client_hash, count);
     case Strategy::kHashTopic:
       return Scale(choice.topic_hash, count);
-    case Strategy::kSticky: {
-      const uint32_t chosen = sticky_[choice.loop].load(std::memory_order_relaxed);
-      return chosen < count ? chosen : Scale(choice.random, count);
-    }
+    case Strategy::kSticky:
     case Strategy::kRandom:
     case Strategy::kLocal:
       return Scale(choice.random, count);
@@ -165,10 +165,15 @@ uint32_t Group::Start(const Choice& choice, uint32_t count) const {
 bool Group::Pick(const Choice& choice, const GroupMember* skip, GroupMember* out) const {
   const uint32_t count = count_.load(std::memory_order_acquire);  // pairs with Join
   if (count == 0) return false;
+  const uint32_t chosen = sharing.strategy == Strategy::kSticky
+                              ? sticky_[choice.loop].load(std::memory_order_relaxed)
+                              : kNone;
+  const bool sticks = chosen < count;
   const bool prefer_local =
-      by_loop_ != nullptr && by_loop_[choice.loop].load(std::memory_order_relaxed) > 0;
+      !sticks && by_loop_ != nullptr && by_loop_[choice.loop].load(std::memory_order_relaxed) > 0;
   const Rank best_possible = prefer_local ? kReadyHere : kReady;
-  const uint32_t start = Start(choice, count);
+  const Strategy by = sharing.strategy == Strategy::kSticky ? sharing.first : sharing.strategy;
+  const uint32_t start = sticks ? chosen : Start(by, choice, count);
   Rank best = kNobody;
   uint32_t best_position = 0, best_distance = 0;
   for (uint32_t distance = 0; distance < count && best < best_possible; ++distance) {
@@ -185,9 +190,9 @@ bool Group::Pick(const Choice& choice, const GroupMember* skip, GroupMember* out
     *out = member;
   }
   if (best == kNobody) return false;
-  if (strategy == Strategy::kSticky) {
+  if (sharing.strategy == Strategy::kSticky) {
     sticky_[choice.loop].store(best_position, std::memory_order_relaxed);
-  } else if (strategy == Strategy::kRoundRobin && best_distance > 0) {
+  } else if (sharing.strategy == Strategy::kRoundRobin && best_distance > 0) {
     // Whom we passed over had their turn: otherwise the member behind a run of absent ones would
     // get theirs as well.
     turn_.fetch_add(best_distance, std::memory_order_relaxed);

@@ -19,6 +19,14 @@ struct Filter;
 /// EMQX's names. Source: mqtt.shared_subscription_strategy.
 enum class Strategy : uint8_t { kRandom, kRoundRobin, kSticky, kHashClientId, kHashTopic, kLocal };
 
+/// How a group shares its messages. `first`: how a sticky group chooses the member it will stick
+/// to: kRandom, kLocal, kHashTopic or kHashClientId (mqtt.shared_subscription_initial_sticky_pick).
+struct Sharing {
+  Sharing(Strategy by, Strategy first_by = Strategy::kRandom) : strategy(by), first(first_by) {}
+  Strategy strategy;
+  Strategy first;
+};
+
 /// A member, named so that a stale choice is recognised on its loop. `options`: see
 /// router/members.h.
 struct GroupMember {
@@ -44,14 +52,14 @@ class Group {
  public:
   static constexpr int kLoops = 64;
 
-  Group(std::string_view name, Strategy strategy, uint32_t id, const Filter* filter, HashSeed seed);
+  Group(std::string_view name, Sharing sharing, uint32_t id, const Filter* filter, HashSeed seed);
   ~Group();
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
 
   const std::string name;
   std::atomic<Group*> next{nullptr};  // in Filter::groups
-  const Strategy strategy;
+  const Sharing sharing;
   const uint32_t id;  // process-wide, names the group in lane entries
 
   /// A member that is connected and has room, by strategy; else a connected one; else any (to
@@ -78,7 +86,8 @@ class Group {
 
   std::atomic<uint64_t>* Slot(uint32_t position) const;
   uint32_t Find(uint64_t packed);
-  uint32_t Start(const Choice& choice, uint32_t count) const;
+  /// The member that `by` begins its search with.
+  uint32_t Start(Strategy by, const Choice& choice, uint32_t count) const;
   void MoveSticky(uint32_t from, uint32_t to);
 
   const Filter* const filter_;   // never followed, an identity
@@ -89,7 +98,8 @@ class Group {
   /// kSticky: by publisher's loop, the slot chosen last; kNone before. Written by that loop,
   /// corrected by the writer.
   const std::unique_ptr<std::atomic<uint32_t>[]> sticky_;
-  /// kLocal: members by loop. Writer; readers relaxed, a hint.
+  /// kLocal, also as a sticky group's first choice: members by loop. Writer; readers relaxed, a
+  /// hint.
   const std::unique_ptr<std::atomic<uint32_t>[]> by_loop_;
   std::atomic<uint32_t> count_{0};
   /// kRoundRobin. Relaxed: a counter that orders nothing. Its own line, every publisher writes it.

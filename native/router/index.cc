@@ -133,8 +133,8 @@ uint64_t Index::GroupKey(const Filter* filter, std::string_view name) const {
   return key < FlatMap<Group*>::kKeyEnd ? key : 0;
 }
 
-Group* Index::JoinGroup(Filter* filter, std::string_view name, Strategy strategy,
-                        GroupMember member, bool* first) {
+Group* Index::JoinGroup(Filter* filter, std::string_view name, Sharing sharing, GroupMember member,
+                        bool* first) {
   *first = false;
   const uint64_t key = GroupKey(filter, name);
   Group** chain = groups_.Find(key);
@@ -144,7 +144,7 @@ Group* Index::JoinGroup(Filter* filter, std::string_view name, Strategy strategy
     group->Join(member);
     return group;
   }
-  Group* made = new Group(name, strategy, next_group_++, filter, seed_);
+  Group* made = new Group(name, sharing, next_group_++, filter, seed_);
   made->Join(member);
   if (chain == nullptr) {
     groups_.Insert(key, made);

@@ -66,9 +66,9 @@ class Index {
   bool AddLink(Filter* filter, int link);
   bool RemoveLink(Filter* filter, int link);
   /// Shared group `name` on `filter`: finds or makes it; `*first` when it got its first member. A
-  /// member that is already in stays as it is. `strategy` counts when the group is made. The caller
+  /// member that is already in stays as it is. `sharing` counts when the group is made. The caller
   /// holds a reference to the filter meanwhile.
-  Group* JoinGroup(Filter* filter, std::string_view name, Strategy strategy, GroupMember member,
+  Group* JoinGroup(Filter* filter, std::string_view name, Sharing sharing, GroupMember member,
                    bool* first);
   /// `*last` when the group has no member left and was unlinked. False if the member was not in it.
   bool LeaveGroup(Filter* filter, std::string_view name, GroupMember member, bool* last);

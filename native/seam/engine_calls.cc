@@ -1,5 +1,9 @@
 // Start and stop, listeners, and the two batches: events up, commands down.
 #include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
 
 #include "seam/arguments.h"
 #include "seam/crossings.h"
@@ -56,8 +60,30 @@ router::Strategy StrategyOf(const std::string& name) {
   return router::Strategy::kRoundRobin;  // also round_robin_per_group: one node is one group
 }
 
-/// start({ loops, laneSlots, storeRetained, retainedMessagesMax, retainedPayloadBytesMax,
-/// retainedBytesMax, delayedEnabled, delayedMessagesMax, delayedBytesMax, strategy }, onEvents)
+/// Topic → priority, as two arrays of the same length.
+session::QueuePriorities PrioritiesOf(const Napi::Object& from) {
+  const Napi::Array topics = from.Get("topics").As<Napi::Array>();
+  const Napi::Array priorities = from.Get("priorities").As<Napi::Array>();
+  std::map<std::string, uint16_t, std::less<>> by_topic;
+  for (uint32_t i = 0; i < topics.Length(); ++i)
+    by_topic.emplace(TextOf(topics.Get(i)), static_cast<uint16_t>(NumberOf(priorities.Get(i))));
+  const bool highest = BooleanOf(from.Get("othersHighest"));
+  return {std::move(by_topic), highest ? session::kHighestPriority : session::kLowestPriority};
+}
+
+fanout::MessagePolicy PolicyOf(const Napi::Object& from) {
+  fanout::MessagePolicy policy;
+  const uint32_t expiry_seconds = NumberOf(from.Get("expirySecondsMax"));
+  if (expiry_seconds != 0) policy.expiry_seconds_max = expiry_seconds;
+  policy.topic_levels_max = NumberOf(from.Get("topicLevelsMax"));
+  policy.retry_ms = NumberOf(from.Get("retryMs"));
+  policy.await_release_ms = NumberOf(from.Get("awaitReleaseMs"));
+  policy.clears_silently = BooleanOf(from.Get("clearsSilently"));
+  policy.priorities = PrioritiesOf(from.Get("queuePriorities").As<Napi::Object>());
+  return policy;
+}
+
+/// start(StartOptions of src/native/binding.ts, onEvents)
 Napi::Value Start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (engine.load(std::memory_order_acquire) != nullptr) {
@@ -77,7 +103,10 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   options.delayed_enabled = BooleanOf(from.Get("delayedEnabled"));
   options.delayed_messages_max = static_cast<size_t>(LargeOf(from.Get("delayedMessagesMax")));
   options.delayed_bytes_max = static_cast<size_t>(LargeOf(from.Get("delayedBytesMax")));
-  options.strategy = StrategyOf(TextOf(from.Get("strategy")));
+  options.retained.lifetime_ms = LargeOf(from.Get("retainedLifetimeMs"));
+  options.sharing = {StrategyOf(TextOf(from.Get("strategy"))),
+                     StrategyOf(TextOf(from.Get("stickyPick")))};
+  options.policy = PolicyOf(from.Get("messagePolicy").As<Napi::Object>());
   bell = new Bell;
   bell->function =
       Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "causeway.events", 0, 1);

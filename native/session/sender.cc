@@ -122,15 +122,11 @@ void Sender::DeliverOrQueue(Session* session, Delivery&& delivery, int64_t now_m
 }
 
 void Sender::Queue(Session* session, Delivery&& delivery) {
-  switch (
-      session->queue.Push(std::move(delivery), session->queue_length_max, limits::kQueueBytesMax)) {
-    case DeliveryQueue::Pushed::kQueued:
-      break;
-    case DeliveryQueue::Pushed::kDroppedNew:
-    case DeliveryQueue::Pushed::kDroppedOldest:
-      Bump(counters_->dropped_queue_full);
-      break;
-  }
+  const uint16_t priority =
+      priorities_ == nullptr ? kLowestPriority : priorities_->Of(delivery.message->topic());
+  const QueueBounds bounds{session->queue_length_max, limits::kQueueBytesMax};
+  if (const uint32_t dropped = session->queue.Push(std::move(delivery), bounds, priority))
+    Bump(counters_->dropped_queue_full, dropped);
 }
 
 void Sender::Send(Session* session, Delivery&& delivery, PublishHeaders* headers, int64_t now_ms) {
@@ -142,7 +138,7 @@ void Sender::Send(Session* session, Delivery&& delivery, PublishHeaders* headers
     AppendPublish(&pool_, *form.header, {.topic_alias = form.topic_alias},
                   delivery.message->payload(), delivery.message, &connection->out);
   } else {
-    const Inflight& slot = session->window.Add(std::move(delivery));
+    const Inflight& slot = session->window.Add(std::move(delivery), now_ms);
     AppendPublish(&pool_, *form.header,
                   {.packet_id = slot.packet_id, .topic_alias = form.topic_alias},
                   slot.delivery.message->payload(), slot.delivery.message, &connection->out);
@@ -163,6 +159,7 @@ void Sender::Redeliver(Session* session, int64_t now_ms) {
 void Sender::Repeat(Session* session, uint16_t packet_id, int64_t now_ms) {
   Inflight* slot = session->window.Find(packet_id);
   if (slot == nullptr) return;
+  slot->sent_ms = static_cast<uint32_t>(now_ms);
   if (slot->phase == Phase::kReleased) {
     WriteAck(session->connection, mqtt::PacketType::kPubrel, packet_id, mqtt::Reason::kSuccess);
     return;
@@ -181,6 +178,18 @@ void Sender::Repeat(Session* session, uint16_t packet_id, int64_t now_ms) {
       &pool_, *form.header, {.packet_id = packet_id, .topic_alias = form.topic_alias, .dup = true},
       slot->delivery.message->payload(), slot->delivery.message, &session->connection->out);
   dirty_.Add(session->connection);
+}
+
+// MQTT 3.1.1 §4.4 leaves it to the server; MQTT 5 forbids it [MQTT-4.4.0-1].
+void Sender::Retry(Session* session, uint32_t interval_ms, int64_t now_ms) {
+  if (session->unsent != nullptr || session->window.size() == 0 || !CanSend(*session)) return;
+  for (const uint16_t packet_id : session->window.IdsInOrder()) {
+    const Inflight* slot = session->window.Find(packet_id);
+    if (static_cast<uint32_t>(now_ms) - slot->sent_ms < interval_ms) continue;
+    if (!CanSend(*session)) break;
+    Repeat(session, packet_id, now_ms);
+  }
+  Pump(session, now_ms);  // what had expired has left the window
 }
 
 void Sender::Pump(Session* session, int64_t now_ms) {

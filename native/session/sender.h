@@ -47,8 +47,10 @@ class DirtyList {
 /// One per loop; single-threaded.
 class Sender {
  public:
-  Sender(Counters* counters, SessionFlags* flags, HashSeed seed)
-      : counters_(counters), flags_(flags), own_headers_(seed) {}
+  /// `priorities`: borrowed for life; null: all messages are alike.
+  Sender(Counters* counters, SessionFlags* flags, HashSeed seed,
+         const QueuePriorities* priorities = nullptr)
+      : counters_(counters), flags_(flags), priorities_(priorities), own_headers_(seed) {}
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
@@ -72,6 +74,9 @@ class Sender {
   /// A connection took the session: what was in flight goes again, in its original order, then the
   /// queue.
   void Redeliver(Session* session, int64_t now_ms);
+  /// What the connected client has left unacknowledged for `interval_ms` goes again
+  /// (mqtt.retry_interval).
+  void Retry(Session* session, uint32_t interval_ms, int64_t now_ms);
   /// Moves as much as fits from repeats and queue into the window and the out-buffer.
   void Pump(Session* session, int64_t now_ms);
   /// Tells publishers of shared groups: connected, has room.
@@ -120,6 +125,7 @@ class Sender {
 
   Counters* const counters_;
   SessionFlags* const flags_;
+  const QueuePriorities* const priorities_;
   OutBlockPool pool_;
   DirtyList dirty_;
   PublishHeaders own_headers_;

@@ -9,9 +9,9 @@
 
 #include "mqtt/packet.h"
 #include "retained/index.h"
+#include "session/awaiting_release.h"
 #include "session/connection.h"
 #include "session/delivery_queue.h"
-#include "session/packet_id_set.h"
 #include "session/window.h"
 
 namespace causeway::session {
@@ -52,7 +52,7 @@ struct Session {
   std::unique_ptr<std::deque<uint16_t>>
       unsent;  // in flight from an earlier connection, not yet repeated on this one
   DeliveryQueue queue;
-  PacketIdSet awaiting_release;
+  AwaitingRelease awaiting_release;
   std::unique_ptr<std::deque<Replay>> replays;
 
   uint64_t stamp = 0;     // of the fan-out that met it last, to give one copy per session

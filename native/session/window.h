@@ -19,6 +19,7 @@ enum class Phase : uint8_t {
 struct Inflight {
   Delivery delivery;
   uint64_t sequence = 0;  // order of first sending, for redelivery [MQTT-4.6.0-1]
+  uint32_t sent_ms = 0;   // low bits of the monotonic clock: the last time, for mqtt.retry_interval
   uint16_t packet_id = 0;
   Phase phase = Phase::kFree;
 };
@@ -31,7 +32,7 @@ class Window {
   uint32_t size() const { return count_; }
 
   /// Takes the delivery in and names it. The caller has checked size() < max <= 65,535.
-  Inflight& Add(Delivery&& delivery) {
+  Inflight& Add(Delivery&& delivery, int64_t now_ms) {
     if (count_ * 2 >= capacity_) Grow();
     for (;;) {
       if (++last_id_ == 0) last_id_ = 1;  // [MQTT-2.2.1-3] never zero
@@ -39,6 +40,7 @@ class Window {
       if (slot.phase != Phase::kFree) continue;
       slot.delivery = std::move(delivery);
       slot.sequence = ++sequence_;
+      slot.sent_ms = static_cast<uint32_t>(now_ms);
       slot.packet_id = last_id_;
       slot.phase = Phase::kPublished;
       ++count_;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -219,7 +220,8 @@ void IoLoop::PublishPacket(std::string_view packet, std::string_view client_id) 
   publication.properties = properties;
   publication.qos = publish.qos;
   publication.retain = publish.retain;
-  publication.expiry_seconds = publish.message_expiry_seconds;
+  publication.expiry_seconds =
+      std::min(publish.message_expiry_seconds, fabric_->policy.expiry_seconds_max);
   publication.origin = from_sys ? Origin::kSys : Origin::kBroker;
   publication.protocol_version = 5;
   publication.received_ms = now_ms_;

@@ -40,6 +40,7 @@ Engine::Engine(const EngineOptions& options, void (*notify)(void*), void* argume
   fabric_.store_retained = options.store_retained;
   fabric_.delayed_enabled = options.delayed_enabled;
   fabric_.delayed.SetLimits(options.delayed_messages_max, options.delayed_bytes_max);
+  fabric_.policy = options.policy;
   fabric_.seed = seed_;
   fabric_.loops = options.loops;
   for (int from = 0; from < options.loops; ++from) {
@@ -266,7 +267,7 @@ SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t fl
     }
     bool first = false;
     change.group =
-        index_.JoinGroup(change.filter, group_name, options_.strategy, member, &first)->id;
+        index_.JoinGroup(change.filter, group_name, options_.sharing, member, &first)->id;
     if (first) Edge(link::RouteOperation::Kind::kAdd, filter_text, group_name);
     return change;
   }

@@ -31,7 +31,8 @@ struct EngineOptions {
   bool delayed_enabled = true;
   size_t delayed_messages_max = 0;  // 0: bytes alone bound them
   size_t delayed_bytes_max = 0;
-  router::Strategy strategy = router::Strategy::kRoundRobin;
+  fanout::MessagePolicy policy;
+  router::Sharing sharing = router::Strategy::kRoundRobin;
 };
 
 /// What the task workers need for a bootstrap step. Any thread.

@@ -289,6 +289,11 @@ void IoLoop::CheckDeadlines(Socket* socket) {
         }
         next = std::min(next, deadline);
       }
+      if (const uint32_t retry_ms = fabric_->policy.retry_ms;
+          retry_ms != 0 && socket->version != mqtt::Version::kMqtt5) {
+        shard_.sender()->Retry(socket->session, retry_ms, now_ms_);
+        next = std::min<int64_t>(next, now_ms_ + retry_ms);
+      }
       [[fallthrough]];
     case Socket::State::kDialed:
       if (socket->writing && now_ms_ - socket->progress_ms >= socket->send_timeout_ms) {

@@ -131,6 +131,7 @@ class IoLoop final : public fanout::ShardHost {
   void HandleFromServer(Socket* socket, const mqtt::Frame& frame);
   void Refuse(Socket* socket, const mqtt::Publish& publish, mqtt::Reason reason);
   bool ResolveAlias(Socket* socket, mqtt::Publish* publish);
+  void ForgetAwaiting(session::Session* session);
   bool OpenExchange(Socket* socket, const mqtt::Publish& publish);
   void AcknowledgePublish(Socket* socket, const mqtt::Publish& publish,
                           fanout::Shard::Published outcome);

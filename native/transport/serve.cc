@@ -19,6 +19,10 @@ namespace {
 
 constexpr std::string_view kLinkPrefix = "$LINK/";
 
+size_t Levels(std::string_view topic) {
+  return 1 + static_cast<size_t>(std::count(topic.begin(), topic.end(), '/'));
+}
+
 /// Whether the reserved flags allow a packet of a server to begin so [MQTT-2.1.3-1].
 bool MayBeginFromServer(uint8_t first) {
   const auto type = static_cast<PacketType>(first >> 4);
@@ -220,10 +224,18 @@ bool IoLoop::ResolveAlias(Socket* socket, mqtt::Publish* publish) {
   return true;
 }
 
+/// Packet ids whose PUBREL did not come in time are free again (mqtt.await_rel_timeout).
+void IoLoop::ForgetAwaiting(Session* session) {
+  const uint32_t forgotten =
+      session->awaiting_release.Forget(now_ms_, fabric_->policy.await_release_ms);
+  if (forgotten != 0) Bump(counters_.awaiting_release_expired, forgotten);
+}
+
 /// QoS 2, first half: true when this PUBLISH is new and may be published. Otherwise it is answered
 /// here.
 bool IoLoop::OpenExchange(Socket* socket, const mqtt::Publish& publish) {
   Session* session = socket->session;
+  ForgetAwaiting(session);
   if (!session->awaiting_release.Insert(publish.packet_id)) {
     Bump(counters_.messages_qos2_duplicates);
     shard_.sender()->Acknowledge(socket, PacketType::kPubrec, publish.packet_id,
@@ -277,6 +289,10 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
       return Refuse(socket, publish, reserved);
     }
   }
+  // A topic of n bytes has n + 1 levels at most: only a long one is counted.
+  const uint32_t levels_max = fabric_->policy.topic_levels_max;
+  if (publish.topic.size() >= levels_max && Levels(publish.topic) > levels_max)
+    return Fail(socket, Reason::kTopicNameInvalid);
   if (publish.qos == 2 && !OpenExchange(socket, publish)) return;
 
   Session* session = socket->session;
@@ -291,7 +307,8 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
   }
   publication.qos = publish.qos;
   publication.retain = publish.retain;
-  publication.expiry_seconds = publish.message_expiry_seconds;
+  publication.expiry_seconds =
+      std::min(publish.message_expiry_seconds, fabric_->policy.expiry_seconds_max);
   publication.protocol_version = static_cast<uint8_t>(socket->version);
   publication.received_ms = now_ms_;
   publication.publisher = session;
@@ -346,6 +363,7 @@ void IoLoop::HandleAck(Socket* socket, const mqtt::Frame& frame) {
       break;
     case PacketType::kPubrel:
       Bump(counters_.packets_pubrel_received);
+      ForgetAwaiting(session);
       known = session->awaiting_release.Erase(ack.packet_id);
       // [MQTT-4.3.3-11]; in gate order, behind the PUBREC it answers.
       sender->Acknowledge(socket, PacketType::kPubcomp, ack.packet_id,

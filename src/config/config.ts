@@ -322,6 +322,7 @@ export interface MqttConfig {
   readonly wildcardSubscription: boolean
   readonly sharedSubscription: boolean
   readonly sharedSubscriptionStrategy: SharedSubscriptionStrategy
+  readonly sharedSubscriptionStickyPick: 'random' | 'local' | 'hash_topic' | 'hash_clientid'
   readonly exclusiveSubscription: boolean
   /** Treat every 3.1.1 subscription as No Local. */
   readonly ignoreLoopDeliver: boolean
@@ -346,7 +347,7 @@ export interface MqttConfig {
   readonly awaitRelTimeoutMs: number
   /** Outbound window, 1 ≤ n ≤ 65535. */
   readonly maxInflight: number
-  /** Messages a session may queue; null: no count limit, the byte limit stays. */
+  /** Messages a session may queue, of each priority; null: no count limit, the byte limit stays. */
   readonly maxMqueueLen: number | null
   /** Topic → priority 1…255; null: all alike. */
   readonly mqueuePriorities: ReadonlyMap<string, number> | null

@@ -22,7 +22,24 @@ export interface StartOptions {
   readonly delayedEnabled: boolean // delayed.enable
   readonly delayedMessagesMax: number // 0: no limit
   readonly delayedBytesMax: number
+  readonly retainedLifetimeMs: number // of those without an expiry of their own; 0: for ever
   readonly strategy: string // mqtt.shared_subscription_strategy
+  readonly stickyPick: string // mqtt.shared_subscription_initial_sticky_pick
+  readonly messagePolicy: MessagePolicy
+}
+
+/** What `mqtt.*` and `retainer.*` ask of every message: native/fanout/message_policy.h. */
+export interface MessagePolicy {
+  readonly expirySecondsMax: number // 0: no limit
+  readonly topicLevelsMax: number
+  readonly retryMs: number // 0: only when the client reconnects
+  readonly awaitReleaseMs: number
+  readonly clearsSilently: boolean // the empty message that clears a retained one is not delivered
+  readonly queuePriorities: {
+    readonly topics: readonly string[]
+    readonly priorities: readonly number[] // of `topics`, in the same order
+    readonly othersHighest: boolean
+  }
 }
 
 export interface NativeListener extends ListenerOptions {

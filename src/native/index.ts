@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/index.js'
 import { CausewayError } from '../errors.js'
 import { engineLimits } from '../limits.js'
-import type { Binding } from './binding.js'
+import type { Binding, MessagePolicy } from './binding.js'
 import type { BootstrapBatch, BootstrapRequest, EngineEvent } from './engine.js'
 import { layout } from './layout.generated.js'
 import { NativeEngine } from './native-engine.js'
@@ -44,11 +44,31 @@ export function openEngine(options: {
       delayedEnabled: delayed.enable,
       delayedMessagesMax: delayed.messagesMax ?? 0,
       delayedBytesMax: engineLimits.delayedBytes,
+      retainedLifetimeMs: retainer.expiryMs ?? 0,
       strategy: mqtt.sharedSubscriptionStrategy,
+      stickyPick: mqtt.sharedSubscriptionStickyPick,
+      messagePolicy: messagePolicy(options.config),
     },
     { qosMax: mqtt.maxQosAllowed, retainAvailable: mqtt.retainAvailable },
     options.onEvents,
   )
+}
+
+function messagePolicy({ mqtt, retainer }: Config): MessagePolicy {
+  const priorities = [...(mqtt.mqueuePriorities ?? [])]
+  return {
+    // In whole seconds, as it goes out to MQTT 5 clients: never shorter than what was written.
+    expirySecondsMax: Math.ceil((mqtt.messageExpiryIntervalMs ?? 0) / 1000),
+    topicLevelsMax: mqtt.maxTopicLevels,
+    retryMs: mqtt.retryIntervalMs ?? 0,
+    awaitReleaseMs: mqtt.awaitRelTimeoutMs,
+    clearsSilently: retainer.stopPublishClearMessage,
+    queuePriorities: {
+      topics: priorities.map(([topic]) => topic),
+      priorities: priorities.map(([, priority]) => priority),
+      othersHighest: mqtt.mqueueDefaultPriority === 'highest',
+    },
+  }
 }
 
 /**

@@ -7,6 +7,8 @@ import * as form from './form.js'
 import { asleep, ignored, key, section } from './key.js'
 
 const intervalMs = mqttLimits.intervalSeconds * 1000
+/** What a loop's timers count in 32 bits of milliseconds, 49 days; half of it is told apart from the past. */
+const timerMs = 2 ** 31
 const peerCert = form.orWord(form.oneOf('cn', 'dn', 'crt', 'pem', 'md5'), 'disabled')
 
 /** Topic → priority. */
@@ -61,7 +63,12 @@ export const mqttSchema = section({
       'hash_clientid',
     ),
     'round_robin',
-    'How a shared group chooses the member for a message.',
+    'How a shared group chooses the member for a message, among those that are connected and have room.',
+  ),
+  shared_subscription_initial_sticky_pick: key(
+    form.oneOf('random', 'local', 'hash_topic', 'hash_clientid'),
+    'random',
+    'How a `sticky` group chooses the member it then stays with.',
   ),
   exclusive_subscription: key(
     form.boolean,
@@ -94,13 +101,10 @@ export const mqttSchema = section({
     'Keep-alive in seconds imposed on MQTT 5 clients.',
   ),
   response_information: key(form.text, '', 'Response Information handed out on request.'),
-  retry_interval: asleep(
-    'messages are sent again when the client reconnects',
-    key(
-      form.orWord(form.duration(), 'infinity'),
-      'infinity',
-      'Redelivery of unacknowledged messages to a connected 3.1 or 3.1.1 client; infinity: only when it reconnects.',
-    ),
+  retry_interval: key(
+    form.orWord(form.duration({ min: 1, max: timerMs }), 'infinity'),
+    'infinity',
+    'Redelivery of unacknowledged messages to a connected 3.1 or 3.1.1 client; infinity: only when it reconnects. MQTT 5 forbids it for its clients.',
   ),
   idle_timeout: key(
     form.orWord(form.duration({ min: 1 }), 'infinity'),
@@ -112,22 +116,20 @@ export const mqttSchema = section({
     '2h',
     'How long the session of a 3.1 or 3.1.1 client outlives its connection.',
   ),
-  message_expiry_interval: asleep(
-    'the expiry of the publisher alone counts',
-    key(
-      form.orWord(form.duration({ max: intervalMs }), 'infinity'),
-      'infinity',
-      'Longest life of a message; shorter ones of the publisher stay.',
-    ),
+  message_expiry_interval: key(
+    form.orWord(form.duration({ min: 1, max: intervalMs }), 'infinity'),
+    'infinity',
+    'Longest life of a message of a client, in whole seconds; shorter ones of the publisher stay.',
   ),
   max_awaiting_rel: key(
     form.orWord(form.integer(0, 65535), 'infinity'),
     100,
     'QoS 2 messages of a publisher that wait for PUBREL.',
   ),
-  await_rel_timeout: asleep(
-    'who waits for PUBREL waits until the session ends',
-    key(form.duration({ min: 1 }), '300s', 'How long one waits for its PUBREL.'),
+  await_rel_timeout: key(
+    form.duration({ min: 1, max: timerMs }),
+    '300s',
+    'How long one waits for its PUBREL, at least, time without a connection not counted; then its packet id is free.',
   ),
   max_inflight: key(
     form.integer(1, 65535),
@@ -137,19 +139,17 @@ export const mqttSchema = section({
   max_mqueue_len: key(
     form.orWord(form.integer(0, Number.MAX_SAFE_INTEGER), 'infinity'),
     1000,
-    'Messages a session may queue. `limits.session_queue_bytes` holds in any case.',
+    'Messages a session may queue, of each priority. `limits.session_queue_bytes` holds in any case.',
   ),
-  mqueue_priorities: asleep(
-    'queues have one priority yet',
-    key(
-      form.orWord(priorities, 'disabled'),
-      'disabled',
-      'Priorities of topics in a session\'s queue, e.g. `{"alarms/1" = 10}`.',
-    ),
+  mqueue_priorities: key(
+    form.orWord(priorities, 'disabled'),
+    'disabled',
+    'Priorities of topics in a session\'s queue, e.g. `{"alarms/1" = 10}`: the higher first, with some turns for the lower ones.',
   ),
-  mqueue_default_priority: asleep(
-    'queues have one priority yet',
-    key(form.oneOf('lowest', 'highest'), 'lowest', 'Priority of all other topics.'),
+  mqueue_default_priority: key(
+    form.oneOf('lowest', 'highest'),
+    'lowest',
+    'Priority of all other topics.',
   ),
   mqueue_store_qos0: key(
     form.boolean,
@@ -179,7 +179,6 @@ export const mqttSchema = section({
   client_attrs_init: ignored('client attributes do not exist here'),
   clientid_override: ignored('client identifiers are not rewritten'),
   limiter: ignored('rates are not limited yet'),
-  shared_subscription_initial_sticky_pick: ignored('the first member is chosen at random'),
 })
 
 export function toMqtt(mqtt: z.output<typeof mqttSchema>): MqttConfig {
@@ -193,6 +192,7 @@ export function toMqtt(mqtt: z.output<typeof mqttSchema>): MqttConfig {
     wildcardSubscription: mqtt.wildcard_subscription,
     sharedSubscription: mqtt.shared_subscription,
     sharedSubscriptionStrategy: mqtt.shared_subscription_strategy,
+    sharedSubscriptionStickyPick: mqtt.shared_subscription_initial_sticky_pick,
     exclusiveSubscription: mqtt.exclusive_subscription,
     ignoreLoopDeliver: mqtt.ignore_loop_deliver,
     strictMode: mqtt.strict_mode,

@@ -16,13 +16,10 @@ export const retainerSchema = section({
     '1MB',
     'Largest payload that is retained; a larger one is delivered only.',
   ),
-  msg_expiry_interval: asleep(
-    'the expiry of the publisher alone counts',
-    key(
-      form.duration(),
-      '0s',
-      'Life of retained messages that have no expiry of their own; 0: for ever.',
-    ),
+  msg_expiry_interval: key(
+    form.duration(),
+    '0s',
+    'Life of retained messages that have no expiry, neither of their own nor from `mqtt.message_expiry_interval`; 0: for ever.',
   ),
   msg_clear_interval: asleep(
     'expired messages are removed a few at a time, all the time',
@@ -32,9 +29,10 @@ export const retainerSchema = section({
       'Period of removing expired messages; 0: none, they are skipped when read.',
     ),
   ),
-  stop_publish_clear_msg: asleep(
-    'the empty message is delivered',
-    key(form.boolean, false, 'Do not deliver the empty message that clears a retained one.'),
+  stop_publish_clear_msg: key(
+    form.boolean,
+    false,
+    'Do not deliver the empty message that clears a retained one.',
   ),
   delivery_rate: asleep(
     'a replay goes as fast as its client reads',

@@ -125,4 +125,31 @@ TEST_CASE("with nobody left the message is counted, not kept") {
   CHECK(world.Sum(&Counters::dropped_no_member) == 1);
 }
 
+TEST_CASE("a long queue of an ended member goes to another one whole, however short the lane") {
+  World world(3, 2);
+  world.queue_length_max = 0;
+  constexpr int kMessages = static_cast<int>(limits::kSpillMax) + 2'000;
+  Client* publisher = world.Add(0);
+  world.window_max = 1;
+  Client* leaving = world.Add(1);
+  world.window_max = 30'000;
+  Client* heir = world.Add(2);
+  world.JoinGroup(leaving, "g", "t");
+  world.Settle();
+  for (int i = 0; i < kMessages; ++i) {
+    world.Publish(publisher, "t", std::to_string(i), 1);
+    if (i % 100 == 0) CHECK(world.Settle());
+  }
+  CHECK(world.Settle());
+  CHECK(world.SessionOf(leaving)->queue.size() == kMessages - 1);
+  world.JoinGroup(heir, "g", "t");
+  world.End(leaving);
+  CHECK(world.Settle());
+  Texts expected;
+  for (int i = 1; i < kMessages; ++i) expected.push_back(std::to_string(i));
+  CHECK(heir->Payloads() == expected);
+  CHECK(world.Sum(&Counters::shared_spill_overflows) == 0);
+  CHECK(world.Sum(&Counters::shared_redispatched) == kMessages - 1);
+}
+
 }  // namespace causeway::fanout

@@ -299,7 +299,7 @@ TEST_CASE(
         const MessageRef message = MakeMessage(topic, payload, now, expiry);
         const bool room = model.size() < 300 || model.count(topic) == 1;
         REQUIRE(index.Put(message.get()) == (room ? PutResult::kStored : PutResult::kRefusedCount));
-        if (room) model[topic] = {payload, message->retain_version, ExpiresAt(*message)};
+        if (room) model[topic] = {payload, message->retain_version, ExpiresAt(*message, 0)};
       } else if (what < 75) {
         const std::string topic = text(false);
         const bool there = model.erase(topic) == 1;
@@ -330,6 +330,26 @@ TEST_CASE(
       REQUIRE(Put(&index, topic, "") == PutResult::kDeleted);
     REQUIRE(index.bytes() == 0);
   }
+}
+
+TEST_CASE("messages without an expiry of their own have the index's lifetime, others keep theirs") {
+  RetainedIndex index(HashSeed{1, 2}, {.lifetime_ms = 5'000});
+  for (const auto& [topic, expiry] : {std::pair{"none", kNoExpiry}, {"long", 100u}, {"short", 2u}})
+    index.Put(MakeMessage(topic, "x", 1'000, expiry).get());
+  const auto topics_at = [&index](int64_t now_ms) {
+    std::string found;
+    for (const auto& [topic, payload] : ScanAll(&index, "#", UINT64_MAX, now_ms, 100).payloads)
+      found += topic + " ";
+    return found;
+  };
+  CHECK(topics_at(2'999) == "long none short ");
+  CHECK(topics_at(3'000) == "long none ");
+  CHECK(topics_at(6'000) == "long ");
+  CHECK(index.Expire(5'999, 100) == 1);
+  CHECK(index.Expire(6'000, 100) == 1);
+  CHECK(index.count() == 1);
+  index.Put(MakeMessage("none", "again", 6'000, kNoExpiry).get());
+  CHECK(Put(&index, "none", "") == PutResult::kDeleted);
 }
 
 }  // namespace

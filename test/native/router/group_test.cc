@@ -27,10 +27,10 @@ struct World {
   Filter* filter = index.Acquire("jobs/+");
   uint64_t turn = 0;
 
-  Group* Join(Strategy strategy, GroupMember member, uint8_t state = kUp) {
+  Group* Join(Sharing sharing, GroupMember member, uint8_t state = kUp) {
     flags[member.loop].Set(member.session, state);
     bool first = false;
-    return index.JoinGroup(filter, "g", strategy, member, &first);
+    return index.JoinGroup(filter, "g", sharing, member, &first);
   }
   Choice From(int loop, uint64_t client = 0, uint64_t topic = 0) {
     // Weyl sequence: an even spread of the high bits
@@ -145,6 +145,32 @@ TEST_CASE("sticky keeps to one member per publisher's loop while it can, also wh
   CHECK(next != chosen[0]);
   world.flags[0].Set(chosen[0], kUp);
   CHECK(world.Pick(group, 0) == next);
+}
+
+TEST_CASE("a sticky group chooses its first member as it is told, and stays with it then") {
+  for (const Strategy first :
+       {Strategy::kRandom, Strategy::kLocal, Strategy::kHashTopic, Strategy::kHashClientId}) {
+    World world, plain;
+    Group* sticky = nullptr;
+    Group* model = nullptr;  // the same members, where the first choice is made every time
+    for (uint32_t i = 0; i < 40; ++i) {
+      const GroupMember member{.loop = static_cast<uint8_t>(i % 4), .session = i};
+      sticky = world.Join({Strategy::kSticky, first}, member);
+      model = plain.Join(first, member);
+    }
+    for (int loop = 0; loop < 4; ++loop) {
+      GroupMember chosen, wanted, again;
+      REQUIRE(sticky->Pick(world.From(loop, 11, 22), nullptr, &chosen));
+      REQUIRE(model->Pick(plain.From(loop, 11, 22), nullptr, &wanted));
+      if (first == Strategy::kLocal) CHECK(chosen.loop == loop);
+      if (first == Strategy::kHashTopic || first == Strategy::kHashClientId)
+        CHECK(chosen.session == wanted.session);
+      for (uint64_t other = 0; other < 50; ++other) {
+        REQUIRE(sticky->Pick(world.From(loop, other, other), nullptr, &again));
+        REQUIRE(again.session == chosen.session);
+      }
+    }
+  }
 }
 
 TEST_CASE("hash strategies send one client, one topic to one member") {

@@ -441,4 +441,39 @@ TEST_CASE("an assignment that makes a packet too large is left out, the packet i
   CHECK(bench.Count(bench.counters.topic_aliases_assigned) == 0);
 }
 
+TEST_CASE("what is not acknowledged in time goes again, in order, under its id and with DUP") {
+  Bench bench(8);
+  bench.Disconnect();
+  bench.Connect(Version::kMqtt311);
+  bench.Deliver("a", 1);
+  bench.now_ms += 600;
+  bench.Deliver("b", 2);
+  const std::vector<Packet> first = bench.Receive();
+  REQUIRE(first.size() == 2);
+  bench.now_ms += 399;
+  bench.sender.Retry(&bench.session, 1'000, bench.now_ms);
+  CHECK(bench.Receive().empty());
+  bench.now_ms += 1;
+  bench.sender.Retry(&bench.session, 1'000, bench.now_ms);
+  std::vector<Packet> again = bench.Receive();
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].payload == "a");
+  CHECK(again[0].dup);
+  CHECK(again[0].id == first[0].id);
+  bench.sender.OnPubrec(&bench.session, first[1].id, Reason::kSuccess, bench.now_ms);
+  bench.Receive();
+  bench.now_ms += 1'000;
+  bench.sender.Retry(&bench.session, 1'000, bench.now_ms);
+  again = bench.Receive();
+  REQUIRE(again.size() == 2);
+  CHECK(again[0].payload == "a");
+  CHECK(again[1].type == PacketType::kPubrel);  // never PUBLISH again once PUBREC is in
+  CHECK(again[1].id == first[1].id);
+  bench.sender.OnPuback(&bench.session, first[0].id, bench.now_ms);
+  bench.sender.OnPubcomp(&bench.session, first[1].id, bench.now_ms);
+  bench.now_ms += 5'000;
+  bench.sender.Retry(&bench.session, 1'000, bench.now_ms);
+  CHECK(bench.Receive().empty());
+}
+
 }  // namespace causeway::session

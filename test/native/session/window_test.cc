@@ -24,7 +24,7 @@ Delivery Of(const std::string& payload) {
 TEST_CASE("identifiers begin at 1, run to 65,535 and never become 0 [MQTT-2.2.1-3]") {
   Window window;
   for (uint32_t i = 0; i < 140'000; ++i) {
-    Inflight& slot = window.Add({});
+    Inflight& slot = window.Add({}, 0);
     REQUIRE(slot.packet_id == i % 65'535 + 1);
     window.Remove(&slot);
   }
@@ -33,10 +33,10 @@ TEST_CASE("identifiers begin at 1, run to 65,535 and never become 0 [MQTT-2.2.1-
 
 TEST_CASE("an identifier in flight is passed over, also after the wrap") {
   Window window;
-  const uint16_t stuck = window.Add({}).packet_id;
+  const uint16_t stuck = window.Add({}, 0).packet_id;
   CHECK(stuck == 1);
   for (uint32_t i = 0; i < 140'000; ++i) {
-    Inflight& slot = window.Add({});
+    Inflight& slot = window.Add({}, 0);
     REQUIRE(slot.packet_id != stuck);
     REQUIRE(slot.packet_id != 0);
     window.Remove(&slot);
@@ -47,20 +47,20 @@ TEST_CASE("an identifier in flight is passed over, also after the wrap") {
 TEST_CASE("65,535 deliveries are in flight at once, each under an identifier of its own") {
   Window window;
   std::set<uint16_t> ids;
-  for (uint32_t i = 0; i < 65'535; ++i) ids.insert(window.Add({}).packet_id);
+  for (uint32_t i = 0; i < 65'535; ++i) ids.insert(window.Add({}, 0).packet_id);
   CHECK(ids.size() == 65'535);
   CHECK(ids.count(0) == 0);
   CHECK(window.size() == 65'535);
   CHECK(window.IdsInOrder().size() == 65'535);
   // The one that is given back is the one that is given out.
   window.Remove(window.Find(30'000));
-  CHECK(window.Add({}).packet_id == 30'000);
+  CHECK(window.Add({}, 0).packet_id == 30'000);
 }
 
 TEST_CASE("Find knows exactly what is in flight") {
   Window window;
   CHECK(window.Find(1) == nullptr);
-  for (int i = 0; i < 5; ++i) window.Add({});
+  for (int i = 0; i < 5; ++i) window.Add({}, 0);
   CHECK(window.Find(0) == nullptr);
   CHECK(window.Find(5) != nullptr);
   CHECK(window.Find(6) == nullptr);
@@ -76,7 +76,7 @@ TEST_CASE("growing keeps every delivery under its identifier and in order of sen
   for (int step = 0; step < 30'000; ++step) {
     if (model.size() < 900 && random() % 100 < 55) {
       const std::string payload = std::to_string(step);
-      model.emplace_back(window.Add(Of(payload)).packet_id, payload);
+      model.emplace_back(window.Add(Of(payload), 0).packet_id, payload);
     } else if (!model.empty()) {
       const auto gone = model.begin() + static_cast<ptrdiff_t>(random() % model.size());
       Inflight* slot = window.Find(gone->first);
@@ -100,7 +100,7 @@ TEST_CASE("removing lets the message go at once") {
   for (int i = 0; i < 200; ++i) {
     Delivery delivery;
     delivery.message = message;
-    window.Add(std::move(delivery));
+    window.Add(std::move(delivery), 0);
   }
   CHECK(message->references == 201);
   for (uint16_t id = 1; id <= 200; ++id) window.Remove(window.Find(id));

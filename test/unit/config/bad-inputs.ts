@@ -236,7 +236,7 @@ export const badInputs: readonly BadInput[] = [
   {
     title: 'a negative duration',
     text: 'mqtt.await_rel_timeout = ‸-1s',
-    message: 'mqtt.await_rel_timeout: expected a duration of at least 1 ms, got "-1s"',
+    message: 'mqtt.await_rel_timeout: expected a duration from 1 ms to 2147483648 ms, got "-1s"',
   },
   {
     title: 'a size with an unknown unit',

@@ -12,11 +12,11 @@ test('check says ok, with the warnings first', (t) => {
 })
 
 test('check names a key that has no effect yet, and --strict refuses it', (t) => {
-  const file = `${files(t, { 'c.conf': 'mqtt { retry_interval = 10s }' })}/c.conf`
+  const file = `${files(t, { 'c.conf': 'retainer { delivery_rate = 9/s }' })}/c.conf`
   const { output } = checkConfig(file, { strict: false, env: {} })
   assert.match(
     output,
-    /c\.conf:1:25: warning: mqtt\.retry_interval is accepted and has no effect: /,
+    /c\.conf:1:28: warning: retainer\.delivery_rate is accepted and has no effect: /,
   )
   assert.equal(checkConfig(file, { strict: true, env: {} }).ok, false)
 })

@@ -66,6 +66,7 @@ test('without a file everything has the default of EMQX', () => {
     wildcardSubscription: true,
     sharedSubscription: true,
     sharedSubscriptionStrategy: 'round_robin',
+    sharedSubscriptionStickyPick: 'random',
     exclusiveSubscription: false,
     ignoreLoopDeliver: false,
     strictMode: false,

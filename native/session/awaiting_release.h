@@ -1,0 +1,46 @@
+// Inbound QoS 2: which packet ids wait for their PUBREL, and for how long. MQTT 5.0 §4.3.3.
+#pragma once
+
+#include <cstdint>
+
+#include "session/packet_id_set.h"
+
+namespace causeway::session {
+
+/// Three generations of packet ids: the oldest is forgotten as a whole, so a time costs no memory
+/// of its own. An id stays for `timeout_ms` at least and for half as much longer at most; time
+/// without a connection does not count, for then nobody could send a PUBREL. Single-threaded.
+/// Bound: the caller's receive maximum, asked through size().
+class AwaitingRelease {
+ public:
+  /// False: it was there already.
+  bool Insert(uint16_t id) {
+    return !sets_[1].Contains(id) && !sets_[2].Contains(id) && sets_[0].Insert(id);
+  }
+  /// False: it was not there.
+  bool Erase(uint16_t id) { return sets_[0].Erase(id) || sets_[1].Erase(id) || sets_[2].Erase(id); }
+  uint32_t size() const { return sets_[0].size() + sets_[1].size() + sets_[2].size(); }
+
+  /// A connection begins: what is there gets the whole time again.
+  void Restart(int64_t now_ms) { turned_ms_ = now_ms; }
+  /// Forgets what is too old; returns how many that were.
+  uint32_t Forget(int64_t now_ms, uint32_t timeout_ms) {
+    const int64_t turn_ms = (int64_t{timeout_ms} + 1) / 2;
+    uint32_t forgotten = 0;
+    for (int turn = 0; turn < 3 && now_ms - turned_ms_ >= turn_ms; ++turn) {
+      forgotten += sets_[2].size();
+      sets_[2] = std::move(sets_[1]);
+      sets_[1] = std::move(sets_[0]);
+      sets_[0].Clear();
+      turned_ms_ += turn_ms;
+    }
+    if (now_ms - turned_ms_ >= turn_ms) turned_ms_ = now_ms;  // nothing is left to age
+    return forgotten;
+  }
+
+ private:
+  PacketIdSet sets_[3];  // youngest first
+  int64_t turned_ms_ = 0;
+};
+
+}  // namespace causeway::session
