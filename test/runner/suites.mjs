@@ -67,7 +67,7 @@ export const suites = [
         {
           limitMs: minutes(8),
           serial: true,
-          env: { CAUSEWAY_TEST_IO: String(loops) },
+          env: { CAUSEWAY_TEST_IO: String(loops), CAUSEWAY_MODEL_SECONDS: '10' },
           live,
         },
       ),
