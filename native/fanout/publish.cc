@@ -133,8 +133,9 @@ std::unique_ptr<Shard::Pending> Shard::FanOutLocal(Publication* publication,
                                                    int64_t now_ms, size_t* budget) {
   if (lists.empty()) return nullptr;
   BeginHeaders(*publication, now_ms);
-  if (expired_) {
-    Bump(counters_->dropped_expired);
+  if (expired_) {  // on its way here: counted for each that it was for
+    if (lists.size() > 1) Merge(*publication, lists);
+    Bump(counters_->dropped_expired, lists.size() > 1 ? merged_.size() : lists[0]->size());
     return nullptr;
   }
   if (lists.size() == 1) {

@@ -216,6 +216,26 @@ TEST_CASE(
     REQUIRE(members[i]->Payloads() == Texts{"first", "second"});
 }
 
+TEST_CASE("a message that expires in a lane is counted for each session behind it") {
+  World world(2);
+  Client* publisher = world.Add(0);
+  Client* twice = world.Add(1);
+  Client* once = world.Add(1);
+  world.Subscribe(twice, "a/b");
+  world.Subscribe(twice, "a/#");
+  world.Subscribe(once, "a/#");
+  world.Subscribe(once, "c");
+  world.Subscribe(world.Add(1), "c");
+  REQUIRE(world.Settle());
+  world.Publish(publisher, "a/b", "merged", 1, false, 1);
+  world.Publish(publisher, "c", "one filter", 1, false, 1);
+  world.now_ms += 2000;
+  REQUIRE(world.Settle());
+  CHECK(twice->Payloads().empty());
+  CHECK(once->Payloads().empty());
+  CHECK(world.Sum(&Counters::dropped_expired) == 4);
+}
+
 TEST_CASE("a message that expires between two slices goes to nobody else [MQTT-3.3.2-5]") {
   constexpr size_t kMembers = 2 * limits::kFanoutSliceMembers;
   World world(1);
