@@ -48,7 +48,7 @@ struct Socket : session::Connection, TimerEntry {
   int64_t progress_ms =
       0;  // while `writing`: when bytes last left, or the kernel's buffer was first found full
   int64_t state_until_ms =
-      0;                // of kProxy, kConnect, kAdmission, kExchange, kDialing, kLingering; of a barrier
+      0;  // of kProxy, kConnect, kAdmission, kExchange, kDialing, kLingering; of a barrier
   size_t need = 0;      // size of the packet that is arriving, 0: unknown
   std::string partial;  // read; from `parsed` on not parsed
   size_t parsed = 0;    // so that a pause moves a number, not the bytes
@@ -61,7 +61,8 @@ struct Socket : session::Connection, TimerEntry {
 
   /// Not attached yet: a CONNECT is awaited or being decided on.
   bool admitting() const {
-    return state == State::kProxy || state == State::kConnect || state == State::kAdmission || state == State::kExchange;
+    return state == State::kProxy || state == State::kConnect || state == State::kAdmission ||
+           state == State::kExchange;
   }
   std::string_view unparsed() const { return std::string_view(partial).substr(parsed); }
   bool blocked() const {
