@@ -269,6 +269,8 @@ export class Broker {
       acceptLoop: event.loop,
       peer: event.peer,
       linkAllowed: this.#linkAllowed.has(event.listener),
+      mountpoint: this.#options.config.listeners[event.listener]?.mountpoint ?? '',
+      zone: this.#options.config.listeners[event.listener]?.zone ?? '',
       port: this.#options.config.listeners[event.listener]?.port ?? 0,
       atMs: this.#options.clock.wallMs(),
     }

@@ -27,7 +27,11 @@ struct Connection {
     packet_bytes_max = client_packet_bytes_max;
     if (client_topic_alias_max != 0)
       out_aliases = std::make_unique<TopicAliases>(client_topic_alias_max);
-    particular = packet_bytes_max != 0 || out_aliases != nullptr;
+    particular = packet_bytes_max != 0 || out_aliases != nullptr || mountpoint != nullptr;
+  }
+  /// Before Particulars. Every topic of this client begins with it here, and without it there.
+  void Mount(std::string prefix) {
+    if (!prefix.empty()) mountpoint = std::make_unique<const std::string>(std::move(prefix));
   }
 
   uint32_t number = 0;
@@ -42,7 +46,10 @@ struct Connection {
   uint32_t high_watermark_bytes = 0;
   /// Outbound topic aliases; null: the client takes none.
   std::unique_ptr<TopicAliases> out_aliases;
-  /// It has a Maximum Packet Size or takes topic aliases: one question a copy for all who do not.
+  /// Null: none, as almost always.
+  std::unique_ptr<const std::string> mountpoint;
+  /// It has a Maximum Packet Size, a mountpoint, or takes topic aliases: one question a copy for
+  /// all who do not.
   bool particular = false;
   /// Inbound topic aliases, index alias - 1 [MQTT-3.3.2-8]; null until the first is set.
   std::unique_ptr<std::vector<std::string>> aliases;

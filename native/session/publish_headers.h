@@ -45,6 +45,10 @@ class PublishHeaders {
     encoded_ = 0;
     hashed_ = false;
   }
+  /// The message of `other`, its topic without the first `skip` bytes.
+  void BeginBehind(const PublishHeaders& other, size_t skip) {
+    Begin(other.topic_.substr(skip), other.payload_, other.properties_, other.expiry_seconds_);
+  }
   const PublishHeader& Get(mqtt::Version version, uint8_t qos, bool retain) {
     const unsigned at =
         (version == mqtt::Version::kMqtt5 ? 6u : 0u) + qos * 2u + (retain ? 1u : 0u);

@@ -57,6 +57,11 @@ Sender::Form Sender::Particular(Connection* connection, const Delivery& delivery
   const auto fits = [connection](const PublishHeader* header) {
     return connection->packet_bytes_max == 0 || header->whole_bytes <= connection->packet_bytes_max;
   };
+  if (connection->mountpoint != nullptr && headers->topic().starts_with(*connection->mountpoint) &&
+      headers->topic().size() > connection->mountpoint->size()) {
+    mounted_headers_.BeginBehind(*headers, connection->mountpoint->size());
+    headers = &mounted_headers_;
+  }
   if (TopicAliases* aliases = connection->out_aliases.get()) {
     const TopicAliases::Choice choice = aliases->Choose(headers->topic(), headers->topic_hash());
     if (choice.alias != 0) {

@@ -50,7 +50,11 @@ class Sender {
   /// `priorities`: borrowed for life; null: all messages are alike.
   Sender(Counters* counters, SessionFlags* flags, HashSeed seed,
          const QueuePriorities* priorities = nullptr)
-      : counters_(counters), flags_(flags), priorities_(priorities), own_headers_(seed) {}
+      : counters_(counters),
+        flags_(flags),
+        priorities_(priorities),
+        mounted_headers_(seed),
+        own_headers_(seed) {}
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
@@ -128,6 +132,7 @@ class Sender {
   const QueuePriorities* const priorities_;
   OutBlockPool pool_;
   DirtyList dirty_;
+  PublishHeaders mounted_headers_;  // of one copy for a client behind a mountpoint
   PublishHeaders own_headers_;
   PublishHeader own_header_;
 };

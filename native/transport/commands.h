@@ -24,7 +24,7 @@ struct AttachCommand {
   uint32_t old_session = 0, old_generation = 0;
   uint32_t keep_alive_ms = 0, window_max = 0, receive_max = 0, packet_bytes_max = 0,
            topic_alias_max = 0, client_topic_alias_max = 0, queue_length_max = 0;
-  std::string client_id, username, connack;
+  std::string client_id, username, mountpoint, connack;
   std::vector<std::string> publish_before;
   // In transit from the accepting loop to the home loop: the command owns the fd until a socket
   // takes it.

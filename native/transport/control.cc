@@ -93,6 +93,7 @@ void IoLoop::Execute(AttachCommand& command) {
   socket->version = static_cast<Version>(command.version);
   socket->packet_bytes_in_max = socket->listener->options.packet_bytes_max;
   socket->keep_alive_ms = command.keep_alive_ms;
+  socket->Mount(std::move(command.mountpoint));
   socket->Particulars(command.packet_bytes_max,
                       static_cast<uint16_t>(command.client_topic_alias_max));
   socket->topic_alias_max = static_cast<uint16_t>(command.topic_alias_max);

@@ -210,6 +210,7 @@ void Engine::SubmitAttach(RecordReader* reader, int home) {
   const uint32_t publishes = reader->U32();
   attach.client_id = reader->Bytes();
   attach.username = reader->Bytes();
+  attach.mountpoint = reader->Bytes();
   attach.connack = reader->Bytes();
   for (uint32_t i = 0; i < publishes && !reader->failed(); ++i)
     attach.publish_before.emplace_back(reader->Bytes());

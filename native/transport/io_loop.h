@@ -218,6 +218,7 @@ class IoLoop final : public fanout::ShardHost {
   bool closed_ = false;             // control's, after the join
   std::unique_ptr<char[]> buffer_;  // kReadBufferBytes + room for what was left of the last packet
   std::string scratch_;             // decoded terms, filtered properties
+  std::string mounted_;             // a topic behind its client's mountpoint
   std::string properties_scratch_;
 
   std::thread thread_;

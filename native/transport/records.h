@@ -37,8 +37,8 @@ namespace causeway::transport {
 ///   (AttachFlags), u32 old session,
 ///            u32 old generation, u32 keep alive ms, u32 window max, u32 receive max, u32 packet
 ///            bytes max, u32 topic alias max, u32 client's topic alias max, u32 queue length max,
-///            u32 publish count, bytes client id, bytes username, bytes connack, publish count ×
-///            bytes packet
+///            u32 publish count, bytes client id, bytes username, bytes mountpoint, bytes connack,
+///            publish count × bytes packet
 ///   refuse   u32 connection, bytes connack
 ///   challenge  u32 connection, bytes packet: sends the AUTH; the one packet that answers it comes
 ///   as `exchange`

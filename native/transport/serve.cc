@@ -293,6 +293,12 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
   const uint32_t levels_max = fabric_->policy.topic_levels_max;
   if (publish.topic.size() >= levels_max && Levels(publish.topic) > levels_max)
     return Fail(socket, Reason::kTopicNameInvalid);
+  if (socket->mountpoint != nullptr) {
+    mounted_ = *socket->mountpoint;
+    mounted_ += publish.topic;
+    if (mounted_.size() > UINT16_MAX) return Refuse(socket, publish, Reason::kTopicNameInvalid);
+    publish.topic = mounted_;
+  }
   if (publish.qos == 2 && !OpenExchange(socket, publish)) return;
 
   Session* session = socket->session;

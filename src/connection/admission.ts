@@ -9,9 +9,11 @@ import {
   type ConnectPacket,
   type ConnectRefusal,
   destinationOf,
+  mountedWill,
   topicLevels,
 } from '../mqtt/index.js'
 import type { Candidate } from '../session/index.js'
+import { mountpointOf } from './mountpoint.js'
 import type { ConnectionPolicy } from './policy.js'
 
 /** Where the CONNECT came from. */
@@ -20,6 +22,9 @@ export interface Origin {
   readonly acceptLoop: number
   readonly peer: string
   readonly linkAllowed: boolean
+  /** As the listener has it, with placeholders; '' for none. */
+  readonly mountpoint: string
+  readonly zone: string
   /** Of the listener. */
   readonly port: number
   /** When the CONNECT came, by the wall clock. */
@@ -69,6 +74,9 @@ export function admit(
   if (typeof named.clientId !== 'string') return refused('client-id-invalid', named.why)
   const willRefusal = refusalOfWill(packet, policy, origin)
   if (willRefusal !== null) return willRefusal
+  const mountpoint = mountpointOf(origin, named.clientId, packet.username)
+  if (mountpoint === null)
+    return refused('client-id-invalid', 'the mountpoint would hold a wildcard of the client')
   const keepAliveSeconds = policy.serverKeepAliveSeconds ?? packet.keepAliveSeconds
   return {
     kind: 'admitted',
@@ -77,6 +85,7 @@ export function admit(
       acceptLoop: origin.acceptLoop,
       peer: origin.peer,
       linkAllowed: origin.linkAllowed,
+      mountpoint,
       clientId: named.clientId,
       username: packet.username,
       superuser: false,
@@ -88,7 +97,7 @@ export function admit(
       version: packet.version,
       cleanStart: packet.cleanStart,
       expiryMs: expiryMs(packet, policy),
-      will: packet.will,
+      will: packet.will === null ? null : mountedWill(packet.will, mountpoint),
       keepAliveSeconds,
       port: origin.port,
       connectedAtMs: origin.atMs,

@@ -21,6 +21,7 @@ export function attachCommand(
     version: candidate.version,
     clientId: candidate.clientId,
     username: candidate.username,
+    mountpoint: candidate.mountpoint,
     takeOver:
       takeOver === null
         ? null

@@ -55,12 +55,6 @@ export class Listeners {
         this.#noteAsleep(listener, comesWith[listener.kind])
         continue
       }
-      if (listener.mountpoint !== '') {
-        log.warn(
-          { event: 'mountpoint_ignored', listener: listener.path },
-          'mountpoint has no effect yet',
-        )
-      }
       try {
         engine.listen(listenerOptions(id, listener, config))
       } catch (error) {

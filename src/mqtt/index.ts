@@ -54,4 +54,4 @@ export {
   type TopicName,
   topicLevels,
 } from './topic.js'
-export type { WillMessage } from './will.js'
+export { mountedWill, type WillMessage } from './will.js'

@@ -46,6 +46,34 @@ export function willMessage(
   }
 }
 
+/** The same will under a mountpoint; `$LINK/` has none. */
+export function mountedWill(will: WillMessage, mountpoint: string): WillMessage {
+  if (mountpoint === '' || will.topic.startsWith('$LINK/')) return will
+  const [, delayed = '', behind = ''] = /^(\$delayed\/\d+\/)?(.*)$/s.exec(will.topic) ?? []
+  const topic = delayed + mountpoint + behind
+  const whole = Buffer.from(will.packet.buffer, will.packet.byteOffset, will.packet.byteLength)
+  const start = readVarint(whole, 1).end
+  const rest = whole.subarray(start + 2 + whole.readUInt16BE(start))
+  const topicBytes = Buffer.from(topic)
+  const remaining = 2 + topicBytes.length + rest.length
+  const packet = Buffer.concat([
+    whole.subarray(0, 1),
+    varint(remaining),
+    Buffer.from([topicBytes.length >> 8, topicBytes.length & 0xff]),
+    topicBytes,
+    rest,
+  ])
+  return { ...will, topic, packet }
+}
+
+/** A variable byte integer. MQTT 5.0 §1.5.5. */
+function varint(value: number): Buffer {
+  const bytes: number[] = []
+  let rest = value
+  for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128)
+  return Buffer.from([...bytes, rest])
+}
+
 function payloadOf(will: DecodedWill): Buffer {
   return typeof will.payload === 'string' ? Buffer.from(will.payload) : will.payload
 }

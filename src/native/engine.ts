@@ -92,6 +92,7 @@ export interface AttachCommand extends SessionAddress {
   readonly version: ProtocolVersion
   readonly clientId: string
   readonly username: string | null
+  readonly mountpoint: string // in front of every topic of the client, `$LINK/` excepted; '' for none
   /** The session that this attach ends or takes over: its connection gets DISCONNECT 0x8E and is detached first. Same index as
    *  `session` when resumed; another index when a clean start replaces it (that one is then `endSession`ed by control). Null: none. */
   readonly takeOver: { readonly session: number; readonly generation: number } | null

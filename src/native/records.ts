@@ -117,6 +117,7 @@ export function writeAttach(batch: CommandBatch, command: AttachCommand): void {
     .u32(command.publishBefore.length)
     .text(command.clientId)
     .text(command.username ?? '')
+    .text(command.mountpoint)
     .bytes(command.connack)
   for (const packet of command.publishBefore) batch.bytes(packet)
   batch.end()

@@ -112,7 +112,12 @@ export class Packets<C extends Candidate> {
       case 'unsubscribe': {
         const packet = decodeUnsubscribe(event.packet, version)
         if (!this.#acknowledgeable(session, candidate, packet.filters.length)) return null
-        const { ops, reasonCodes } = unsubscribe(session, packet, this.#options.ledger)
+        const { ops, reasonCodes } = unsubscribe(
+          session,
+          candidate.mountpoint,
+          packet,
+          this.#options.ledger,
+        )
         this.#options.counters.subscriptions_removed += ops.length
         this.#answer(
           session,

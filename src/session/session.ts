@@ -35,6 +35,8 @@ export interface Candidate {
   readonly clientId: string
   /** 'address:port' */
   readonly peer: string
+  /** In front of every topic of this client, `$LINK/` excepted; '' for none. */
+  readonly mountpoint: string
   /** Whether it may use `$LINK/`. */
   readonly linkAllowed: boolean
   readonly version: ProtocolVersion

@@ -3,6 +3,7 @@
  * session's subscriptions; does nothing else.
  */
 
+import { mqttLimits } from '../limits.js'
 import {
   hasWildcard,
   isLinkFilter,
@@ -13,6 +14,7 @@ import {
   type SubscribeRequest,
   type SubscriptionName,
   subscribeReason,
+  type TopicFilter,
   topicLevels,
   type UnsubscribePacket,
   unsubackReason,
@@ -38,7 +40,9 @@ export interface SubscriptionPolicy {
 export interface Subscriber {
   readonly version: ProtocolVersion
   readonly linkAllowed: boolean
-  /** 'address:port', '[address]:port', or '' where there is no address: a Unix socket. */
+  /** In front of its filters; '' for none. */
+  readonly mountpoint: string
+  /** 'address:port', '[address]:port', or 'unix:pid/uid' of a Unix socket. */
   readonly peer: string
 }
 
@@ -61,7 +65,7 @@ export function authorizeReserved(sysSubscribers: SysSubscribers): Authorize {
 }
 
 function isLoopback({ peer }: Subscriber): boolean {
-  return peer === '' || peer.startsWith('127.') || peer.startsWith('[::1]:')
+  return /^unix:\d/.test(peer) || peer.startsWith('127.') || peer.startsWith('[::1]:')
 }
 
 const dollar = '$'.charCodeAt(0)
@@ -83,11 +87,19 @@ export function subscribe(
   const ops: SubscriptionOp[] = []
   const reasonCodes: number[] = []
   for (const request of packet.requests) {
-    const name = parseSubscriptionName(request.filter)
+    const asked = parseSubscriptionName(request.filter)
+    const name = asked === null ? null : mounted(asked, subscriber.mountpoint)
     const refusal =
-      name === null
+      asked === null || name === null
         ? 'filter-invalid'
-        : refusalOf(session, subscriber, name, policy, authorize, ledger)
+        : refusalOf(
+            session,
+            subscriber,
+            { ...name, filter: asked.filter },
+            policy,
+            authorize,
+            ledger,
+          )
     if (name === null || refusal !== null) {
       reasonCodes.push(subscribeReason(refusal ?? 'filter-invalid', subscriber.version))
       continue
@@ -104,13 +116,15 @@ export function subscribe(
 
 export function unsubscribe(
   session: Session,
+  mountpoint: string,
   packet: UnsubscribePacket,
   ledger: SubscriptionLedger,
 ): Outcome {
   const ops: SubscriptionOp[] = []
   const reasonCodes: number[] = []
   for (const text of packet.filters) {
-    const key = parseSubscriptionName(text)?.key ?? text
+    const name = parseSubscriptionName(text)
+    const key = (name === null ? null : mounted(name, mountpoint)?.key) ?? text
     const subscription = session.subscriptions.get(key)
     // Compared character by character: `t` does not end `$exclusive/t` [MQTT-3.10.4-1].
     if (subscription === undefined || subscription.text !== text) {
@@ -139,6 +153,18 @@ export function takeSubscriptions(
     if (ops.length === count) break
   }
   return ops
+}
+
+/**
+ * The subscription as the broker knows it: under the mountpoint, `$LINK/` excepted. Its key names the mountpoint, so that a
+ * session which comes back through another listener does not mistake one for the other. Null: too long.
+ */
+function mounted(name: SubscriptionName, mountpoint: string): SubscriptionName | null {
+  if (mountpoint === '' || isLinkFilter(name.filter)) return name
+  // Cannot lie: a mountpoint holds no wildcard, so what stood behind a slash or alone still does.
+  const filter = (mountpoint + name.filter) as TopicFilter
+  if (Buffer.byteLength(filter) > mqttLimits.stringBytes) return null
+  return { ...name, filter, key: `${mountpoint}\0${name.key}` }
 }
 
 function refusalOf(

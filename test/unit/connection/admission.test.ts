@@ -18,6 +18,8 @@ const origin = {
   acceptLoop: 0,
   peer: '127.0.0.1:9',
   linkAllowed: false,
+  mountpoint: '',
+  zone: 'default',
   port: 1883,
   atMs: 0,
 }

@@ -40,13 +40,18 @@ class World {
       retainHandling: 0 as const,
     }))
     const packet = { packetId: 1, subscriptionId: 0, requests }
-    const subscriber = { version: 5, linkAllowed: false, peer: '10.0.0.1:9' } as const
+    const subscriber = {
+      version: 5,
+      linkAllowed: false,
+      mountpoint: '',
+      peer: '10.0.0.1:9',
+    } as const
     const terms = { ...policy, ...changed }
     return subscribe(session, subscriber, packet, terms, authorizeLinkOnly, this.ledger).reasonCodes
   }
 
   unsubscribe(session: Session, ...filters: string[]) {
-    return unsubscribe(session, { packetId: 2, filters }, this.ledger).reasonCodes
+    return unsubscribe(session, '', { packetId: 2, filters }, this.ledger).reasonCodes
   }
 }
 

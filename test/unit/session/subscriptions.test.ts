@@ -18,8 +18,8 @@ const policy: SubscriptionPolicy = {
   subscriptionsMax: null,
   retained: true,
 }
-const five = { version: 5, linkAllowed: false, peer: '10.0.0.1:9' } as const
-const four = { version: 4, linkAllowed: false, peer: '10.0.0.1:9' } as const
+const five = { version: 5, linkAllowed: false, mountpoint: '', peer: '10.0.0.1:9' } as const
+const four = { version: 4, linkAllowed: false, mountpoint: '', peer: '10.0.0.1:9' } as const
 
 function session(): Session {
   return {
@@ -63,7 +63,7 @@ test('$LINK is open on link listeners, also to shared subscriptions, and closed 
   assert.deepEqual(
     subscribe(
       session(),
-      { ...five, linkAllowed: true },
+      { ...five, linkAllowed: true, mountpoint: '' },
       asked,
       policy,
       authorizeLinkOnly,
@@ -165,6 +165,7 @@ test('a plain and a shared subscription to one filter are two', () => {
   assert.deepEqual([ledger.all, ledger.shared], [2, 1])
   const { ops, reasonCodes } = unsubscribe(
     mine,
+    '',
     {
       packetId: 2,
       filters: ['$share/g/a', 'x', '$share/g/a'],

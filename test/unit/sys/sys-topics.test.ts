@@ -66,6 +66,7 @@ const client: SysClient & Candidate = {
   peer: '[::1]:5000',
   port: 1883,
   linkAllowed: false,
+  mountpoint: '',
   answers: { packetBytesMax: 0, problemInformation: true },
   version: 5,
   cleanStart: true,
