@@ -123,6 +123,7 @@ function candidate(connection: number, more: Partial<Admitted> = {}): Admitted {
     clientId: `c${connection}`,
     peer: '127.0.0.1:1',
     linkAllowed: false,
+    mountpoint: '',
     version: 5,
     authenticate: false,
     answers: { packetBytesMax: 0, problemInformation: true },
