@@ -13,8 +13,10 @@ export const configLimits = {
   includeDepth: 16,
   /** Files included in all, repetitions counted: a chain of 16 with 8 leaves each. */
   includes: 128,
-  /** Objects and arrays inside each other. The deepest documented key has 6 levels. */
+  /** Objects and arrays inside each other, as written and after substitution. The deepest documented key has 6 levels. */
   nestingDepth: 64,
+  /** Substitutions that lead to one another, `a = ${b}`, `b = ${c}` …: each is six calls deep. */
+  substitutionDepth: 256,
   /** Values after substitution, so that `${a}${a}` doubled 40 times is refused, not computed. */
   values: 200_000,
   /** Characters of one string after concatenation: the largest is a PEM chain of some 100 KiB. */

@@ -8,7 +8,9 @@
  *     force   the whole tree below a shape, as HoconValue
  *
  * A layer that mentions its own key sees the layers before it; any other circle is an error.
- * Bounds: everything copied is charged against `configLimits.values`, text against `stringChars`.
+ * Bounds: everything copied is charged against `configLimits.values`, text against `stringChars`; an object that grows
+ * into itself with each look (`c = ${b}` inside of `b`, merged with other values of `c`) ends at `nestingDepth`, a row of
+ * substitutions at `substitutionDepth`.
  */
 
 import { configLimits } from '../../limits.js'
@@ -121,6 +123,11 @@ class Resolver {
   #evaluate(slot: Slot): Shape | undefined {
     if (slot.state === 'done') return slot.shape
     slot.state = 'evaluating'
+    const [layer] = slot.layers
+    if (layer !== undefined && this.#stack.length >= configLimits.substitutionDepth) {
+      const message = `more than ${configLimits.substitutionDepth} substitutions lead to one another`
+      throw errorAt(layer.keySpan, message, 'CONFIG_LIMIT_EXCEEDED')
+    }
     this.#stack.push(slot)
     for (const layer of slot.layers) slot.shape = this.#apply(slot.shape, layer)
     this.#stack.pop()
@@ -269,6 +276,10 @@ class Resolver {
     if (shape.kind === 'scalar') return shape
     if (this.#forcing.has(shape))
       throw errorAt(shape.span, 'this value contains itself through a substitution')
+    if (this.#forcing.size > configLimits.nestingDepth) {
+      const message = `more than ${configLimits.nestingDepth} objects and arrays inside each other after substitution`
+      throw errorAt(shape.span, message, 'CONFIG_LIMIT_EXCEEDED')
+    }
     this.#forcing.add(shape)
     const value = shape.kind === 'object' ? this.#forceObject(shape) : this.#forceArray(shape)
     this.#forcing.delete(shape)

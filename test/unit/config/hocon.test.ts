@@ -291,6 +291,21 @@ test('an array that contains itself is refused', () => {
   assert.throws(() => read(`a = [\${a}]`), { code: 'CONFIG_SYNTAX', message: /contains itself/ })
 })
 
+test('an object that grows into itself with each look is refused', () => {
+  const text = `b { c.a = { b.c = 1, b = \${a.b} }, c = \${b}, c = { b = 1, a = 1 } }`
+  assert.throws(() => read(text), { code: 'CONFIG_LIMIT_EXCEEDED', message: /after substitution/ })
+})
+
+test('a row of 256 substitutions is followed, a longer one refused', () => {
+  const row = (length: number) =>
+    [...Array.from({ length }, (_, i) => `a${i} = \${a${i + 1}}`), `a${length} = x`].join('\n')
+  assert.equal((read(row(255)) as { a0: unknown }).a0, 'x')
+  assert.throws(() => read(row(10_000)), {
+    code: 'CONFIG_LIMIT_EXCEEDED',
+    message: /more than 256 substitutions/,
+  })
+})
+
 // -------------------------------------------------------------------------------------- include
 
 test('an included file stands where it is included, relative to the including file', (t) => {
