@@ -63,7 +63,7 @@ export const suites = [
     byDefault: false,
     run: (live) =>
       nodeTests(
-        ['broker', 'link', 'transport'].map((folder) => join('integration', folder)),
+        ['auth', 'broker', 'link', 'transport'].map((folder) => join('integration', folder)),
         {
           limitMs: minutes(8),
           serial: true,

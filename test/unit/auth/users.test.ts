@@ -5,7 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import fc from 'fast-check'
 import { openAuthenticators } from '../../../src/auth/index.js'
+import { RowFault, readCsv, readJson } from '../../../src/auth/users/rows.js'
 import type {
   AuthenticatorConfig,
   PasswordAuthenticatorConfig,
@@ -87,6 +89,53 @@ test('users of an EMQX file have its hash, salt and privileges, from CSV and JSO
     assert.equal(alice?.hash.toString('hex'), hash)
     assert.equal(password?.users.get('b,"o"b')?.superuser, false)
     assert.equal(password?.users.get('b,"o"b')?.hash.toString('hex'), hash)
+  }
+})
+
+test('any field that does not go over a line survives CSV, quoted or not', () => {
+  const field = fc
+    .string({ unit: 'grapheme', maxLength: 12 })
+    .filter((text) => !/[\r\n]/.test(text))
+  const quote = (text: string) => `"${text.replaceAll('"', '""')}"`
+  fc.assert(
+    fc.property(fc.array(field, { minLength: 1, maxLength: 5 }), (fields) => {
+      const names = fields.map((_, at) => `c${at}`)
+      const [row] = readCsv(`${names.join(',')}\n${fields.map(quote).join(',')}\n`)
+      assert.deepEqual([...(row?.fields.values() ?? [])], fields)
+      assert.equal(row?.line, 2)
+    }),
+  )
+})
+
+test('any text is rows or a fault with a line, as CSV and as JSON', () => {
+  const piece = fc.constantFrom(
+    '"',
+    ',',
+    '\n',
+    '\r\n',
+    'a',
+    '[',
+    ']',
+    '{',
+    '}',
+    ':',
+    '"a"',
+    '\\',
+    '1',
+  )
+  const text = fc.array(piece, { maxLength: 20 }).map((parts) => parts.join(''))
+  for (const read of [readCsv, readJson]) {
+    fc.assert(
+      fc.property(text, (content) => {
+        try {
+          read(content)
+        } catch (error) {
+          assert.ok(error instanceof RowFault, String(error))
+          assert.ok(error.line >= 1 && error.line <= content.split('\n').length)
+        }
+      }),
+      { numRuns: 3_000 },
+    )
   }
 })
 
