@@ -215,7 +215,7 @@ void Shard::ServeMember(Publication* publication, const router::Member& member, 
   if (session == nullptr || !Wanted(*publication, *session, member)) return;
   const uint8_t granted = member.options & router::kOptionQosMask;
   const uint8_t qos = session->upgrade_qos ? std::max(publication->qos, granted)
-                                           : std::min(publication->qos, granted);
+                                           : std::min(publication->qos, granted);  // [MQTT-3.8.4-8]
   const bool retain = publication->retain && (member.options & router::kOptionRetainAsPublished) !=
                                                  0;  // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
   Connection* connection = session->connection;
@@ -248,7 +248,7 @@ void Shard::ServeMember(Publication* publication, const router::Member& member, 
 }
 
 /// One copy per session: highest granted QoS, every subscription identifier (design.md §3)
-/// [MQTT-3.3.4-2] [MQTT-3.3.4-4].
+/// [MQTT-3.3.4-2] [MQTT-3.3.4-3] [MQTT-3.3.4-4].
 void Shard::Merge(const Publication& publication, const std::vector<router::MemberList*>& lists) {
   merged_.clear();
   ++stamp_;
@@ -338,7 +338,7 @@ bool Shard::ServeGroupMember(Publication* publication, uint32_t group, uint32_t 
   delivery.message = publication->Share();
   delivery.group = group;
   delivery.qos = session->upgrade_qos ? std::max(publication->qos, granted)
-                                      : std::min(publication->qos, granted);
+                                      : std::min(publication->qos, granted);  // [MQTT-4.8.2-3]
   delivery.retain = publication->retain && (member.options & router::kOptionRetainAsPublished) != 0;
   if (member.subscription_id != 0) {
     delivery.subscription_ids = std::make_unique<session::SubscriptionIds>(

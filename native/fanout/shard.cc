@@ -83,7 +83,8 @@ void Shard::End(Session* session, int64_t now_ms) {
   --live_sessions_;
   fabric_->flags[static_cast<size_t>(loop_)]->Set(session->index, 0);
   Bump(counters_->dropped_session_ended, session->window.size());
-  // Messages of a shared group that were never sent belong to the group (design.md §4).
+  // Messages of a shared group that were never sent belong to the group (design.md §4); what was
+  // sent goes with the session [MQTT-4.8.2-5].
   const router::GroupMember gone{static_cast<uint8_t>(loop_), session->index, session->generation};
   while (!session->queue.empty()) {
     Delivery delivery = session->queue.Pop();

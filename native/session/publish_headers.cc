@@ -41,7 +41,7 @@ void AppendPublish(OutBlockPool* pool, const PublishHeader& header, CopyOf copy,
   if (header.packet_id_at != 0) {
     at[header.packet_id_at] = static_cast<char>(copy.packet_id >> 8);
     at[header.packet_id_at + 1] = static_cast<char>(copy.packet_id & 0xFF);
-    if (copy.dup) at[0] = static_cast<char>(at[0] | 0x08);  // [MQTT-3.3.1-1]
+    if (copy.dup) at[0] = static_cast<char>(at[0] | 0x08);  // [MQTT-3.3.1-1] [MQTT-3.3.1-3]
   }
   if (copy.topic_alias != 0) {
     at[header.topic_alias_at] = static_cast<char>(copy.topic_alias >> 8);

@@ -109,6 +109,8 @@ void Sender::Deliver(Session* session, Delivery&& delivery, PublishHeaders* head
     }
     return;
   }
+  // What finds no room waits; nothing but PUBLISH does [MQTT-3.3.4-10] [MQTT-4.9.0-2]
+  // [MQTT-4.9.0-3].
   if (CanSend(*session) && session->queue.empty() && session->unsent == nullptr &&
       session->window.size() < session->window_max) {
     Send(session, std::move(delivery), headers, now_ms);
@@ -219,7 +221,7 @@ void Sender::Pump(Session* session, int64_t now_ms) {
 bool Sender::OnPuback(Session* session, uint16_t packet_id, int64_t now_ms) {
   Inflight* slot = session->window.Find(packet_id);
   if (slot == nullptr || slot->phase != Phase::kPublished || slot->delivery.qos != 1) return false;
-  session->window.Remove(slot);
+  session->window.Remove(slot);  // whatever its reason code [MQTT-4.3.2-3] [MQTT-4.4.0-2]
   Bump(counters_->messages_acked);
   Pump(session, now_ms);
   return true;
@@ -228,7 +230,8 @@ bool Sender::OnPuback(Session* session, uint16_t packet_id, int64_t now_ms) {
 bool Sender::OnPubrec(Session* session, uint16_t packet_id, mqtt::Reason reason, int64_t now_ms) {
   Inflight* slot = session->window.Find(packet_id);
   if (slot == nullptr || slot->delivery.qos != 2) return false;
-  if (static_cast<uint8_t>(reason) >= 0x80) {  // the receiver refuses it: the exchange ends here
+  if (static_cast<uint8_t>(reason) >= 0x80) {
+    // The receiver refuses it: the exchange ends here [MQTT-4.4.0-2] [MQTT-4.8.2-6].
     session->window.Remove(slot);
     Pump(session, now_ms);
     return true;
@@ -244,7 +247,7 @@ bool Sender::OnPubrec(Session* session, uint16_t packet_id, mqtt::Reason reason,
 bool Sender::OnPubcomp(Session* session, uint16_t packet_id, int64_t now_ms) {
   Inflight* slot = session->window.Find(packet_id);
   if (slot == nullptr || slot->phase != Phase::kReleased) return false;
-  session->window.Remove(slot);
+  session->window.Remove(slot);  // [MQTT-4.3.3-5]
   Bump(counters_->messages_acked);
   Pump(session, now_ms);
   return true;

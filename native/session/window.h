@@ -35,7 +35,7 @@ class Window {
   Inflight& Add(Delivery&& delivery, int64_t now_ms) {
     if (count_ * 2 >= capacity_) Grow();
     for (;;) {
-      if (++last_id_ == 0) last_id_ = 1;  // [MQTT-2.2.1-3] never zero
+      if (++last_id_ == 0) last_id_ = 1;  // never zero, never in use [MQTT-2.2.1-4]
       Inflight& slot = slots_[last_id_ & (capacity_ - 1)];
       if (slot.phase != Phase::kFree) continue;
       slot.delivery = std::move(delivery);

@@ -102,7 +102,7 @@ void IoLoop::Execute(AttachCommand& command) {
   session->peer = socket->peer;
   Bump(counters_.connects_accepted);
   Bump(counters_.packets_connack_sent);
-  shard_.sender()->Write(socket, command.connack);
+  shard_.sender()->Write(socket, command.connack);  // [MQTT-3.2.0-1] [MQTT-3.2.0-2]
   shard_.Attach(session, socket, now_ms_);
   Event(EventKind::kAttached)
       .U32(session->index)
@@ -125,6 +125,7 @@ void IoLoop::Execute(RefuseCommand& command) {
   }
   if (!command.connack.empty()) Bump(counters_.packets_connack_sent);
   shard_.sender()->Write(socket, command.connack);
+  // And nothing behind the CONNECT is parsed [MQTT-3.1.4-6] [MQTT-3.2.2-7].
   Close(socket, CloseCause::kClosedByControl, Reason::kSuccess, "");
 }
 

@@ -257,6 +257,7 @@ bool IoLoop::OpenExchange(Socket* socket, const mqtt::Publish& publish) {
 void IoLoop::AcknowledgePublish(Socket* socket, const mqtt::Publish& publish,
                                 Shard::Published outcome) {
   if (publish.qos == 0) return;
+  // [MQTT-3.3.4-1] [MQTT-4.3.2-4] [MQTT-4.3.3-8]
   const PacketType type = publish.qos == 1 ? PacketType::kPuback : PacketType::kPubrec;
   if (outcome == Shard::Published::kPending) {
     shard_.SettleWhenDone(socket,
@@ -370,7 +371,7 @@ void IoLoop::HandleAck(Socket* socket, const mqtt::Frame& frame) {
     case PacketType::kPubrel:
       Bump(counters_.packets_pubrel_received);
       ForgetAwaiting(session);
-      known = session->awaiting_release.Erase(ack.packet_id);
+      known = session->awaiting_release.Erase(ack.packet_id);  // [MQTT-4.3.3-12]
       // [MQTT-4.3.3-11]; in gate order, behind the PUBREC it answers.
       sender->Acknowledge(socket, PacketType::kPubcomp, ack.packet_id,
                           known ? Reason::kSuccess : Reason::kPacketIdentifierNotFound);

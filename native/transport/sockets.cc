@@ -310,7 +310,7 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
     return;
   }
   // The last bytes (DISCONNECT, CONNACK, acknowledgements before it) are flushed before the socket
-  // closes.
+  // closes [MQTT-3.14.4-2] [MQTT-4.13.2-1].
   socket->state = Socket::State::kLingering;
   socket->state_until_ms = now_ms_ + limits::kLingerMs;
   Schedule(socket, socket->state_until_ms);

@@ -112,7 +112,7 @@ export function admit(
         responseInformation:
           packet.requestResponseInformation && policy.responseInformation !== ''
             ? policy.responseInformation
-            : null,
+            : null, // [MQTT-3.1.2-28]
         authentication: null,
       },
     },

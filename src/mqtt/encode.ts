@@ -95,7 +95,7 @@ export function acknowledgementBytes(version: ProtocolVersion, filters: number):
   return 1 + varintBytes(remaining) + remaining
 }
 
-/** One reason code per filter, in order [MQTT-3.8.4-5] [MQTT-3.8.4-6]. */
+/** One reason code per filter, in order [MQTT-3.8.4-6] [MQTT-3.9.3-1]. */
 export function encodeSuback(
   version: ProtocolVersion,
   packetId: number,
@@ -104,7 +104,7 @@ export function encodeSuback(
   return acknowledgement(0x90, version, packetId, reasonCodes)
 }
 
-/** Versions below 5 carry no reason codes. */
+/** One reason code per filter, in order [MQTT-3.11.3-1]; versions below 5 carry none. */
 export function encodeUnsuback(
   version: ProtocolVersion,
   packetId: number,
@@ -124,7 +124,9 @@ function acknowledgement(
   packetId: number,
   codes: readonly number[],
 ): Uint8Array {
-  const propertyBytes = version === 5 ? 1 : 0 // an empty property section
+  // An empty property section [MQTT-2.2.2-1]: no reason string and no user properties [MQTT-3.9.2-1] [MQTT-3.9.2-2]
+  // [MQTT-3.11.2-1] [MQTT-3.11.2-2].
+  const propertyBytes = version === 5 ? 1 : 0
   const remaining = 2 + propertyBytes + codes.length
   const lengthBytes = varintBytes(remaining)
   const packet = Buffer.alloc(1 + lengthBytes + remaining)
@@ -132,7 +134,7 @@ function acknowledgement(
   let at = 1
   for (let rest = remaining; at <= lengthBytes; rest >>>= 7)
     packet[at++] = (rest & 127) | (at <= lengthBytes ? 128 : 0)
-  at = packet.writeUInt16BE(packetId, at)
+  at = packet.writeUInt16BE(packetId, at) // [MQTT-2.2.1-6]
   at += propertyBytes
   for (const code of codes) packet[at++] = code
   return packet

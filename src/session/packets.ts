@@ -132,7 +132,7 @@ export class Packets<C extends Candidate> {
       case 'disconnect': {
         const { reasonCode, sessionExpirySeconds } = decodeDisconnect(event.packet, version)
         return {
-          publishWill: reasonCode !== disconnectReason.normal, // [MQTT-3.14.4-3]
+          publishWill: reasonCode !== disconnectReason.normal, // [MQTT-3.1.2-10] [MQTT-3.14.4-3]
           expiryMs: sessionExpirySeconds === null ? null : expiryMs(sessionExpirySeconds),
         }
       }

@@ -266,7 +266,7 @@ function begin<C extends Candidate>(
   // What is due leaves an offline session offline or none.
   const previous = due.state.kind === 'offline' || due.state.kind === 'online' ? due.state : none
   const effects: ClientEffect<C>[] = [...due.effects]
-  const resumed = !candidate.cleanStart && outlivesConnection(previous)
+  const resumed = !candidate.cleanStart && outlivesConnection(previous) // [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
   const session =
     resumed && previous.kind !== 'none'
       ? previous.session
@@ -450,6 +450,7 @@ function goodbye<C extends Candidate>(
 /** Publishes a will and ends a session whose time has come. */
 function whatIsDue<C extends Candidate>(offline: Offline, now: number): ClientStep<C> {
   if (now >= offline.expiresAtMs) {
+    // [MQTT-4.1.0-2]
     return {
       state: none,
       effects: endOf(offline.session, offline.will?.message ?? null, 'expired'),
@@ -457,7 +458,7 @@ function whatIsDue<C extends Candidate>(offline: Offline, now: number): ClientSt
   }
   if (offline.will === null || now < offline.will.dueAtMs) return unchanged(offline)
   return {
-    state: { ...offline, will: null },
+    state: { ...offline, will: null }, // [MQTT-3.1.2-10]
     effects: [{ kind: 'publish-will', session: offline.session, will: offline.will.message }],
   }
 }

@@ -109,7 +109,7 @@ export function subscribe(
     session.subscriptions.set(name.key, subscription)
     ledger.granted(session, subscription, replaced)
     ops.push(subscribeOp(subscription, replaced !== undefined, policy))
-    reasonCodes.push(subscription.qos) // [MQTT-3.8.4-6]
+    reasonCodes.push(subscription.qos) // [MQTT-3.8.4-7]
   }
   return { ops, reasonCodes }
 }
@@ -198,7 +198,8 @@ function subscriptionOf(
   subscriptionId: number,
   { qosMax }: SubscriptionPolicy,
 ): Subscription {
-  // Math.min of two of 0, 1, 2 written so that the type stays.
+  // Any QoS is taken, and as much of it granted as there is [MQTT-3.2.2-10]. Math.min of two of 0, 1, 2 written so that
+  // the type stays.
   const granted = qos < qosMax ? qos : qosMax
   return {
     text,

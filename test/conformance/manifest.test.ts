@@ -19,6 +19,11 @@ import { type Titles, taggedTests, tagsOf, titlesOf } from './manifest/titles.js
 const root = packageRoot()
 const tree = readTree(root)
 const manifest = readManifest(root)
+// Cannot lie: the native suite reads the same rows and checks their shape.
+const rows = JSON.parse(readFileSync(join(root, 'test/vectors/malformed.json'), 'utf8')) as {
+  readonly name: string
+  readonly spec: string
+}[]
 const label = ({ version, id }: Statement) => `${version} ${id}`
 
 /** How many statements the two specifications have: none may be lost from the manifest. */
@@ -62,10 +67,6 @@ test('the gaps are as many as admitted: a closed one lowers the number', () => {
 
 test('every proof names a test that exists, by its exact title, and rows that exist', () => {
   const known = new Map<string, Titles>()
-  // Cannot lie: the native suite reads the same rows and checks their shape.
-  const rows = JSON.parse(readFileSync(join(root, 'test/vectors/malformed.json'), 'utf8')) as {
-    readonly name: string
-  }[]
   const names = new Set(rows.map(({ name }) => name))
   for (const one of manifest.statements) {
     for (const { file, test: title, rows: named = [] } of one.proof ?? []) {
@@ -97,6 +98,14 @@ test('a tag in a test of a chapter and a proof in the manifest imply each other'
     }
   }
   assert.deepEqual([...claimed].sort(), [...proven].sort())
+})
+
+test('every row of a malformed packet names a statement', () => {
+  const ids = new Set(manifest.statements.map(({ id }) => id))
+  const unknown = rows
+    .filter(({ spec }) => !ids.has(spec))
+    .map(({ name, spec }) => `${name}: ${spec}`)
+  assert.deepEqual(unknown, [])
 })
 
 test('every tag in a comment of the code names a statement', () => {
