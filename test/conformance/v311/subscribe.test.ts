@@ -18,8 +18,7 @@ test('several filters are several subscriptions with one answer: a code each, in
   const { granted } = await subscriber.subscribe([...filters])
   assert.deepEqual(granted, [2, 0x80, 1, 0]) // [MQTT-3.8.4-4] [MQTT-3.8.4-5] [MQTT-3.9.3-1] [MQTT-3.9.3-2]
   const publisher = await client('publisher')
-  for (const topic of ['a', 'b', 'a/b/c/d/e'])
-    await publisher.publish({ topic, payload: topic, qos: 2 })
+  for (const topic of ['a', 'b']) await publisher.publish({ topic, payload: topic, qos: 2 })
   const got = [await subscriber.message(), await subscriber.message()]
   assert.deepEqual(
     got.map(({ topic, qos }) => `${topic} ${qos}`),
