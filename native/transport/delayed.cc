@@ -29,7 +29,8 @@ Reason IoLoop::ReadReservedTopic(std::string_view* topic, int64_t* due_ms) const
     // A delay is no way around the door of links.
     if (delayed.topic.starts_with(kLinkPrefix)) return Reason::kNotAuthorized;
     *topic = delayed.topic;
-    *due_ms = now_ms_ + delayed.delay_ms;
+    // Not now_ms_, which is of the last turn: an idle loop may have slept since.
+    *due_ms = MonotonicMs() + delayed.delay_ms;
   }
   return topic->starts_with(kSysPrefix) ? Reason::kNotAuthorized : Reason::kSuccess;
 }
