@@ -116,6 +116,7 @@ namespace causeway {
   X(not_mqtt_http, "connections", "HTTP where MQTT is spoken: closed")                            \
   X(not_mqtt_proxy, "connections", "a PROXY header where proxy_protocol is off: closed")          \
   X(not_mqtt_other, "connections", "first bytes that are no CONNECT, nor known: closed")          \
+  X(ws_overruns, "connections", "WebSocket clients that sent more than may wait: 0x97")           \
   X(takeovers, "sessions", "a new connection took over a connected session: 0x8E")                \
   X(keepalive_timeouts, "connections", "closed after 1.5 x keep alive: 0x8D")                     \
   /* retained */                                                                                  \

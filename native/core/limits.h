@@ -180,6 +180,19 @@ inline constexpr size_t kPayloadByReferenceBytes = 4 * kKiB;
 /// malloc.
 inline constexpr size_t kFreeBlockBytesMax = 8 * kMiB;
 
+// --- WebSocket
+// ---------------------------------------------------------------------------------------------------------
+
+/// Bytes on their way from an io loop to the edge thread, for one WebSocket connection: a few
+/// milliseconds of a fast line, so that the edge always finds the next write. Full: the loop keeps
+/// the rest in the connection's out-buffer, where high_watermark and send_timeout rule.
+inline constexpr size_t kRingDownBytes = 256 * kKiB;
+
+/// How long the edge thread waits for the io loops when a client that it cannot pause has filled
+/// half of its ring, ms a turn: longer than a loop's turn, shorter than anybody notices. Over: the
+/// edge reads on; what does not fit closes that client, ws_overruns.
+inline constexpr int64_t kEdgePatienceMs = 2;
+
 // --- links (docs/protocol/cluster-link.md)
 // --------------------------------------------------------------------------------------------
 

@@ -160,6 +160,7 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
   options.max_qos = static_cast<uint8_t>(NumberOf(from.Get("qosMax")));
   options.retain_available = BooleanOf(from.Get("retainAvailable"));
   options.no_delay = BooleanOf(from.Get("noDelay"));
+  options.on_edge = BooleanOf(from.Get("onEdge"));
   std::string step;
   const int error = running->Listen(options, &step);
   if (error == 0) return env.Null();
@@ -212,13 +213,14 @@ Napi::Value OpenSockets(const Napi::CallbackInfo& info) {
 }
 
 /// counters() → Float64Array in the order of layout().counters, then filters, retained messages,
-/// retained bytes, epoch bytes, retained expired, delayed messages, delayed bytes.
+/// retained bytes, epoch bytes, retained expired, delayed messages, delayed bytes, edge
+/// connections, bytes in their rings.
 Napi::Value CountersNow(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const transport::Engine* running = engine.load(std::memory_order_acquire);
   const std::vector<uint64_t> values =
       running == nullptr ? std::vector<uint64_t>(kCounterCount) : running->Counters();
-  Napi::Float64Array out = Napi::Float64Array::New(env, values.size() + 7);
+  Napi::Float64Array out = Napi::Float64Array::New(env, values.size() + 9);
   for (size_t i = 0; i < values.size(); ++i) out[i] = static_cast<double>(values[i]);
   if (running != nullptr) {
     out[values.size()] = static_cast<double>(running->filters());
@@ -228,6 +230,9 @@ Napi::Value CountersNow(const Napi::CallbackInfo& info) {
     out[values.size() + 4] = static_cast<double>(running->retained_expired());
     out[values.size() + 5] = static_cast<double>(running->delayed_messages());
     out[values.size() + 6] = static_cast<double>(running->delayed_bytes());
+    const edge::Totals& edge = running->edge_totals();
+    out[values.size() + 7] = static_cast<double>(edge.conduits.load(std::memory_order_relaxed));
+    out[values.size() + 8] = static_cast<double>(edge.bytes.load(std::memory_order_relaxed));
   }
   return out;
 }

@@ -30,6 +30,18 @@ Napi::Value Layout(const Napi::CallbackInfo& info) {
   {
     at = 0;
     Napi::Array list = Napi::Array::New(env);
+    CAUSEWAY_EDGE_COMMANDS(CAUSEWAY_NAME)
+    layout.Set("edgeCommands", list);
+  }
+  {
+    at = 0;
+    Napi::Array list = Napi::Array::New(env);
+    CAUSEWAY_EDGE_EVENTS(CAUSEWAY_NAME)
+    layout.Set("edgeEvents", list);
+  }
+  {
+    at = 0;
+    Napi::Array list = Napi::Array::New(env);
     CAUSEWAY_CLOSE_CAUSES(CAUSEWAY_TEXT)
     layout.Set("closeCauses", list);
   }

@@ -12,6 +12,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/limits.h"
+#include "transport/edge_port.h"
 #include "transport/io_loop.h"
 #include "transport/proxy_header.h"
 #include "transport/stranger.h"
@@ -20,16 +21,8 @@ namespace causeway::transport {
 
 namespace {
 
-/// Connection numbers of accepted sockets, unique in the process; dialled ones (>= 2^31) are
-/// control's.
+/// Dialled connections (>= 2^31) are control's to number.
 std::atomic<uint32_t> next_number{1};
-
-uint32_t NextNumber() {
-  for (;;) {
-    const uint32_t number = next_number.fetch_add(1, std::memory_order_relaxed) & 0x7FFFFFFF;
-    if (number != 0) return number;
-  }
-}
 
 void SetOption(int fd, int level, int option, uint32_t value) {
   const int number = static_cast<int>(value);
@@ -52,6 +45,13 @@ void SetOptions(int fd, const ListenerOptions& options) {
 }
 
 }  // namespace
+
+uint32_t NextConnectionNumber() {
+  for (;;) {
+    const uint32_t number = next_number.fetch_add(1, std::memory_order_relaxed) & 0x7FFFFFFF;
+    if (number != 0) return number;
+  }
+}
 
 void IoLoop::Accept(ListeningSocket* listening) {
   for (size_t i = 0; i < limits::kAcceptsPerRound; ++i) {
@@ -108,15 +108,22 @@ bool IoLoop::MayEnter(Listener* listener, int fd, const sockaddr_storage& peer) 
 
 void IoLoop::Welcome(Listener* listener, int fd) {
   const ListenerOptions& options = listener->options;
+  SetOptions(fd, options);
+  const bool proxied = options.proxy_timeout_ms != 0;
+  Accepted(Adopt(fd, nullptr, NextConnectionNumber(),
+                 proxied ? Socket::State::kProxy : Socket::State::kConnect),
+           listener);
+}
+
+/// A new connection of a listener: what counts it and bounds it until its CONNECT is answered.
+void IoLoop::Accepted(Socket* socket, Listener* listener) {
+  const ListenerOptions& options = listener->options;
   listener->connections.fetch_add(1, std::memory_order_relaxed);
   listener->Count(ListenerCounter::accepted);
-  SetOptions(fd, options);
   Bump(counters_.connections_accepted);
-  const bool proxied = options.proxy_timeout_ms != 0;
-  Socket* socket =
-      Adopt(fd, NextNumber(), proxied ? Socket::State::kProxy : Socket::State::kConnect);
   socket->listener = listener;
   socket->packet_bytes_in_max = limits::kConnectBytesMax;
+  const bool proxied = socket->state == Socket::State::kProxy;
   socket->state_until_ms =
       now_ms_ + (proxied ? options.proxy_timeout_ms : options.connect_deadline_ms);
   socket->send_timeout_ms = options.send_timeout_ms;

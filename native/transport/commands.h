@@ -10,6 +10,7 @@
 #include "fanout/link_egress.h"
 #include "fanout/shard.h"
 #include "transport/listener.h"
+#include "transport/ring_stream.h"
 #include "transport/stream.h"
 
 namespace causeway::transport {
@@ -91,13 +92,24 @@ struct UnlistenCommand {
 struct LinksCommand {
   std::shared_ptr<const fanout::LinkPlan> plan;
 };
+/// A WebSocket was opened on the edge thread; this loop reads its CONNECT.
+struct EdgeOpenCommand {
+  Listener* listener;
+  uint32_t connection;
+  std::unique_ptr<RingStream> stream;
+  std::string peer;
+};
+/// Rings of these connections have changed: bytes, room or an end.
+struct EdgeReadyCommand {
+  std::vector<uint32_t> connections;
+};
 /// DISCONNECT 0x8B to version 5 clients, flush, close everything.
 struct DrainCommand {};
 struct StopCommand {};
 
-using Command =
-    std::variant<AttachCommand, RefuseCommand, ChallengeCommand, AnswerCommand, CloseCommand,
-                 EndCommand, PublishCommand, DialCommand, SendCommand, SlotCommand, ListenCommand,
-                 UnlistenCommand, LinksCommand, DrainCommand, StopCommand>;
+using Command = std::variant<AttachCommand, RefuseCommand, ChallengeCommand, AnswerCommand,
+                             CloseCommand, EndCommand, PublishCommand, DialCommand, SendCommand,
+                             SlotCommand, ListenCommand, UnlistenCommand, LinksCommand,
+                             EdgeOpenCommand, EdgeReadyCommand, DrainCommand, StopCommand>;
 
 }  // namespace causeway::transport

@@ -78,8 +78,8 @@ void IoLoop::Execute(AttachCommand& command) {
 
   Socket* socket;
   if (command.transit) {
-    socket = Adopt(command.fd, command.connection, Socket::State::kAdmission);
-    socket->stream = std::move(command.stream);
+    socket =
+        Adopt(command.fd, std::move(command.stream), command.connection, Socket::State::kAdmission);
     socket->listener = command.listener;
     socket->partial = std::move(command.partial);
     socket->peer = std::move(command.peer);
@@ -273,7 +273,7 @@ void IoLoop::Execute(DialCommand& command) {
         .End();
     return;
   }
-  Socket* socket = Adopt(fd, command.connection, Socket::State::kDialing);
+  Socket* socket = Adopt(fd, nullptr, command.connection, Socket::State::kDialing);
   socket->version = Version::kMqtt5;
   socket->packet_bytes_in_max = command.packet_bytes_max;
   socket->state_until_ms = now_ms_ + command.timeout_ms;

@@ -30,6 +30,7 @@ Engine::Engine(const EngineOptions& options, void (*notify)(void*), void* argume
       seed_(HashSeed::Random()),
       index_(seed_, &epochs_),
       retained_(seed_, options.retained),
+      edge_(this, options.loops),
       posted_(static_cast<size_t>(options.loops)),
       routes_(seed_, this, limits::kExternalRoutesMax),
       route_epochs_(kLinks) {
@@ -64,6 +65,7 @@ bool Engine::Halt(int64_t timeout_ms) {
   if (halted_ || !started_) return true;
   for (auto& [id, file] : unix_files_) file.RemoveFile();
   unix_files_.clear();
+  edge_.Close();
   for (int i = 0; i < options_.loops; ++i) Post(i, StopCommand{});
   const int64_t deadline = MonotonicMs() + timeout_ms;
   bool joined = true;

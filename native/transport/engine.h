@@ -17,6 +17,7 @@
 #include "link/intersection.h"
 #include "link/route_message.h"
 #include "link/route_table.h"
+#include "transport/edge_port.h"
 #include "transport/io_loop.h"
 #include "transport/unix_listener.h"
 
@@ -63,7 +64,8 @@ class Engine final : public LoopPeers, public link::RouteSink {
   bool halted() const { return halted_; }
   int loops() const { return options_.loops; }
 
-  /// 0, or errno with the failing step in `*what`.
+  /// 0, or errno with the failing step in `*what`. A listener of the edge opens no socket here;
+  /// that its address is free is found out all the same.
   int Listen(const ListenerOptions& options, std::string* what);
   void Unlisten(uint32_t id);
   /// Of a listener that Listen has opened; null: there is none of this id.
@@ -83,6 +85,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   size_t delayed_messages() const { return fabric_.delayed.messages(); }
   size_t delayed_bytes() const { return fabric_.delayed.bytes(); }
   uint64_t retained_expired() const { return retained_expired_; }
+  const edge::Totals& edge_totals() const { return edge_.totals(); }
   size_t epoch_bytes() const { return epochs_.retired_bytes(); }
   /// Sweeps expired retained messages and lets go of what readers have left; for a timer of
   /// control.
@@ -120,6 +123,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   void WakeLoop(int loop) override { loops_[static_cast<size_t>(loop)]->WakeUp(); }
   void PostTo(int loop, Command command) override;
   void EventsWaiting() override { notify_(argument_); }
+  EdgePort* edge() override { return &edge_; }
 
   // link::RouteSink
   void AddRoute(std::string_view filter, int link) override;
@@ -159,6 +163,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   fanout::Fabric fabric_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::pair<uint32_t, UnixListener>> unix_files_;  // by listener, while it is open
+  EdgePort edge_;
   std::vector<std::unique_ptr<IoLoop>> loops_;
   std::vector<std::atomic<uint64_t>> posted_;  // commands posted, by loop
   std::deque<Limbo> limbo_;

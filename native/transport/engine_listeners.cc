@@ -17,6 +17,10 @@ int Engine::Listen(const ListenerOptions& options, std::string* what) {
   Listener* const listener = listeners_.back().get();
   listener->options = options;
   listener->rate.Configure(static_cast<int64_t>(options.accept_interval_ns), options.accept_burst);
+  if (options.on_edge) {
+    edge_.AddListener(listener);
+    return 0;
+  }
   if (options.is_unix()) {
     // One loop each, in turn: what it does for them ends with the CONNECT.
     Post(static_cast<int>(options.id) % options_.loops, ListenCommand{listener, file.fd});

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/limits.h"
+#include "transport/edge_port.h"
 
 namespace causeway::transport {
 
@@ -131,9 +132,11 @@ void IoLoop::EndTurn() {
   if (stopping_) return;
   now_ms_ = MonotonicMs();
   work_left_ = false;
+  graveyard_.clear();
   RunCommands();
   if (stopping_) return;
   if (accept_paused_ != 0 && admissions_ <= admissions_max_ / 2) ResumeAccepting(kPausedPending);
+  ServeRings();
   ResumeColdWaiters();
   shard_.Work(now_ms_);
   if (delayed_.next_due_ms() <= now_ms_) PublishDelayed();
@@ -146,7 +149,8 @@ void IoLoop::EndTurn() {
         [this](session::Connection* connection) { Flush(static_cast<Socket*>(connection)); });
   }
   shard_.FlushWakeups();
-  if (!dirty->empty() || !yielded_.empty()) work_left_ = true;
+  peers_->edge()->RingBell();
+  if (!dirty->empty() || !yielded_.empty() || !ready_.empty()) work_left_ = true;
   if (!events_.empty()) {
     {
       const std::lock_guard<std::mutex> lock(events_mutex_);

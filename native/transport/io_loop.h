@@ -27,6 +27,8 @@
 
 namespace causeway::transport {
 
+class EdgePort;
+
 /// What a loop needs of its surroundings. Thread-safe.
 class LoopPeers {
  public:
@@ -34,6 +36,8 @@ class LoopPeers {
   virtual void PostTo(int loop, Command command) = 0;
   /// Events are waiting in TakeEvents; coalesced by the receiver.
   virtual void EventsWaiting() = 0;
+  /// Where WebSocket connections come from.
+  virtual EdgePort* edge() = 0;
 
  protected:
   ~LoopPeers() = default;
@@ -94,6 +98,7 @@ class IoLoop final : public fanout::ShardHost {
   void Accept(ListeningSocket* listening);
   bool MayEnter(Listener* listener, int fd, const sockaddr_storage& peer);
   void Welcome(Listener* listener, int fd);
+  void Accepted(Socket* socket, Listener* listener);
   void PauseAccepting(uint8_t why);
   void ResumeAccepting(uint8_t why);
   void PauseForRate(ListeningSocket* listening, int64_t wait_ns);
@@ -103,7 +108,7 @@ class IoLoop final : public fanout::ShardHost {
   void NoteStranger(Socket* socket, std::string_view bytes);
 
   // sockets.cc: life of a socket
-  Socket* Adopt(int fd, uint32_t number, Socket::State state);
+  Socket* Adopt(int fd, std::unique_ptr<Stream> stream, uint32_t number, Socket::State state);
   Socket* FindSocket(uint32_t number);
   void Watch(Socket* socket);
   void OnReady(Socket* socket, int status, int events);
@@ -120,6 +125,15 @@ class IoLoop final : public fanout::ShardHost {
   // admission.cc: before a client is served
   void HandleConnect(Socket* socket, const mqtt::Frame& frame);
   void HandleExchange(Socket* socket, const mqtt::Frame& frame);
+
+  // rings.cc: sockets without a descriptor
+  bool AcceptsMore(const Listener& listener) const;
+  void WatchRing(Socket* socket);
+  void MarkReady(Socket* socket);
+  void ServeRings();
+  void OnRing(Socket* socket);
+  void Execute(EdgeOpenCommand& command);
+  void Execute(EdgeReadyCommand& command);
 
   // serve.cc: what packets do
   size_t Parse(Socket* socket, std::string_view bytes);
@@ -201,6 +215,9 @@ class IoLoop final : public fanout::ShardHost {
   std::atomic<bool> cold_waiting_{false};  // somebody waits for TakeEvents
   std::vector<uint32_t> yielded_;          // connections paused until the next turn, FIFO
   std::vector<uint32_t> cold_waiters_;  // connections paused because control has too much to decide
+
+  std::vector<uint32_t> ready_;  // connections without a descriptor to serve, FIFO
+  std::vector<std::unique_ptr<Socket>> graveyard_;  // those that ended: freed by the next turn
 
   std::unordered_map<uint32_t, Socket*> sockets_;
   std::atomic<uint32_t> open_sockets_{0};

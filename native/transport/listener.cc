@@ -65,13 +65,13 @@ int Open(const Address& address, bool reuse_port, int backlog, std::string* what
 
 int OpenAt(const Address& address, const ListenerOptions& options, int loops, std::vector<int>* fds,
            std::string* what) {
-  if (loops > 1) {
+  if (loops > 1 || options.on_edge) {
     // Bound and listening without SO_REUSEPORT once: fails while anybody else listens there.
     const int probe = Open(address, false, 1, what);
     if (probe < 0) return errno;
     close(probe);
   }
-  for (int i = 0; i < loops; ++i) {
+  for (int i = 0; i < loops && !options.on_edge; ++i) {
     const int fd = Open(address, loops > 1, options.backlog, what);
     if (fd < 0) {
       const int error = errno;

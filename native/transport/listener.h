@@ -34,6 +34,7 @@ struct ListenerOptions {
   uint8_t max_qos = 2;
   bool retain_available = true;
   bool no_delay = true;
+  bool on_edge = false;  // the edge thread accepts: MQTT over WebSocket
   bool is_unix() const { return !path.empty(); }
 };
 
@@ -91,7 +92,8 @@ struct Listener {
 
 /// Opens one listening socket per loop. Where another process listens on the port, SO_REUSEPORT
 /// would silently share it, so the port is first bound without that option (design.md §2). On
-/// failure returns errno and names the step in `*what`; no socket stays open.
+/// failure returns errno and names the step in `*what`; no socket stays open. For a listener of the
+/// edge only that is done: it opens its own.
 int OpenListeningSockets(const ListenerOptions& options, int loops, std::vector<int>* fds,
                          std::string* what);
 

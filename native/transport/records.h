@@ -63,6 +63,30 @@ namespace causeway::transport {
   X(kSend, send)             \
   X(kSlot, slot)
 
+/// X(NAME, name): what the edge thread says of its WebSockets; `id` is its own name for one.
+/// Fields:
+///   open    u32 id, u32 listener, u32 whether its socket can be paused, bytes peer
+///   data    u32 id, bytes from the client
+///   gone    u32 id: its socket is closed
+///   hold    u32 id: its socket has enough to write; unhold: it has room again
+#define CAUSEWAY_EDGE_COMMANDS(X) \
+  X(kOpen, open)                  \
+  X(kData, data)                  \
+  X(kGone, gone)                  \
+  X(kHold, hold)                  \
+  X(kUnhold, unhold)
+
+/// X(NAME, name): what the edge thread is told. Fields:
+///   bytes   u32 id, bytes for the client
+///   end     u32 id: that was all, close it; drop: cut it off
+///   pause   u32 id: do not read it; resume: read it again
+#define CAUSEWAY_EDGE_EVENTS(X) \
+  X(kBytes, bytes)              \
+  X(kEnd, end)                  \
+  X(kDrop, drop)                \
+  X(kPause, pause)              \
+  X(kResume, resume)
+
 /// X(NAME, text): why a connection ended.
 #define CAUSEWAY_CLOSE_CAUSES(X)            \
   X(kClientDisconnect, "client-disconnect") \
@@ -79,6 +103,8 @@ namespace causeway::transport {
 #define CAUSEWAY_ENUMERATOR(NAME, name) NAME,
 enum class EventKind : uint8_t { CAUSEWAY_EVENTS(CAUSEWAY_ENUMERATOR) };
 enum class CommandKind : uint8_t { CAUSEWAY_COMMANDS(CAUSEWAY_ENUMERATOR) };
+enum class EdgeCommandKind : uint8_t { CAUSEWAY_EDGE_COMMANDS(CAUSEWAY_ENUMERATOR) };
+enum class EdgeEventKind : uint8_t { CAUSEWAY_EDGE_EVENTS(CAUSEWAY_ENUMERATOR) };
 enum class CloseCause : uint8_t { CAUSEWAY_CLOSE_CAUSES(CAUSEWAY_ENUMERATOR) };
 #undef CAUSEWAY_ENUMERATOR
 

@@ -35,7 +35,7 @@ struct Socket : session::Connection, TimerEntry {
   IoLoop* loop = nullptr;
   Listener* listener = nullptr;  // null for dialled ones
   uv_poll_t poll = {};
-  int fd = -1;
+  int fd = -1;  // -1: a WebSocket connection, `stream` is its RingStream and `poll` is not used
   std::unique_ptr<Stream> stream;  // null: the descriptor's bytes are the peer's
   int events = 0;                  // what the poll watches
   State state = State::kConnect;
@@ -56,6 +56,8 @@ struct Socket : session::Connection, TimerEntry {
 
   bool waits_for_control =
       false;  // its next packet needs a decision and control has too much to decide
+
+  bool ready = false;  // without a descriptor: in the loop's list of those to serve
 
   bool yielded = false;  // its PUBLISHes have used this turn's deliveries
 

@@ -57,16 +57,23 @@ void EndOutput(Socket* socket) {
 
 }  // namespace
 
-Socket* IoLoop::Adopt(int fd, uint32_t number, Socket::State state) {
+Socket* IoLoop::Adopt(int fd, std::unique_ptr<Stream> stream, uint32_t number,
+                      Socket::State state) {
   auto* socket = new Socket;
   socket->loop = this;
   socket->fd = fd;
+  socket->stream = std::move(stream);
   socket->number = number;
   socket->state = state;
   socket->last_read_ms = socket->progress_ms = now_ms_;
   socket->high_watermark_bytes = limits::kOutHighWatermarkBytes;
-  CHECK(uv_poll_init(&loop_, &socket->poll, fd) == 0);
-  socket->poll.data = socket;
+  if (fd >= 0) {
+    CHECK(uv_poll_init(&loop_, &socket->poll, fd) == 0);
+    socket->poll.data = socket;
+  } else {
+    // Before WatchRing looks: from here on the edge tells this loop.
+    static_cast<RingStream*>(socket->stream.get())->MoveTo(index_);
+  }
   sockets_[number] = socket;
   open_sockets_.fetch_add(1, std::memory_order_relaxed);
   Watch(socket);
@@ -81,6 +88,7 @@ Socket* IoLoop::FindSocket(uint32_t number) {
 /// Brings the poll in line with what the socket wants; free when nothing changed.
 void IoLoop::Watch(Socket* socket) {
   if (socket->state == Socket::State::kClosed) return;
+  if (socket->fd < 0) return WatchRing(socket);
   int events = 0;
   if (socket->state == Socket::State::kDialing) {
     events = UV_WRITABLE;
@@ -326,12 +334,17 @@ void IoLoop::Destroy(Socket* socket, bool close_fd) {
   socket->state = Socket::State::kClosed;
   shard_.sender()->dirty()->Forget(socket);
   socket->out.Clear(shard_.sender()->pool());
-  // Before the fd is closed or given away: uv_close takes it out of our epoll set by its number,
-  // which another loop may be using a moment later.
-  uv_close(reinterpret_cast<uv_handle_t*>(&socket->poll),
-           [](uv_handle_t* handle) { delete static_cast<Socket*>(handle->data); });
+  if (socket->fd < 0) {
+    socket->stream.reset();  // tells the edge, unless the stream has moved to another loop
+    graveyard_.emplace_back(socket);
+  } else {
+    // Before the fd is closed or given away: uv_close takes it out of our epoll set by its number,
+    // which another loop may be using a moment later.
+    uv_close(reinterpret_cast<uv_handle_t*>(&socket->poll),
+             [](uv_handle_t* handle) { delete static_cast<Socket*>(handle->data); });
+  }
   if (close_fd) {
-    close(socket->fd);
+    if (socket->fd >= 0) close(socket->fd);
     Bump(counters_.connections_closed);
     if (socket->listener != nullptr)
       socket->listener->connections.fetch_sub(1, std::memory_order_relaxed);

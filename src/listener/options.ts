@@ -46,5 +46,6 @@ export function listenerOptions(
     probeIntervalSeconds: tcp.keepalive?.intervalSeconds ?? 0,
     probes: tcp.keepalive?.probes ?? 0,
     noDelay: tcp.nodelay,
+    onEdge: false,
   }
 }

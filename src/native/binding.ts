@@ -53,6 +53,11 @@ export interface SystemFailure {
   readonly step: string
 }
 
+export interface EdgeAttachment {
+  readonly ringBytes: number // limits.ws_ring_bytes
+  readonly stallMs: number // limits.ws_stall
+}
+
 /** Calls of the link room that cross unchanged; the others of LinkEngine read shared memory or join the command batch. */
 type LinkCalls = Omit<
   LinkEngine,
@@ -79,8 +84,17 @@ export interface Binding extends LinkCalls {
   /** Sweeps expired retained messages and frees what readers have left; about 1 ms at most. */
   maintain(): void
   openSockets(): number
-  /** In the order of `layout.counters`, then filters, retained messages, retained bytes, bytes waiting for readers, retained messages expired, delayed messages, their bytes. */
+  /** In the order of `layout.counters`, then filters, retained messages, retained bytes, bytes waiting for readers, retained messages expired, delayed messages, their bytes, WebSocket connections, bytes in their rings. */
   counters(): Float64Array
+
+  // edge: the edge thread's environment only
+  /** Once an environment. `onBell` is called when `exchangeEdge` has something to give, once until it is asked. */
+  attachEdge(options: EdgeAttachment, onBell: () => void): void
+  /**
+   * Edge command records down, copied; edge event records up into `out`, of 4 KiB at least. Returns the bytes written; negative: as many,
+   * and more wait. May block for 2 ms when a client that cannot be paused outruns its loop.
+   */
+  exchangeEdge(batch: Uint8Array, out: Uint8Array): number
 
   // link: besides the calls that cross as the link room makes them
   /** A view of the engine's memory, two bytes a link: a live batch waits, the capture overflowed. */

@@ -179,6 +179,8 @@ export interface ListenerOptions {
   readonly highWatermarkBytes: number
   readonly sendTimeoutMs: number
   readonly noDelay: boolean
+  /** The edge thread accepts its connections: WebSocket. */
+  readonly onEdge: boolean
 }
 
 /** What happened at one listener since it was opened, all loops together. */

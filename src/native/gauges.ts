@@ -27,6 +27,16 @@ export const engineGauges = [
     unit: 'bytes',
     meaning: 'memory of delayed messages, what the queue adds to each included',
   },
+  {
+    name: 'edge_connections',
+    unit: 'connections',
+    meaning: 'WebSocket connections that have rings between the edge thread and an io loop',
+  },
+  {
+    name: 'edge_ring_bytes',
+    unit: 'bytes',
+    meaning: 'in these rings, both directions together',
+  },
 ] as const
 
 /** The engine's gauges and the seam's count, as metrics name them. */

@@ -23,6 +23,20 @@ export const layout = {
     "send",
     "slot"
   ],
+  "edgeCommands": [
+    "open",
+    "data",
+    "gone",
+    "hold",
+    "unhold"
+  ],
+  "edgeEvents": [
+    "bytes",
+    "end",
+    "drop",
+    "pause",
+    "resume"
+  ],
   "closeCauses": [
     "client-disconnect",
     "socket-closed",
@@ -147,6 +161,7 @@ export const layout = {
     { "name": "not_mqtt_http", "unit": "connections", "meaning": "HTTP where MQTT is spoken: closed" },
     { "name": "not_mqtt_proxy", "unit": "connections", "meaning": "a PROXY header where proxy_protocol is off: closed" },
     { "name": "not_mqtt_other", "unit": "connections", "meaning": "first bytes that are no CONNECT, nor known: closed" },
+    { "name": "ws_overruns", "unit": "connections", "meaning": "WebSocket clients that sent more than may wait: 0x97" },
     { "name": "takeovers", "unit": "sessions", "meaning": "a new connection took over a connected session: 0x8E" },
     { "name": "keepalive_timeouts", "unit": "connections", "meaning": "closed after 1.5 x keep alive: 0x8D" },
     { "name": "retained_stored", "unit": "messages", "meaning": "stored or replaced" },

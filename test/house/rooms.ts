@@ -44,6 +44,7 @@ export const nativeOrder: readonly string[] = [
   'link',
   'session',
   'fanout',
+  'edge',
   'transport',
   'seam',
 ]

@@ -37,8 +37,12 @@ class Broker {
     error_ = engine_->Listen(listener, &what_);
     control_ = std::thread([this] { Control(); });
   }
-  /// Ends control, then the loops. `drain`: with DISCONNECT first, as on SIGTERM.
   ~Broker() {
+    if (!halted && !Stop()) std::abort();
+  }
+  /// Ends control, then the loops: true when they ended. `drain`: with DISCONNECT first, as on
+  /// SIGTERM.
+  bool Stop() {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       stopping_ = true;
@@ -51,7 +55,7 @@ class Broker {
       while (engine_->open_sockets() > 0 && MonotonicMs() < until) std::this_thread::yield();
     }
     halted = engine_->Halt(5000);
-    if (!halted) std::abort();
+    return halted;
   }
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -67,6 +71,8 @@ class Broker {
 
   bool drain = false;
   bool halted = false;
+  /// While a test holds it nothing is decided: connections stay behind their barriers.
+  std::mutex decisions;
   /// The client id that is refused, and the home of all ids but those that name theirs ("@2").
   std::string refused = "refused";
 
@@ -91,6 +97,7 @@ class Broker {
         if (stopping_) return;
         waiting_ = false;
       }
+      const std::lock_guard<std::mutex> lock(decisions);
       engine_->TakeEvents(&events);
       std::string commands;
       RecordReader reader(events);

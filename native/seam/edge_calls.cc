@@ -1,0 +1,82 @@
+// The edge thread's environment: it attaches to the engine of the process, and exchanges one batch
+// a turn with it.
+#include "core/clock.h"
+#include "seam/arguments.h"
+#include "seam/crossings.h"
+#include "transport/edge_port.h"
+#include "transport/leftover_polls.h"
+
+namespace causeway::seam {
+
+namespace {
+
+/// Rings the edge's environment. Leaked: what waits in the function's queue when the environment
+/// ends still names it.
+struct EdgeBell {
+  Napi::ThreadSafeFunction function;
+  transport::EdgePort* port;
+  uv_loop_s* loop;
+};
+
+void Deliver(Napi::Env env, Napi::Function on_bell, EdgeBell*) {
+  if (env == nullptr) return;  // the environment is going away
+  Cross();
+  on_bell.Call({});
+}
+
+/// The environment is leaving, however that came about: its clients go with it.
+void LeaveEdge(void* argument) {
+  auto* bell = static_cast<EdgeBell*>(argument);
+  bell->port->Detach();
+  transport::CloseLeftoverPolls(bell->loop);
+}
+
+/// attachEdge({ ringBytes, stallMs }, onBell)
+Napi::Value AttachEdge(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  transport::Engine* running = EngineOrThrow(env);
+  if (running == nullptr) return env.Undefined();
+  const Napi::Object from = info[0].As<Napi::Object>();
+  transport::EdgeOptions options;
+  options.ring_bytes = static_cast<size_t>(LargeOf(from.Get("ringBytes")));
+  options.stall_ms = LargeOf(from.Get("stallMs"));
+  auto* bell = new EdgeBell;
+  bell->port = running->edge();
+  CHECK(napi_get_uv_event_loop(env, &bell->loop) == napi_ok);
+  bell->function =
+      Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "causeway.edge", 0, 1);
+  bell->function.Unref(env);
+  bell->port->Attach(
+      options,
+      [](void* rung) {
+        auto* one = static_cast<EdgeBell*>(rung);
+        one->function.NonBlockingCall(one, Deliver);
+      },
+      bell);
+  napi_add_env_cleanup_hook(env, LeaveEdge, bell);
+  return env.Undefined();
+}
+
+/// exchangeEdge(batch, out) → bytes written to `out`; negative: as many, and more wait.
+Napi::Value ExchangeEdge(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  // A halted engine still has its port: what goes down is dropped there.
+  transport::EdgePort* port = engine.load(std::memory_order_acquire)->edge();
+  const int64_t now_ms = MonotonicMs();
+  port->Submit(BytesOf(info[0]), now_ms);
+  auto out = info[1].As<Napi::Uint8Array>();
+  bool more = false;
+  const size_t written =
+      port->Take(reinterpret_cast<char*>(out.Data()), out.ByteLength(), now_ms, &more);
+  return Napi::Number::New(env,
+                           more ? -static_cast<double>(written) : static_cast<double>(written));
+}
+
+}  // namespace
+
+void ExportEdge(Napi::Env env, Napi::Object exports) {
+  Export<AttachEdge>(env, exports, "attachEdge");
+  Export<ExchangeEdge>(env, exports, "exchangeEdge");
+}
+
+}  // namespace causeway::seam

@@ -1,0 +1,54 @@
+// The bytes of a WebSocket connection as its io loop sees them: they come from and go to the edge
+// thread, not a descriptor.
+#pragma once
+
+#include <memory>
+
+#include "edge/conduit.h"
+#include "transport/stream.h"
+
+namespace causeway::transport {
+
+/// What a stream needs of the edge's port.
+class ConduitListener {
+ public:
+  /// Any loop: the edge should look at this one. It is woken by the end of the loop's turn.
+  virtual void Announce(std::shared_ptr<edge::Conduit> conduit) = 0;
+
+ protected:
+  ~ConduitListener() = default;
+};
+
+/// Owner: its socket, which has no descriptor and no poll: it asks here when to read and write
+/// (IoLoop::Watch), and hears of changes by an EdgeReadyCommand.
+class RingStream final : public Stream {
+ public:
+  /// `edge` lives as long as the process.
+  RingStream(std::shared_ptr<edge::Conduit> conduit, ConduitListener* edge)
+      : conduit_(std::move(conduit)), edge_(edge) {}
+  /// The edge closes the WebSocket: gracefully where the output was ended, else at once.
+  ~RingStream() override;
+
+  ssize_t Read(char* into, size_t bytes) override;
+  ssize_t Write(const iovec* vectors, int count) override;
+  void EndOutput() override;
+  bool buffered() const override { return !conduit_->up.empty(); }
+
+  /// From now on `loop` is told. It looks once by itself afterwards: what came before may have been
+  /// told to another.
+  void MoveTo(int loop) { conduit_->loop.store(loop, std::memory_order_seq_cst); }
+  /// Read would give bytes or the end.
+  bool readable() const {
+    return buffered() || conduit_->peer_gone.load(std::memory_order_acquire);
+  }
+  /// Write would take bytes. False: an EdgeReadyCommand follows when it will.
+  bool Writable();
+  /// The client sent more than may wait, or what it sent waited too long: design.md §6.
+  bool overrun() const { return conduit_->overrun.load(std::memory_order_acquire); }
+
+ private:
+  const std::shared_ptr<edge::Conduit> conduit_;
+  ConduitListener* const edge_;
+};
+
+}  // namespace causeway::transport
