@@ -163,6 +163,7 @@ class Broker {
         .U32(0)
         .Bytes(id)
         .Bytes("")
+        .Bytes("")
         .Bytes(connack)
         .End();
   }
