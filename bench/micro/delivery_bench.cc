@@ -111,11 +111,9 @@ class Core {
   /// The end of a turn: every dirty connection is written, and what is owed for it is
   /// acknowledged.
   void EndTurn() {
-    do {
-      flushing_.swap(shard_.sender()->dirty()->list());
-      for (session::Connection* connection : flushing_) Flush(connection);
-      flushing_.clear();
-    } while (!shard_.sender()->dirty()->list().empty());
+    session::DirtyList* const dirty = shard_.sender()->dirty();
+    while (!dirty->empty())
+      dirty->ForEach([this](session::Connection* connection) { Flush(connection); });
     shard_.FlushWakeups();
     shard_.Work(kNowMs);
   }
@@ -134,7 +132,6 @@ class Core {
     return &fabric_;
   }
   void Flush(session::Connection* connection) {
-    connection->dirty = false;
     written_.clear();
     iovec vectors[64];
     while (!connection->out.empty()) {
@@ -185,7 +182,6 @@ class Core {
   Shard shard_;
   std::vector<std::unique_ptr<session::Connection>> connections_;
   std::vector<router::Filter*> filters_;
-  std::vector<session::Connection*> flushing_;
   std::string written_;
   uint64_t bytes_out_ = 0;
 };
