@@ -83,6 +83,16 @@ fanout::MessagePolicy PolicyOf(const Napi::Object& from) {
   return policy;
 }
 
+/// Null: no limit.
+transport::Rate RateOf(const Napi::Value& value) {
+  if (value.IsNull()) return {};
+  const Napi::Object from = value.As<Napi::Object>();
+  const auto number = [&from](const char* name) {
+    return from.Get(name).As<Napi::Number>().DoubleValue();
+  };
+  return {number("perSecond"), number("burst"), number("burstPerSecond")};
+}
+
 /// start(StartOptions of src/native/binding.ts, onEvents)
 Napi::Value Start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -142,6 +152,8 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
   options.connections_max = NumberOf(from.Get("connectionsMax"));
   options.packet_bytes_max = NumberOf(from.Get("packetBytesMax"));
   options.accept_interval_ns = static_cast<uint64_t>(LargeOf(from.Get("acceptIntervalNs")));
+  options.messages_rate = RateOf(from.Get("messageRate"));
+  options.bytes_rate = RateOf(from.Get("byteRate"));
   options.accept_burst = NumberOf(from.Get("acceptBurst"));
   options.proxy_timeout_ms = NumberOf(from.Get("proxyTimeoutMs"));
   options.send_buffer_bytes = NumberOf(from.Get("sndbufBytes"));

@@ -94,6 +94,9 @@ void IoLoop::Execute(AttachCommand& command) {
   socket->packet_bytes_in_max = socket->listener->options.packet_bytes_max;
   socket->keep_alive_ms = command.keep_alive_ms;
   socket->Mount(std::move(command.mountpoint));
+  const ListenerOptions& options = socket->listener->options;
+  if (options.messages_rate.per_second > 0 || options.bytes_rate.per_second > 0)
+    socket->rate = std::make_unique<RateLimit>(options.messages_rate, options.bytes_rate, now_ms_);
   socket->Particulars(command.packet_bytes_max,
                       static_cast<uint16_t>(command.client_topic_alias_max));
   socket->topic_alias_max = static_cast<uint16_t>(command.topic_alias_max);

@@ -216,6 +216,21 @@ void IoLoop::ResumeYielded() {
   }
 }
 
+void IoLoop::ResumeRateLimited() {
+  std::vector<uint32_t> waiters;
+  waiters.swap(rate_waiters_);
+  for (const uint32_t number : waiters) {
+    Socket* socket = FindSocket(number);
+    if (socket == nullptr || !socket->rate_limited) continue;
+    if (socket->rate->Wait(now_ms_) > 0) {
+      rate_waiters_.push_back(number);
+      continue;
+    }
+    socket->rate_limited = false;
+    Resume(socket);
+  }
+}
+
 void IoLoop::Unpaused(session::Connection* connection) { Resume(static_cast<Socket*>(connection)); }
 
 RecordWriter IoLoop::Event(EventKind kind) {
@@ -232,6 +247,7 @@ void IoLoop::Tick() {
   now_ms_ = MonotonicMs();
   wheel_.Advance(now_ms_,
                  [this](TimerEntry* entry) { CheckDeadlines(static_cast<Socket*>(entry)); });
+  ResumeRateLimited();
   if (second_ == now_ms_ / 1000) return;
   second_ = now_ms_ / 1000;
   shard_.links()->Expire(now_ms_);

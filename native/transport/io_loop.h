@@ -156,6 +156,9 @@ class IoLoop final : public fanout::ShardHost {
   bool ColdLaneFull() const;
   void ResumeColdWaiters();
   void ResumeYielded();
+  bool PausedByRate(Socket* socket);
+  /// Looks at who waits for tokens, once a tick: buckets hold a second's, so none is lost.
+  void ResumeRateLimited();
 
   // delayed.cc: names that are the broker's own
   mqtt::Reason ReadReservedTopic(std::string_view* topic, int64_t* due_ms) const;
@@ -213,6 +216,7 @@ class IoLoop final : public fanout::ShardHost {
   std::atomic<size_t> events_shared_bytes_{
       0};  // of events_shared_; relaxed, a bound that may be late by a turn
   std::atomic<bool> cold_waiting_{false};  // somebody waits for TakeEvents
+  std::vector<uint32_t> rate_waiters_;     // connections paused for want of tokens
   std::vector<uint32_t> yielded_;          // connections paused until the next turn, FIFO
   std::vector<uint32_t> cold_waiters_;  // connections paused because control has too much to decide
 

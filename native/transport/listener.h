@@ -11,6 +11,8 @@
 #include "transport/accept_rate.h"
 #include "transport/access_rule.h"
 
+#include "transport/rate_limit.h"
+
 namespace causeway::transport {
 
 struct ListenerOptions {
@@ -31,6 +33,7 @@ struct ListenerOptions {
   uint32_t send_buffer_bytes = 0, receive_buffer_bytes = 0;     // 0: the kernel's choice
   uint32_t probe_idle_s = 0, probe_interval_s = 0, probes = 0;  // TCP keep-alive; 0: none
   std::vector<AccessRule> access_rules;
+  Rate messages_rate, bytes_rate;  // of each client
   uint8_t max_qos = 2;
   bool retain_available = true;
   bool no_delay = true;

@@ -58,6 +58,8 @@ struct Socket : session::Connection, TimerEntry {
       false;  // its next packet needs a decision and control has too much to decide
 
   bool ready = false;  // without a descriptor: in the loop's list of those to serve
+  std::unique_ptr<RateLimit> rate;  // null: its listener has none
+  bool rate_limited = false;        // no tokens: not read until there are
 
   bool yielded = false;  // its PUBLISHes have used this turn's deliveries
 
@@ -68,7 +70,8 @@ struct Socket : session::Connection, TimerEntry {
   }
   std::string_view unparsed() const { return std::string_view(partial).substr(parsed); }
   bool blocked() const {
-    return barrier || fanout_pending || waits_for_control || yielded || state == State::kAdmission;
+    return barrier || fanout_pending || waits_for_control || yielded || rate_limited ||
+           state == State::kAdmission;
   }
 };
 

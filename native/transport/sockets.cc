@@ -180,6 +180,10 @@ void IoLoop::Read(Socket* socket) {
   Bump(counters_.reads);
   Bump(counters_.bytes_received, static_cast<uint64_t>(got));
   socket->last_read_ms = now_ms_;
+  if (socket->rate != nullptr) {
+    socket->rate->bytes.Charge(static_cast<double>(got), now_ms_);
+    PausedByRate(socket);  // what has come is parsed when there are tokens
+  }
   if (!in_place ||
       (socket->need > 2 * limits::kReadBufferBytes)) {  // a large packet gathers in its own memory
     socket->partial.erase(0, std::exchange(socket->parsed, 0));

@@ -133,6 +133,10 @@ export interface ListenerCommon {
   readonly maxConnections: number | null
   /** Connections accepted per second; null: no limit. */
   readonly maxConnRatePerSecond: number | null
+  /** What one client may publish; null: no limit. */
+  readonly messageRate: ClientRate | null
+  /** Bytes one client may send; null: no limit. */
+  readonly byteRate: ClientRate | null
   /** Time for the PROXY header that every connection begins with; null: there is none. */
   readonly proxyTimeoutMs: number | null
   /** `allow all`, `deny 10.0.0.0/8`, …; the first that fits decides. */
@@ -141,6 +145,14 @@ export interface ListenerCommon {
   readonly mountpoint: string
   readonly zone: string
   readonly tcp: TcpOptions
+}
+
+/** A bucket of a second's tokens, and one of burst tokens beside it. */
+export interface ClientRate {
+  readonly perSecond: number
+  readonly burst: number
+  /** At which burst tokens come back. */
+  readonly burstPerSecond: number
 }
 
 export interface TcpListenerConfig extends ListenerCommon {

@@ -30,6 +30,8 @@ export function listenerOptions(
     backlog: tcp.backlog,
     connectionsMax: listener.maxConnections ?? 0,
     acceptIntervalNs: perSecond === null ? 0 : Math.ceil(1e9 / perSecond),
+    messageRate: listener.messageRate,
+    byteRate: listener.byteRate,
     acceptBurst: perSecond === null ? 1 : Math.max(1, Math.floor(perSecond)),
     // Rules that let everybody in need not be asked.
     accessRules: listener.accessRules[0] === 'allow all' ? [] : listener.accessRules,

@@ -156,6 +156,13 @@ export interface SlotOnlineCommand extends ConnectionAddress {
   readonly packetBytesMax: number // the far end's Maximum Packet Size; 0: none
 }
 
+/** Tokens a second, and burst tokens beside them with the rate at which they come back. */
+export interface ClientRate {
+  readonly perSecond: number
+  readonly burst: number
+  readonly burstPerSecond: number
+}
+
 /** A listener. Errors of `listen`: LISTENER_PORT_IN_USE, LISTENER_BIND_FAILED. */
 export interface ListenerOptions {
   readonly id: number
@@ -166,6 +173,8 @@ export interface ListenerOptions {
   readonly backlog: number
   readonly connectionsMax: number // 0: no limit
   readonly acceptIntervalNs: number // between two connections; 0: no limit
+  readonly messageRate: ClientRate | null // of one client's PUBLISHes; null: no limit
+  readonly byteRate: ClientRate | null // of one client's bytes
   readonly acceptBurst: number // connections that may come at once all the same, ≥ 1
   readonly accessRules: readonly string[]
   readonly proxyTimeoutMs: number // for the PROXY header; 0: there is none

@@ -11,6 +11,7 @@ import type {
 } from '../config.js'
 import { accessRule } from './access-rule.js'
 import { bindAddress } from './address.js'
+import { byteBurst, byteRate, clientRate, messageBurst, messageRate } from './client-rate.js'
 import * as form from './form.js'
 import { asleep, ignored, key, mapOf, required, section, unset } from './key.js'
 import { tlsServerSchema, toTlsServer } from './tls.js'
@@ -140,6 +141,32 @@ function common(kind: ListenerKind) {
         'Connections accepted in a time; faster ones wait in the backlog.',
       ),
     ),
+    messages_rate: awake(
+      key(
+        form.orWord(messageRate, 'infinity'),
+        'infinity',
+        'Messages that one client may publish in a time; above that its socket is not read for a while.',
+      ),
+    ),
+    messages_burst: awake(
+      unset(
+        messageBurst,
+        'Messages that one client may publish beside `messages_rate`, and the time in which they come back.',
+      ),
+    ),
+    bytes_rate: awake(
+      key(
+        form.orWord(byteRate, 'infinity'),
+        'infinity',
+        'Bytes that one client may send in a time; above that its socket is not read for a while.',
+      ),
+    ),
+    bytes_burst: awake(
+      unset(
+        byteBurst,
+        'Bytes that one client may send beside `bytes_rate`, and the time in which they come back.',
+      ),
+    ),
     proxy_protocol: awake(
       key(
         form.boolean,
@@ -166,10 +193,6 @@ function common(kind: ListenerKind) {
     authentication: ignored('all listeners share the authenticators of `authentication`'),
     limiter: ignored('rates are not limited yet'),
     max_conn_burst: ignored('what max_conn_rate allows in a second may come at once'),
-    messages_rate: ignored('rates are not limited yet'),
-    messages_burst: ignored('rates are not limited yet'),
-    bytes_rate: ignored('rates are not limited yet'),
-    bytes_burst: ignored('rates are not limited yet'),
     tcp_backend: ignored('there is one'),
     parse_unit: ignored('reading is event driven'),
   }
@@ -305,6 +328,8 @@ function toCommon(
         : listener.enable_authn === 'true',
     maxConnections: listener.max_connections,
     maxConnRatePerSecond: listener.max_conn_rate,
+    messageRate: clientRate(listener.messages_rate, listener.messages_burst),
+    byteRate: clientRate(listener.bytes_rate, listener.bytes_burst),
     proxyTimeoutMs: listener.proxy_protocol ? listener.proxy_protocol_timeout : null,
     accessRules: listener.access_rules ?? [],
     mountpoint: listener.mountpoint,
