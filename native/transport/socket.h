@@ -57,7 +57,7 @@ struct Socket : session::Connection, TimerEntry {
   bool waits_for_control =
       false;  // its next packet needs a decision and control has too much to decide
 
-  bool ready = false;  // without a descriptor: in the loop's list of those to serve
+  bool ready = false;               // without a descriptor: in the loop's list of those to serve
   std::unique_ptr<RateLimit> rate;  // null: its listener has none
   bool rate_limited = false;        // no tokens: not read until there are
 
