@@ -10,8 +10,15 @@ namespace {
 
 constexpr int64_t kWallMs = 1'700'000'000'500;
 
-DelayedTopic Parse(const std::string& behind) {
-  return ParseDelayedTopic(std::string(kDelayedPrefix) + behind, kWallMs);
+struct Parsed {
+  std::string topic;  // a copy: the name is gone
+  int64_t delay_ms;
+};
+
+Parsed Parse(const std::string& behind) {
+  const std::string name = std::string(kDelayedPrefix) + behind;
+  const DelayedTopic delayed = ParseDelayedTopic(name, kWallMs);
+  return {std::string(delayed.topic), delayed.delay_ms};
 }
 
 }  // namespace
