@@ -1,6 +1,7 @@
 /**
  * One broker in one process, from a loaded configuration to the exit code. Leaving has one door (design.md §12):
  *
+ *     SIGTERM, SIGINT while users are read ─▶ nothing is opened
  *     SIGTERM, SIGINT, a lost parent ─▶ broker.stop() ─▶ loops joined ─▶ process.exitCode, and the event loop runs dry
  *     a second signal, a failed start after listening, uncaught error ─▶ engine.halt() ─▶ process.exit (the only one)
  */
@@ -10,6 +11,7 @@ import { type Authenticators, openAuthenticators } from './auth/index.js'
 import { Broker } from './broker.js'
 import { systemClock, systemTimers } from './clock.js'
 import { type Config, formatPosition, type LoadedConfig } from './config/index.js'
+import type { EarlySignals } from './early-signals.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock } from './listener/index.js'
 import { type Log, openLog } from './log.js'
@@ -29,10 +31,13 @@ interface Running {
 }
 
 /**
- * Runs until a signal. Resolves when everything has ended.
+ * Runs until a signal; `signals` says whether one has come before. Resolves when everything has ended.
  * @throws CausewayError LISTENER_*, DATA_DIR_*, NATIVE_*, AUTH_*; nothing runs any more then
  */
-export async function runBroker({ config, warnings, where }: LoadedConfig): Promise<void> {
+export async function runBroker(
+  { config, warnings, where }: LoadedConfig,
+  signals: EarlySignals,
+): Promise<void> {
   const log = openLog(config.log)
   for (const { kind, message, position } of warnings) {
     log.warn(
@@ -50,8 +55,16 @@ export async function runBroker({ config, warnings, where }: LoadedConfig): Prom
     await tasks.stop()
     throw error
   }
+  if (signals.asked !== null) {
+    await tasks.stop()
+    lock.release()
+    log.info({ event: 'stopped', why: signals.asked }, 'stopped before it was ready')
+    return
+  }
+  // From here to the ready line no other turn of the event loop: a signal that comes meanwhile finds the door.
   const running = opened({ config, warnings, where }, log, lock, tasks, authenticators)
   const ended = exitDoor(running)
+  signals.letGo()
   try {
     running.broker.start()
   } catch (error) {

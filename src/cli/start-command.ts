@@ -1,6 +1,6 @@
 /** `causeway start [-c FILE] [--strict]`: runs one broker in this process until SIGTERM or SIGINT. */
-import { type Environment, loadConfig } from '../config/index.js'
-import { runBroker } from '../main.js'
+import type { Environment } from '../config/index.js'
+import { EarlySignals } from '../early-signals.js'
 
 export interface StartOptions {
   /** Null: defaults and the environment. */
@@ -10,6 +10,17 @@ export interface StartOptions {
 }
 
 /** @throws CausewayError with a message for people */
-export function startCommand(options: StartOptions): Promise<void> {
-  return runBroker(loadConfig(options))
+export async function startCommand(options: StartOptions): Promise<void> {
+  const signals = new EarlySignals()
+  try {
+    // Loaded only now: it takes longer than everything else, and a signal may come meanwhile.
+    const [{ loadConfig }, { runBroker }] = await Promise.all([
+      import('../config/index.js'),
+      import('../main.js'),
+    ])
+    const loaded = loadConfig(options)
+    if (signals.asked === null) await runBroker(loaded, signals)
+  } finally {
+    signals.letGo()
+  }
 }

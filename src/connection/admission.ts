@@ -77,6 +77,9 @@ export function admit(
   const mountpoint = mountpointOf(origin, named.clientId, packet.username)
   if (mountpoint === null)
     return refused('client-id-invalid', 'the mountpoint would hold a wildcard of the client')
+  const will = packet.will === null ? null : mountedWill(packet.will, mountpoint)
+  if (packet.will !== null && will === null)
+    return refused('topic-name-invalid', 'the topic of the will is too long under the mountpoint')
   const keepAliveSeconds = policy.serverKeepAliveSeconds ?? packet.keepAliveSeconds
   return {
     kind: 'admitted',
@@ -97,7 +100,7 @@ export function admit(
       version: packet.version,
       cleanStart: packet.cleanStart,
       expiryMs: expiryMs(packet, policy),
-      will: packet.will === null ? null : mountedWill(packet.will, mountpoint),
+      will,
       keepAliveSeconds,
       port: origin.port,
       connectedAtMs: origin.atMs,

@@ -4,6 +4,7 @@
  * mqtt-packet groups User Properties by name, which loses their order; so the property section is taken from the packet's
  * own bytes, without the Will Delay Interval [MQTT-3.1.3-10].
  */
+import { mqttLimits } from '../limits.js'
 import type { ProtocolVersion } from '../native/index.js'
 import { publishPacket } from './publish.js'
 
@@ -46,8 +47,8 @@ export function willMessage(
   }
 }
 
-/** The same will under a mountpoint; `$LINK/` has none. */
-export function mountedWill(will: WillMessage, mountpoint: string): WillMessage {
+/** The same will under a mountpoint; `$LINK/` has none. Null: no packet could name such a topic. */
+export function mountedWill(will: WillMessage, mountpoint: string): WillMessage | null {
   if (mountpoint === '' || will.topic.startsWith('$LINK/')) return will
   const [, delayed = '', behind = ''] = /^(\$delayed\/\d+\/)?(.*)$/s.exec(will.topic) ?? []
   const topic = delayed + mountpoint + behind
@@ -55,6 +56,7 @@ export function mountedWill(will: WillMessage, mountpoint: string): WillMessage 
   const start = readVarint(whole, 1).end
   const rest = whole.subarray(start + 2 + whole.readUInt16BE(start))
   const topicBytes = Buffer.from(topic)
+  if (topicBytes.length > mqttLimits.stringBytes) return null // [MQTT-4.7.3-3]
   const remaining = 2 + topicBytes.length + rest.length
   const packet = Buffer.concat([
     whole.subarray(0, 1),

@@ -14,6 +14,7 @@ import { bindAddress } from './address.js'
 import { byteBurst, byteRate, clientRate, messageBurst, messageRate } from './client-rate.js'
 import * as form from './form.js'
 import { asleep, ignored, key, mapOf, required, section, unset } from './key.js'
+import { mountpoint } from './mountpoint.js'
 import { tlsServerSchema, toTlsServer } from './tls.js'
 
 const defaultPorts: Readonly<Record<Exclude<ListenerKind, 'unix'>, number>> = {
@@ -181,7 +182,7 @@ function common(kind: ListenerKind) {
         'Time for the PROXY header; then the connection is closed.',
       ),
     ),
-    mountpoint: key(form.text, '', 'Prefix of all topics of these clients; `$LINK/` is exempt.'),
+    mountpoint: key(mountpoint, '', 'Prefix of all topics of these clients; `$LINK/` is exempt.'),
     zone: key(form.text, 'default', 'Accepted as in EMQX; there is one zone.'),
     tcp_options: tcpOptions,
     acceptors: ignored('every io loop accepts'),

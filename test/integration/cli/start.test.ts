@@ -134,6 +134,33 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
+for (const [moment, listener, ready] of [
+  ['while it still loads', 1, 0],
+  ['before the turn in which it gets ready has ended', 2, 1],
+] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} ${moment} ends a broker with 0`, async (t) => {
+      const home = folder(t)
+      const file = brokerFile(home, { port: await freePort() })
+      const broker = causeway(t, ['start', '-c', file], { node: signalAt(signal, listener) })
+      assert.deepEqual(await broker.ended(10_000), { code: 0, signal: null }, broker.stderr)
+      assert.equal(events(broker, 'ready').length, ready)
+      const next = causeway(t, ['start', '-c', file])
+      await next.ready()
+      assert.deepEqual(await next.stopped(), { code: 0, signal: null })
+    })
+  }
+}
+
+/** Arguments of a node that sends itself the signal as soon as it is listened to for the `nth` time. */
+function signalAt(signal: NodeJS.Signals, nth: number): string[] {
+  const script = `let left = ${nth}
+process.on('newListener', (event) => {
+  if (event === '${signal}' && --left === 0) setImmediate(() => process.kill(process.pid, '${signal}'))
+})`
+  return ['--import', `data:text/javascript,${encodeURIComponent(script)}`]
+}
+
 test('a broker whose clients do not read still exits with 0 within 5 s', async (t) => {
   const { port, broker } = await started(t)
   const stuck = await TestClient.connect({ port })

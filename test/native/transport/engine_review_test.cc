@@ -116,7 +116,7 @@ class Hand {
     writer.U32(session).U32(1).U32(5).U32(attach_flags::kPersistent | attach_flags::kLinkAllowed);
     writer.U32(kNoSession).U32(0).U32(0).U32(1000).U32(1000).U32(0).U32(alias_max);
     writer.U32(0).U32(1000).U32(0);
-    writer.Bytes("c" + std::to_string(session)).Bytes("");
+    writer.Bytes("c" + std::to_string(session)).Bytes("").Bytes("");  // user name, mountpoint
     writer.Bytes(std::string_view("\x20\x03\x00\x00\x00", 5)).End();
     engine_->Submit(commands);
   }

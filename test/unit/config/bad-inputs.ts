@@ -276,6 +276,17 @@ export const badInputs: readonly BadInput[] = [
     message:
       'listeners.tcp.default.tcp_options.keepalive: expected none, or idle,interval,probes as in "240,30,5", got "240,30"',
   },
+  {
+    title: 'a mountpoint with a wildcard',
+    text: 'listeners.tcp.default.mountpoint = ‸"a/+/"',
+    message:
+      'listeners.tcp.default.mountpoint: a mountpoint holds no wildcard and no NUL, got "a/+/"',
+  },
+  {
+    title: 'a mountpoint with a placeholder nobody fills in',
+    text: `listeners.tcp.default.mountpoint = ‸"a/\${clientId}/"`,
+    message: `listeners.tcp.default.mountpoint: a mountpoint may hold \${clientid}, \${username}, \${zone}, got "\${clientId}"`,
+  },
   // Addresses.
   {
     title: 'a listener name with a dot',

@@ -28,6 +28,7 @@ function admission(
   more: Partial<IConnectPacket>,
   policy: Partial<ConnectionPolicy> = {},
   linkAllowed = false,
+  mountpoint = '',
 ): Admission {
   const bytes = mqttPacket.generate({
     cmd: 'connect',
@@ -40,7 +41,7 @@ function admission(
   })
   return admit(
     decodeConnect(bytes),
-    { ...origin, linkAllowed },
+    { ...origin, linkAllowed, mountpoint },
     { ...defaults, ...policy },
     () => 'made-up',
   )
@@ -110,6 +111,13 @@ test('windows are the smaller of both sides; links get all the protocol has', ()
   assert.equal(admitted({}, { receiveMax: 100 }).receiveMax, 100)
   assert.equal(admitted({}, { receiveMax: 100 }, true).receiveMax, 65_535)
   assert.equal(admitted({ protocolVersion: 4 }, { receiveMax: 100 }).receiveMax, 65_535)
+})
+
+test('a will whose topic is too long under the mountpoint is refused [MQTT-4.7.3-3]', () => {
+  const under = (bytes: number, topic = 't'.repeat(bytes)) =>
+    refusal({ will: { topic, payload: 'x', qos: 0, retain: false } }, {}, false, `m/\${clientid}/`)
+  assert.equal(under(65_535 - 'm/c/'.length), 'admitted')
+  assert.equal(under(65_535 - 'm/c/'.length + 1), 'topic-name-invalid')
 })
 
 test('a will must keep to what the server offers', () => {
