@@ -37,6 +37,7 @@ import type { ConnectionAddress, Engine, EngineEvent } from './native/index.js'
 import { authorizeReserved, SessionDirectory } from './session/index.js'
 import { Slicer } from './slices.js'
 import { SysTopics } from './sys/index.js'
+import { TlsContexts } from './tls/index.js'
 import { version } from './version.js'
 
 /** The part of the link room that the broker drives. */
@@ -63,7 +64,7 @@ export interface BrokerOptions {
   /** Hashes a password on another thread. */
   readonly hash: HashElsewhere
   /** Makes the link room over what the broker shares. */
-  readonly link: (shared: { readonly slicer: Slicer }) => LinkDoor
+  readonly link: (shared: { readonly slicer: Slicer; readonly tls: TlsContexts }) => LinkDoor
   /** Where a configuration key was written; null: it is a default. */
   readonly where: (path: string) => Position | null
   /** Calls back after pending I/O; `setImmediate` outside of simulations. */
@@ -83,6 +84,7 @@ export class Broker {
   readonly #slicer: Slicer
   readonly #authentication: Authentication
   readonly #sessions: SessionDirectory<Admitted>
+  readonly #tls: TlsContexts
   readonly #listeners: Listeners
   readonly #link: LinkDoor
   readonly #linkAllowed: ReadonlySet<number>
@@ -138,11 +140,12 @@ export class Broker {
       observer: this.#sys.observer(),
       attachCommand: (effect) => attachCommand(effect, policy, connacks),
     })
-    this.#listeners = new Listeners(options)
+    this.#tls = new TlsContexts(options)
+    this.#listeners = new Listeners({ ...options, tls: this.#tls })
     this.#linkAllowed = new Set(
       config.listeners.flatMap((listener, id) => (linkAllowed(config, listener) ? [id] : [])),
     )
-    this.#link = options.link({ slicer: this.#slicer })
+    this.#link = options.link({ slicer: this.#slicer, tls: this.#tls })
     this.metrics = new Metrics({
       counters: this.#counters,
       native: () => engine.counters(),
@@ -184,6 +187,11 @@ export class Broker {
     this.#options.engine.flush()
   }
 
+  /** Certificates, keys and revocation lists are read again; connections stay. */
+  reloadCertificates(): void {
+    this.#tls.reload()
+  }
+
   /** One batch of the engine's events, in order. */
   readonly onEvents = (events: readonly EngineEvent[]): void => {
     this.#sessions.beginBatch()
@@ -208,6 +216,7 @@ export class Broker {
       this.#listeners.stop()
       this.#authentication.stop()
       this.#sys.stop()
+      this.#tls.stop()
       this.#sessions.stop()
       this.#link.stop()
       engine.flush()
@@ -245,9 +254,21 @@ export class Broker {
       case 'client-packet':
         this.#link.onClientPacket(event)
         return
+      case 'tls-failed':
+        this.#onTlsFailed(event)
+        return
       default:
         assertNever(event)
     }
+  }
+
+  /** The engine tells once a second and listener at most; all are counted. */
+  #onTlsFailed({ listener, peer, reason, unsaid }: EngineEvent & { kind: 'tls-failed' }): void {
+    const { kind, name } = this.#options.config.listeners[listener] ?? {}
+    this.#options.log.warn(
+      { event: 'tls_handshake_failed', listener: `${kind}:${name}`, peer, reason, unsaid },
+      'a TLS handshake failed',
+    )
   }
 
   #onClosed(event: EngineEvent & { kind: 'closed' }): void {
@@ -273,6 +294,7 @@ export class Broker {
       zone: this.#options.config.listeners[event.listener]?.zone ?? '',
       port: this.#options.config.listeners[event.listener]?.port ?? 0,
       atMs: this.#options.clock.wallMs(),
+      certificate: event.certificate,
     }
     const admission = admit(packet, origin, this.#policy, assignedClientId)
     if (admission.kind === 'admitted') {

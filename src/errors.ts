@@ -24,6 +24,8 @@ export const errorCodes = {
     'Another process, perhaps another Causeway, already listens on the address of a listener. Change its `bind` or stop the other process.',
   LISTENER_BIND_FAILED:
     'The address of a listener cannot be bound: it is not an address of this machine, or the port needs more rights.',
+  TLS_UNUSABLE:
+    'A certificate, key, password, authority or revocation list of a listener or a link is missing, cannot be read, or does not fit the others. The message names the key, where it was written, the file and the reason.',
   DATA_DIR_LOCKED:
     'Another running Causeway uses the same `node.data_dir`. Give each its own directory.',
   DATA_DIR_UNUSABLE: '`node.data_dir` cannot be created, read or written.',

@@ -31,12 +31,20 @@ export const configLimits = {
   ioLoops: 64,
   /** `workers.tasks`: threads that run at the same time as the io loops; more only compete. */
   taskThreads: 64,
+  /** Certificates of one listener beside its own, for other host names. */
+  sniHosts: 64,
   /** Listeners in all. */
   listeners: 256,
   /** `access_rules` of one listener; walked for each connection: 1,000 comparisons, some 5 µs. */
   accessRules: 1_000,
   /** Further errors listed under the first one of a refused configuration; the rest are counted. */
   furtherErrors: 9,
+} as const
+
+/** TLS. docs/operating/tls.md */
+export const tlsLimits = {
+  /** Milliseconds between two looks at the files of certificates: as often as Erlang, and so EMQX, drops its cache of PEM files. */
+  fileCheckMs: 120_000,
 } as const
 
 /** Bounds that the MQTT specifications set and no configuration can move. */

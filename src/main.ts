@@ -18,6 +18,7 @@ import { type Log, openLog } from './log.js'
 import { type Engine, type EngineEvent, openEngine } from './native/index.js'
 import type { Slicer } from './slices.js'
 import { TaskPool } from './tasks/index.js'
+import type { TlsContexts } from './tls/index.js'
 import { version } from './version.js'
 
 /** What runs, as far as the exit door must know it. */
@@ -72,10 +73,13 @@ export async function runBroker(
     throw error
   }
   const tellCounters = () => sayCounters(running)
+  const reload = () => running.broker.reloadCertificates()
   process.on('SIGUSR2', tellCounters)
+  process.on('SIGHUP', reload)
   sayReady(running, config.clusterName)
   await ended.done
   process.removeListener('SIGUSR2', tellCounters)
+  process.removeListener('SIGHUP', reload)
 }
 
 /** Reads the users and says what there is. */
@@ -118,8 +122,8 @@ function opened(
     const opening = openEngine({ config, onEvents: (events) => hear(events) })
     engine = opening
     let room: LinkRoom | null = null
-    const link = ({ slicer }: { readonly slicer: Slicer }) => {
-      room = linkRoom(config, opening, tasks, slicer, log)
+    const link = (shared: { readonly slicer: Slicer; readonly tls: TlsContexts }) => {
+      room = linkRoom(config, opening, tasks, shared, log)
       return room
     }
     const broker = new Broker({
@@ -154,14 +158,15 @@ function linkRoom(
   config: Config,
   engine: Engine,
   tasks: TaskPool,
-  slices: Slicer,
+  { slicer, tls }: { readonly slicer: Slicer; readonly tls: TlsContexts },
   log: Log,
 ): LinkRoom {
   return new LinkRoom({
     environment: {
       engine,
       tasks,
-      slices,
+      slices: slicer,
+      tls,
       clock: systemClock,
       timers: systemTimers,
       log,

@@ -24,6 +24,18 @@ namespace causeway {
   X(accept_pauses_pending, "pauses", "no accept: limits.pending_connects have not sent CONNECT")  \
   X(accept_pauses_rate, "pauses", "no accept: a listener's max_conn_rate; the backlog waits")     \
   X(connections_closed, "connections", "sockets closed, for whatever reason")                     \
+  /* TLS */                                                                                       \
+  X(tls_handshakes, "handshakes", "completed, listeners' and links'")                             \
+  X(tls_resumptions, "handshakes", "of these, sessions continued")                                \
+  X(tls_handshake_failures, "handshakes", "that came to nothing, for one of the reasons below")   \
+  X(tls_failures_timeout, "handshakes", "not over within ssl_options.handshake_timeout")          \
+  X(tls_failures_peer_closed, "handshakes", "the peer closed before they were over")              \
+  X(tls_failures_not_tls, "handshakes", "what came was HTTP, MQTT without TLS, or noise")         \
+  X(tls_failures_certificate, "handshakes", "the peer's certificate missing or not trusted")      \
+  X(tls_failures_refused_by_peer, "handshakes", "the peer sent an alert: it does not trust us")   \
+  X(tls_failures_no_agreement, "handshakes", "no common version or cipher suite")                 \
+  X(tls_failures_other, "handshakes", "anything else")                                            \
+  X(tls_handshake_yields, "pauses", "a handshake put off: the turn had made its steps")           \
   /* packets */                                                                                   \
   X(packets_received, "packets", "of every type")                                                 \
   X(packets_connect_received, "packets", "CONNECT, complete")                                     \

@@ -193,6 +193,38 @@ inline constexpr size_t kRingDownBytes = 256 * kKiB;
 /// edge reads on; what does not fit closes that client, ws_overruns.
 inline constexpr int64_t kEdgePatienceMs = 2;
 
+// --- TLS (docs/operating/tls.md)
+// ----------------------------------------------------------------------------------------
+
+/// Steps of TLS handshakes in one loop turn; one that signs with RSA-2048 takes 0.7 to 1 ms, the
+/// others 0.1 ms. A turn stays near 4 ms while a thousand clients come back at once. Full: the
+/// others wait in a row for the next turns, tls_handshake_yields.
+inline constexpr size_t kHandshakeStepsPerTurn = 4;
+
+/// Payload bytes of one TLS record: the protocol's own maximum (RFC 8446 §5.1). The pieces of an
+/// out-buffer are copied together up to here, so that 300 small messages are one record.
+inline constexpr size_t kTlsRecordBytes = 16 * kKiB;
+
+/// Bytes one write may encrypt, about 0.1 ms with AES-GCM. Full: the rest goes when the socket is
+/// next found writable, after other connections.
+inline constexpr size_t kTlsWriteBytes = 256 * kKiB;
+
+/// Bytes of the certificates a peer may show: four of 4 KiB each, and as much again. Full: the
+/// handshake fails, tls_failures_other.
+inline constexpr size_t kTlsChainBytesMax = 32 * kKiB;
+
+/// Seconds a TLS session may be resumed; also how long a revoked client certificate may still come
+/// back without a reload. As long as mqtt.session_expiry_interval's default.
+inline constexpr uint32_t kTlsSessionSeconds = 2 * 60 * 60;
+
+/// Milliseconds one key seals session tickets; it opens them for twice as long again, so a ticket
+/// outlives kTlsSessionSeconds whenever it was sealed.
+inline constexpr int64_t kTicketKeyMs = 60 * 60 * 1000;
+
+/// Sessions a listener keeps for TLS 1.2 clients without tickets, each 1 KiB, 3 KiB with a client
+/// certificate. Full: the oldest are forgotten, their clients shake hands fully.
+inline constexpr size_t kTlsSessionsMax = 4096;
+
 // --- links (docs/protocol/cluster-link.md)
 // --------------------------------------------------------------------------------------------
 
@@ -223,6 +255,9 @@ static_assert(kPayloadByReferenceBytes < kReadBufferBytes);
 static_assert((kLaneSlots & (kLaneSlots - 1)) == 0, "a power of two, as SpscLane rounds");
 static_assert((kTimerSlots & (kTimerSlots - 1)) == 0);
 static_assert(kTimerSlots * kTimerTickMs > 15 * 60 * 1000, "usual keep-alives in one revolution");
+static_assert(2 * kTicketKeyMs >= int64_t{kTlsSessionSeconds} * 1000,
+              "a session's ticket can be opened while the session may be resumed");
+static_assert(kTlsWriteBytes % kTlsRecordBytes == 0, "whole records");
 static_assert(kLoopsMax <= 64 && kLinksMax <= 64, "bits of a uint64_t");
 
 }  // namespace causeway::limits

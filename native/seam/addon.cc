@@ -27,6 +27,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportLayout(env, exports);
   ExportEngine(env, exports);
   ExportEdge(env, exports);
+  ExportTls(env, exports);
   ExportLink(env, exports);
   // Reading the count is not a crossing worth counting.
   exports.Set("crossings",

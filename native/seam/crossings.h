@@ -28,6 +28,7 @@ void Throw(Napi::Env env, const char* code, const std::string& message);
 void ExportLayout(Napi::Env env, Napi::Object exports);
 void ExportEngine(Napi::Env env, Napi::Object exports);
 void ExportEdge(Napi::Env env, Napi::Object exports);
+void ExportTls(Napi::Env env, Napi::Object exports);
 void ExportLink(Napi::Env env, Napi::Object exports);
 
 /// Wraps `call` so that every use counts as a crossing.

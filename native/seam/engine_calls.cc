@@ -173,6 +173,9 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
   options.retain_available = BooleanOf(from.Get("retainAvailable"));
   options.no_delay = BooleanOf(from.Get("noDelay"));
   options.on_edge = BooleanOf(from.Get("onEdge"));
+  options.tls = NumberOf(from.Get("tls"));
+  options.handshake_deadline_ms = NumberOf(from.Get("handshakeDeadlineMs"));
+  options.wants_peer_certificate = BooleanOf(from.Get("wantsPeerCertificate"));
   std::string step;
   const int error = running->Listen(options, &step);
   if (error == 0) return env.Null();

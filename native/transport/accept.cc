@@ -109,10 +109,10 @@ bool IoLoop::MayEnter(Listener* listener, int fd, const sockaddr_storage& peer) 
 void IoLoop::Welcome(Listener* listener, int fd) {
   const ListenerOptions& options = listener->options;
   SetOptions(fd, options);
-  const bool proxied = options.proxy_timeout_ms != 0;
-  Accepted(Adopt(fd, nullptr, NextConnectionNumber(),
-                 proxied ? Socket::State::kProxy : Socket::State::kConnect),
-           listener);
+  const Socket::State first = options.proxy_timeout_ms != 0 ? Socket::State::kProxy
+                              : options.tls != 0            ? Socket::State::kSecuring
+                                                            : Socket::State::kConnect;
+  Accepted(Adopt(fd, nullptr, NextConnectionNumber(), first), listener);
 }
 
 /// A new connection of a listener: what counts it and bounds it until its CONNECT is answered.
@@ -123,14 +123,28 @@ void IoLoop::Accepted(Socket* socket, Listener* listener) {
   Bump(counters_.connections_accepted);
   socket->listener = listener;
   socket->packet_bytes_in_max = limits::kConnectBytesMax;
-  const bool proxied = socket->state == Socket::State::kProxy;
-  socket->state_until_ms =
-      now_ms_ + (proxied ? options.proxy_timeout_ms : options.connect_deadline_ms);
   socket->send_timeout_ms = options.send_timeout_ms;
   socket->high_watermark_bytes = options.high_watermark_bytes;
   ++admissions_;
+  if (socket->state != Socket::State::kProxy) return Begin(socket);
+  socket->state_until_ms = now_ms_ + options.proxy_timeout_ms;
   Schedule(socket, socket->state_until_ms);
-  Read(socket);  // the CONNECT is often there already
+  Read(socket);
+}
+
+/// The next byte is the client's: a CONNECT, or a TLS handshake before it.
+void IoLoop::Begin(Socket* socket) {
+  const ListenerOptions& options = socket->listener->options;
+  const bool secure = options.tls != 0;
+  socket->state = secure ? Socket::State::kSecuring : Socket::State::kConnect;
+  socket->state_until_ms =
+      now_ms_ + (secure ? options.handshake_deadline_ms : options.connect_deadline_ms);
+  Schedule(socket, socket->state_until_ms);
+  if (secure) {
+    Watch(socket);
+  } else {
+    Read(socket);  // the CONNECT is often there already
+  }
 }
 
 // ---- pauses: the backlog keeps who comes meanwhile
@@ -214,10 +228,7 @@ void IoLoop::ReadProxyHeader(Socket* socket) {
   }
   std::string().swap(socket->partial);
   socket->peer = std::move(header.peer);
-  socket->state = Socket::State::kConnect;
-  socket->state_until_ms = now_ms_ + socket->listener->options.connect_deadline_ms;
-  Schedule(socket, socket->state_until_ms);
-  Read(socket);
+  Begin(socket);
 }
 
 void IoLoop::RefuseProxy(Socket* socket, std::string_view why) {

@@ -36,6 +36,9 @@ void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
       .U32(socket->listener->options.id)
       .Bytes(socket->peer)
       .Bytes(frame.whole)
+      .Bytes(socket->stream != nullptr && socket->listener->options.wants_peer_certificate
+                 ? socket->stream->PeerCertificate()
+                 : std::string())
       .End();
 }
 

@@ -12,6 +12,7 @@
 #include "transport/listener.h"
 #include "transport/ring_stream.h"
 #include "transport/stream.h"
+#include "transport/tls_context.h"
 
 namespace causeway::transport {
 
@@ -73,7 +74,8 @@ struct DialCommand {
   uint32_t connection;
   uint16_t port;
   uint32_t timeout_ms, packet_bytes_max;
-  std::string host, first;
+  uint32_t tls;  // number of the TLS context, 0: plain
+  std::string host, server_name, first;
 };
 struct SendCommand {
   uint32_t connection;
@@ -103,13 +105,18 @@ struct EdgeOpenCommand {
 struct EdgeReadyCommand {
   std::vector<uint32_t> connections;
 };
+/// The context with this number from now on, for handshakes that begin later.
+struct TlsCommand {
+  uint32_t number;
+  std::shared_ptr<const TlsContext> context;
+};
 /// DISCONNECT 0x8B to version 5 clients, flush, close everything.
 struct DrainCommand {};
 struct StopCommand {};
 
 using Command = std::variant<AttachCommand, RefuseCommand, ChallengeCommand, AnswerCommand,
                              CloseCommand, EndCommand, PublishCommand, DialCommand, SendCommand,
-                             SlotCommand, ListenCommand, UnlistenCommand, LinksCommand,
+                             SlotCommand, ListenCommand, UnlistenCommand, LinksCommand, TlsCommand,
                              EdgeOpenCommand, EdgeReadyCommand, DrainCommand, StopCommand>;
 
 }  // namespace causeway::transport

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "transport/io_loop.h"
+#include "transport/tls_stream.h"
 
 namespace causeway::transport {
 
@@ -281,6 +282,11 @@ void IoLoop::Execute(DialCommand& command) {
   socket->packet_bytes_in_max = command.packet_bytes_max;
   socket->state_until_ms = now_ms_ + command.timeout_ms;
   socket->out.Append(shard_.sender()->pool(), command.first);
+  if (command.tls != 0) {
+    const auto context = tls_.find(command.tls);
+    CHECK(context != tls_.end());  // control makes the context before it dials
+    socket->stream = std::make_unique<TlsStream>(context->second, fd, command.server_name);
+  }
   Schedule(socket, socket->state_until_ms);
 }
 
@@ -326,6 +332,8 @@ void IoLoop::Execute(UnlistenCommand& command) {
 }
 
 void IoLoop::Execute(LinksCommand& command) { shard_.links()->Configure(std::move(command.plan)); }
+
+void IoLoop::Execute(TlsCommand& command) { tls_[command.number] = std::move(command.context); }
 
 void IoLoop::ShutDown(Socket* socket) {
   if (socket->state == Socket::State::kServing || socket->state == Socket::State::kDialed) {

@@ -164,7 +164,9 @@ void Engine::Submit(std::string_view batch) {
         dial.port = static_cast<uint16_t>(reader.U32());
         dial.timeout_ms = reader.U32();
         dial.packet_bytes_max = reader.U32();
+        dial.tls = reader.U32();
         dial.host = reader.Bytes();
+        dial.server_name = reader.Bytes();
         dial.first = reader.Bytes();
         Post(loop, std::move(dial));
         break;

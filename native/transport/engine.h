@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -70,6 +71,10 @@ class Engine final : public LoopPeers, public link::RouteSink {
   void Unlisten(uint32_t id);
   /// Of a listener that Listen has opened; null: there is none of this id.
   Listener* FindListener(uint32_t id);
+  /// Makes or replaces the TLS context with this number (> 0), for listeners and dials that name
+  /// it; handshakes under way keep the old one, session tickets stay good. False: refused, and
+  /// nothing has changed.
+  bool SetTls(uint32_t number, const TlsOptions& options, TlsRefusal* refusal);
   void Drain();
   /// Any thread, relaxed.
   uint32_t open_sockets() const;
@@ -164,6 +169,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::pair<uint32_t, UnixListener>> unix_files_;  // by listener, while it is open
   EdgePort edge_;
+  std::map<uint32_t, std::shared_ptr<TicketKeys>> tickets_;  // by number of the context
   std::vector<std::unique_ptr<IoLoop>> loops_;
   std::vector<std::atomic<uint64_t>> posted_;  // commands posted, by loop
   std::deque<Limbo> limbo_;

@@ -135,12 +135,14 @@ void IoLoop::EndTurn() {
   graveyard_.clear();
   RunCommands();
   if (stopping_) return;
+  SecureWaiting();
   if (accept_paused_ != 0 && admissions_ <= admissions_max_ / 2) ResumeAccepting(kPausedPending);
   ServeRings();
   ResumeColdWaiters();
   shard_.Work(now_ms_);
   if (delayed_.next_due_ms() <= now_ms_) PublishDelayed();
   ResumeYielded();
+  ReadBuffered();
   session::DirtyList* const dirty = shard_.sender()->dirty();
   // A flush that makes room may dirty the connection again: a reader as fast as we are would keep
   // the turn going until its queue is empty, so the rest is for the next turn.
@@ -150,7 +152,9 @@ void IoLoop::EndTurn() {
   }
   shard_.FlushWakeups();
   peers_->edge()->RingBell();
-  if (!dirty->empty() || !yielded_.empty() || !ready_.empty()) work_left_ = true;
+  if (!dirty->empty() || !yielded_.empty() || !ready_.empty() || !to_secure_.empty() ||
+      !to_read_.empty())
+    work_left_ = true;
   if (!events_.empty()) {
     {
       const std::lock_guard<std::mutex> lock(events_mutex_);
@@ -261,6 +265,13 @@ void IoLoop::CheckDeadlines(Socket* socket) {
     case Socket::State::kProxy:
       if (now_ms_ >= socket->state_until_ms) {
         RefuseProxy(socket, "no PROXY header in time");
+        return;
+      }
+      next = socket->state_until_ms;
+      break;
+    case Socket::State::kSecuring:
+      if (now_ms_ >= socket->state_until_ms) {
+        NotSecured(socket, StreamFault::kNone, "the handshake took too long");
         return;
       }
       next = socket->state_until_ms;

@@ -103,6 +103,7 @@ class IoLoop final : public fanout::ShardHost {
   void ResumeAccepting(uint8_t why);
   void PauseForRate(ListeningSocket* listening, int64_t wait_ns);
   void WatchListening(ListeningSocket* listening);
+  void Begin(Socket* socket);
   void ReadProxyHeader(Socket* socket);
   void RefuseProxy(Socket* socket, std::string_view why);
   void NoteStranger(Socket* socket, std::string_view bytes);
@@ -113,6 +114,7 @@ class IoLoop final : public fanout::ShardHost {
   void Watch(Socket* socket);
   void OnReady(Socket* socket, int status, int events);
   bool ReadOutside(Socket* socket);
+  void Dialed(Socket* socket);
   void Read(Socket* socket);
   void ParseMore(Socket* socket, std::string_view fresh);
   void Resume(Socket* socket);
@@ -121,6 +123,14 @@ class IoLoop final : public fanout::ShardHost {
   void Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::string_view detail);
   void Destroy(Socket* socket, bool close_fd);
   int64_t now() const { return now_ms_; }
+
+  // secure.cc: handshakes, and what streams keep inside
+  void Secure(Socket* socket);
+  void Secured(Socket* socket);
+  void NotSecured(Socket* socket, StreamFault fault, std::string_view reason);
+  void SecureWaiting();
+  void ReadLater(Socket* socket);
+  void ReadBuffered();
 
   // admission.cc: before a client is served
   void HandleConnect(Socket* socket, const mqtt::Frame& frame);
@@ -181,6 +191,7 @@ class IoLoop final : public fanout::ShardHost {
   void Execute(ListenCommand& command);
   void Execute(UnlistenCommand& command);
   void Execute(LinksCommand& command);
+  void Execute(TlsCommand& command);
   void Execute(DrainCommand& command);
   void Execute(StopCommand& command);
   /// Says that the server goes, where the version has words for it, and closes.
@@ -218,6 +229,10 @@ class IoLoop final : public fanout::ShardHost {
   std::atomic<bool> cold_waiting_{false};  // somebody waits for TakeEvents
   std::vector<uint32_t> rate_waiters_;     // connections paused for want of tokens
   std::vector<uint32_t> yielded_;          // connections paused until the next turn, FIFO
+  std::vector<uint32_t> to_secure_;        // handshakes put off, FIFO
+  std::vector<uint32_t> to_read_;          // streams with bytes that no poll will tell of, FIFO
+  size_t handshake_steps_ = 0;             // of this turn
+  std::unordered_map<uint32_t, std::shared_ptr<const TlsContext>> tls_;  // by number
   std::vector<uint32_t> cold_waiters_;  // connections paused because control has too much to decide
 
   std::vector<uint32_t> ready_;  // connections without a descriptor to serve, FIFO
@@ -227,7 +242,7 @@ class IoLoop final : public fanout::ShardHost {
   std::atomic<uint32_t> open_sockets_{0};
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
   const size_t admissions_max_;
-  size_t admissions_ = 0;      // sockets in kProxy, kConnect, kAdmission or kExchange
+  size_t admissions_ = 0;      // accepted sockets before kServing
   uint8_t accept_paused_ = 0;  // kPaused…
   int64_t now_ms_ = 0;
   TimerWheel wheel_;    // one entry a socket, armed again lazily

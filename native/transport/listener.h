@@ -38,6 +38,10 @@ struct ListenerOptions {
   bool retain_available = true;
   bool no_delay = true;
   bool on_edge = false;  // the edge thread accepts: MQTT over WebSocket
+  uint32_t tls = 0;      // number of the TLS context, 0: plain
+  uint32_t handshake_deadline_ms = 15000;
+  bool wants_peer_certificate = false;  // in the connect event
+
   bool is_unix() const { return !path.empty(); }
 };
 
@@ -70,6 +74,10 @@ struct Listener {
   ListenerOptions options;
   std::atomic<uint32_t> connections{
       0};  // of all loops; relaxed, a bound that may be off by the loops accepting at once
+  // Of failed handshakes, all loops together; relaxed: at worst one line more is logged.
+  std::atomic<int64_t> failure_said_ms{INT64_MIN / 2};
+  std::atomic<uint32_t> failures_unsaid{0};
+
   AcceptRate rate;
   std::atomic<uint64_t> counters[kListenerCounters] = {};  // relaxed: they order nothing
 

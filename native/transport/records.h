@@ -15,22 +15,26 @@
 namespace causeway::transport {
 
 /// X(NAME, name): events. Fields after the header:
-///   connect       u32 connection, u32 listener, bytes peer, bytes packet
+///   connect       u32 connection, u32 listener, bytes peer, bytes packet, bytes certificate (DER)
 ///   packet        u32 session, u32 generation, u32 connection, u32 packet type, bytes packet
 ///   link_publish  u32 session, u32 generation, u32 connection, u32 version, bytes packet
 ///   exchange      u32 connection, bytes packet (the AUTH that answers a challenge)
 ///   attached      u32 session, u32 generation, u32 connection
 ///   closed        u32 session (2^32 - 1: none), u32 generation, u32 connection, u32 cause, u32
-///   reason, bytes detail dialed        u32 connection client_packet u32 connection, bytes packet
-#define CAUSEWAY_EVENTS(X)      \
-  X(kConnect, connect)          \
-  X(kPacket, packet)            \
-  X(kLinkPublish, link_publish) \
-  X(kExchange, exchange)        \
-  X(kAttached, attached)        \
-  X(kClosed, closed)            \
-  X(kDialed, dialed)            \
-  X(kClientPacket, client_packet)
+///                 reason, bytes detail
+///   dialed        u32 connection
+///   client_packet u32 connection, bytes packet
+///   tls_failed    u32 listener, u32 failures not told before this one, bytes peer, bytes reason
+#define CAUSEWAY_EVENTS(X)        \
+  X(kConnect, connect)            \
+  X(kPacket, packet)              \
+  X(kLinkPublish, link_publish)   \
+  X(kExchange, exchange)          \
+  X(kAttached, attached)          \
+  X(kClosed, closed)              \
+  X(kDialed, dialed)              \
+  X(kClientPacket, client_packet) \
+  X(kTlsFailed, tls_failed)
 
 /// X(NAME, name): commands. Fields after the header:
 ///   attach   u32 accept loop, u32 connection, u32 session, u32 generation, u32 version, u32 flags
@@ -48,9 +52,10 @@ namespace causeway::transport {
 ///   close    u32 connection, u32 reason, bytes last
 ///   end      u32 session, u32 generation
 ///   publish  bytes packet, bytes client id
-///   dial     u32 connection, u32 port, u32 timeout ms, u32 packet bytes max, bytes host, bytes
-///   first send     u32 connection, bytes packet slot     u32 connection, u32 link, u32 slot, u32
-///   receive maximum, u32 packet bytes max
+///   dial     u32 connection, u32 port, u32 timeout ms, u32 packet bytes max, u32 TLS context (0:
+///            none), bytes host, bytes server name, bytes first
+///   send     u32 connection, bytes packet
+///   slot     u32 connection, u32 link, u32 slot, u32 receive maximum, u32 packet bytes max
 #define CAUSEWAY_COMMANDS(X) \
   X(kAttach, attach)         \
   X(kRefuse, refuse)         \
@@ -98,6 +103,7 @@ namespace causeway::transport {
   X(kSlowConsumer, "slow-consumer")         \
   X(kConnectTimeout, "connect-timeout")     \
   X(kDialFailed, "dial-failed")             \
+  X(kTlsFailed, "tls-failed")               \
   X(kShutdown, "shutdown")
 
 #define CAUSEWAY_ENUMERATOR(NAME, name) NAME,

@@ -22,6 +22,7 @@ class IoLoop;
 struct Socket : session::Connection, TimerEntry {
   enum class State : uint8_t {
     kProxy,      // accepted: the PROXY header comes first, under a deadline
+    kSecuring,   // TLS handshake, accepted (listener set) or dialled, under a deadline
     kConnect,    // reading the CONNECT, under a deadline
     kAdmission,  // the CONNECT is with control: not read
     kExchange,   // still with control, which waits for the client's AUTH: one packet is read
@@ -36,7 +37,8 @@ struct Socket : session::Connection, TimerEntry {
   Listener* listener = nullptr;  // null for dialled ones
   uv_poll_t poll = {};
   int fd = -1;  // -1: a WebSocket connection, `stream` is its RingStream and `poll` is not used
-  std::unique_ptr<Stream> stream;  // null: the descriptor's bytes are the peer's
+  std::unique_ptr<Stream> stream;  // null: the descriptor's bytes are the peer's; of a TLS
+                                   // listener, until the first byte has come
   int events = 0;                  // what the poll watches
   State state = State::kConnect;
   bool reading = true;   // wants to read; false while blocked or above the high watermark
@@ -47,11 +49,10 @@ struct Socket : session::Connection, TimerEntry {
   int64_t last_read_ms = 0;
   int64_t progress_ms =
       0;  // while `writing`: when bytes last left, or the kernel's buffer was first found full
-  int64_t state_until_ms =
-      0;  // of kProxy, kConnect, kAdmission, kExchange, kDialing, kLingering; of a barrier
-  size_t need = 0;      // size of the packet that is arriving, 0: unknown
-  std::string partial;  // read; from `parsed` on not parsed
-  size_t parsed = 0;    // so that a pause moves a number, not the bytes
+  int64_t state_until_ms = 0;  // of kProxy … kExchange, kDialing, kLingering; of a barrier
+  size_t need = 0;             // size of the packet that is arriving, 0: unknown
+  std::string partial;         // read; from `parsed` on not parsed
+  size_t parsed = 0;           // so that a pause moves a number, not the bytes
   std::string peer;
 
   bool waits_for_control =
@@ -63,10 +64,15 @@ struct Socket : session::Connection, TimerEntry {
 
   bool yielded = false;  // its PUBLISHes have used this turn's deliveries
 
-  /// Not attached yet: a CONNECT is awaited or being decided on.
+  // With a stream only.
+  Stream::Progress securing = Stream::Progress::kWantsRead;  // of kSecuring: what is waited for
+  bool secures_later = false;  // the turn had made its handshake steps: not polled
+  bool reads_later = false;    // the stream holds bytes that no poll will tell of
+
+  /// Accepted and not attached yet: a handshake or CONNECT is awaited, or being decided on.
   bool admitting() const {
     return state == State::kProxy || state == State::kConnect || state == State::kAdmission ||
-           state == State::kExchange;
+           state == State::kExchange || (state == State::kSecuring && listener != nullptr);
   }
   std::string_view unparsed() const { return std::string_view(partial).substr(parsed); }
   bool blocked() const {

@@ -92,9 +92,17 @@ void IoLoop::Watch(Socket* socket) {
   int events = 0;
   if (socket->state == Socket::State::kDialing) {
     events = UV_WRITABLE;
+  } else if (socket->state == Socket::State::kSecuring) {
+    if (!socket->secures_later)
+      events = socket->securing == Stream::Progress::kWantsWrite ? UV_WRITABLE : UV_READABLE;
   } else {
     if (socket->reading || socket->state == Socket::State::kLingering) events |= UV_READABLE;
     if (socket->writing) events |= UV_WRITABLE;
+    if (socket->stream != nullptr) {
+      // A record of the one direction may wait for one of the other.
+      if (socket->writing && socket->stream->write_wants_read()) events = UV_READABLE;
+      if (socket->reading && socket->stream->read_wants_write()) events |= UV_WRITABLE;
+    }
   }
   if (events == socket->events) return;
   socket->events = events;
@@ -117,19 +125,25 @@ void IoLoop::OnReady(Socket* socket, int status, int events) {
             uv_err_name(error != 0 ? -error : status));
       return;
     }
-    socket->state = Socket::State::kDialed;
     socket->peer = PeerName(socket->fd);
-    socket->last_read_ms = socket->progress_ms = now_ms_;
-    Event(EventKind::kDialed).U32(socket->number).End();
-    shard_.sender()->dirty()->Add(socket);  // the first bytes wait
-    Watch(socket);
+    if (socket->stream != nullptr) {
+      socket->state = Socket::State::kSecuring;
+      Secure(socket);
+    } else {
+      Dialed(socket);
+    }
     return;
   }
+  if (socket->state == Socket::State::kSecuring) return Secure(socket);
   if (status < 0) {
     // libuv says EBADF for every POLLERR; the socket knows better (ECONNRESET).
     const int error = SocketError(socket->fd);
     Broken(socket, error != 0 ? -error : status);
     return;
+  }
+  if (socket->stream != nullptr) {
+    if (socket->stream->write_wants_read() && socket->writing) events |= UV_WRITABLE;
+    if (socket->stream->read_wants_write() && socket->reading) events |= UV_READABLE;
   }
   if ((events & UV_WRITABLE) != 0) {
     socket->writing = false;
@@ -137,6 +151,15 @@ void IoLoop::OnReady(Socket* socket, int status, int events) {
     Watch(socket);
   }
   if ((events & UV_READABLE) != 0) Read(socket);
+}
+
+/// The far end can be talked to.
+void IoLoop::Dialed(Socket* socket) {
+  socket->state = Socket::State::kDialed;
+  socket->last_read_ms = socket->progress_ms = now_ms_;
+  Event(EventKind::kDialed).U32(socket->number).End();
+  shard_.sender()->dirty()->Add(socket);  // the first bytes wait
+  Watch(socket);
 }
 
 /// Reads in the states whose bytes are no packets. False: they are.
@@ -172,10 +195,22 @@ void IoLoop::Read(Socket* socket) {
   char* const into = buffer_.get() + (in_place ? kept : 0);
   const ssize_t got = Receive(socket, into, limits::kReadBufferBytes);
   if (got <= 0) {
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess,
-          got == 0 ? "" : uv_err_name(-errno));
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+      if (socket->stream != nullptr) Watch(socket);  // it may have to write first
+      return;
+    }
+    const int error = got == 0 ? 0 : errno;
+    if (socket->stream != nullptr && socket->stream->fault() != StreamFault::kNone) {
+      Close(socket, CloseCause::kTlsFailed, mqtt::Reason::kSuccess, socket->stream->failure());
+    } else {
+      Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess,
+            error == 0 ? "" : uv_err_name(-error));
+    }
     return;
+  }
+  if (socket->stream != nullptr) {
+    if (socket->stream->buffered()) ReadLater(socket);
+    if (socket->stream->read_wants_write()) Watch(socket);
   }
   Bump(counters_.reads);
   Bump(counters_.bytes_received, static_cast<uint64_t>(got));
@@ -233,12 +268,16 @@ void IoLoop::Resume(Socket* socket) {
     socket->last_read_ms = now_ms_;  // keep-alive counts from here
     Watch(socket);
   }
+  if (socket->stream != nullptr && socket->stream->buffered()) ReadLater(socket);
 }
 
 /// Writes what waits. False: the socket is gone.
 bool IoLoop::Flush(Socket* socket) {
   if (socket->state == Socket::State::kClosed) return false;
-  if (socket->state == Socket::State::kDialing || socket->writing) return true;
+  if (socket->state == Socket::State::kDialing || socket->state == Socket::State::kSecuring ||
+      socket->writing) {
+    return true;
+  }
   for (int round = 0; !socket->out.empty(); ++round) {
     if (round == kWritesPerFlush) {
       socket->writing = true;  // others first: poll tells at once
@@ -290,6 +329,8 @@ void IoLoop::Broken(Socket* socket, int error) {
        i < kReadsOfBroken && socket->state == Socket::State::kServing && !socket->blocked(); ++i) {
     Read(socket);
   }
+  // Of a server that turned us away after its handshake the alert says why.
+  if (socket->state == Socket::State::kDialed && socket->stream != nullptr) Read(socket);
   Close(socket, CloseCause::kSocketClosed, mqtt::Reason::kSuccess, uv_err_name(error));
 }
 
@@ -315,8 +356,11 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
   socket->partial.clear();
   // A dial that is given up must not say CONNECT when the far end answers after all: it would take
   // over the client id from the dial that came after it.
-  const bool dead = cause == CloseCause::kSocketClosed || cause == CloseCause::kDialFailed ||
-                    cause == CloseCause::kSlowConsumer || socket->state == Socket::State::kDialing;
+  const bool dead =
+      cause == CloseCause::kSocketClosed || cause == CloseCause::kDialFailed ||
+      cause == CloseCause::kSlowConsumer || socket->state == Socket::State::kDialing ||
+      (socket->listener == nullptr &&
+       (cause == CloseCause::kTlsFailed || socket->state == Socket::State::kSecuring));
   if (dead) {
     Destroy(socket, true);
     return;

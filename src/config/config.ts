@@ -218,12 +218,18 @@ export interface WebsocketConfig {
 
 export type TlsVersion = 'tlsv1' | 'tlsv1.1' | 'tlsv1.2' | 'tlsv1.3'
 
-export interface TlsCommon {
-  readonly caCertFile: string | null
+/** One certificate and what belongs to it. Each text is a path, or PEM itself. */
+export interface TlsIdentityConfig {
   readonly certFile: string | null
   readonly keyFile: string | null
-  /** Password of the private key; secret. */
+  /** Password of the private key; secret. A `file://` value is read when the key is. */
   readonly keyPassword: string | null
+}
+
+export interface TlsCommon extends TlsIdentityConfig {
+  /** `listeners.ssl.default.ssl_options`, `cluster.links.1.ssl`: for messages and for `where()`. */
+  readonly path: string
+  readonly caCertFile: string | null
   readonly verifyPeer: boolean
   readonly depth: number
   readonly versions: readonly TlsVersion[]
@@ -234,6 +240,18 @@ export interface TlsCommon {
 export interface TlsServerConfig extends TlsCommon {
   readonly failIfNoPeerCert: boolean
   readonly handshakeTimeoutMs: number
+  /** Revocation lists; path or PEM text. Looked at when `checkCrl`. */
+  readonly crlFile: string | null
+  readonly checkCrl: boolean
+  readonly honorCipherOrder: boolean
+  readonly reuseSessions: boolean
+  /** Other certificates, by the name that the client asks for. */
+  readonly sniHosts: readonly TlsSniHost[]
+}
+
+export interface TlsSniHost extends TlsIdentityConfig {
+  /** Host names; `*.` in front stands for one label. */
+  readonly hosts: readonly string[]
 }
 
 export interface TlsClientConfig extends TlsCommon {

@@ -3,6 +3,7 @@
  * listener. Whether it is who it says is asked next, by the auth room.
  * Source: MQTT 5.0 §3.1; MQTT 3.1.1 §3.1.
  */
+import type { PeerCertField } from '../config/index.js'
 import { mqttLimits } from '../limits.js'
 import {
   type AuthenticationProperties,
@@ -14,6 +15,7 @@ import {
 } from '../mqtt/index.js'
 import type { Candidate } from '../session/index.js'
 import { mountpointOf } from './mountpoint.js'
+import { peerCertificateText } from './peer-certificate.js'
 import type { ConnectionPolicy } from './policy.js'
 
 /** Where the CONNECT came from. */
@@ -29,6 +31,8 @@ export interface Origin {
   readonly port: number
   /** When the CONNECT came, by the wall clock. */
   readonly atMs: number
+  /** DER of the client's certificate, when the configuration wants something from it and there is one. */
+  readonly certificate: Buffer | null
 }
 
 /** A CONNECT that may attach, with the terms of its connection. */
@@ -70,7 +74,12 @@ export function admit(
   policy: ConnectionPolicy,
   assignClientId: () => string,
 ): Admission {
-  const named = clientIdOf(packet, policy, assignClientId)
+  const username = fromCertificate(origin, policy.peerCertAsUsername) ?? packet.username
+  const certified = fromCertificate(origin, policy.peerCertAsClientId)
+  const named =
+    certified === null
+      ? clientIdOf({ ...packet, username }, policy, assignClientId)
+      : withinBound(certified, policy)
   if (typeof named.clientId !== 'string') return refused('client-id-invalid', named.why)
   const willRefusal = refusalOfWill(packet, policy, origin)
   if (willRefusal !== null) return willRefusal
@@ -90,7 +99,7 @@ export function admit(
       linkAllowed: origin.linkAllowed,
       mountpoint,
       clientId: named.clientId,
-      username: packet.username,
+      username,
       superuser: false,
       authenticate: false,
       answers: {
@@ -120,6 +129,10 @@ export function admit(
       },
     },
   }
+}
+
+function fromCertificate({ certificate }: Origin, field: PeerCertField | null): string | null {
+  return certificate === null || field === null ? null : peerCertificateText(certificate, field)
 }
 
 type Named =

@@ -1,7 +1,7 @@
 /**
  * What `mqtt.*`, `limits.*` and a listener say about connections, as the admission needs it.
  */
-import type { Config, ListenerConfig } from '../config/index.js'
+import type { Config, ListenerConfig, PeerCertField } from '../config/index.js'
 import { linkOpenToAll } from '../config/index.js'
 import { mqttLimits } from '../limits.js'
 
@@ -15,6 +15,8 @@ export interface ConnectionPolicy {
   readonly topicAliasMax: number
   readonly packetBytesMax: number
   readonly useUsernameAsClientId: boolean
+  readonly peerCertAsUsername: PeerCertField | null
+  readonly peerCertAsClientId: PeerCertField | null
   /** Null: the client's own. */
   readonly serverKeepAliveSeconds: number | null
   readonly keepAliveMultiplier: number
@@ -44,6 +46,8 @@ export function connectionPolicy({ delayed, mqtt }: Config): ConnectionPolicy {
     topicAliasMax: mqtt.maxTopicAlias,
     packetBytesMax: mqtt.maxPacketBytes,
     useUsernameAsClientId: mqtt.useUsernameAsClientId,
+    peerCertAsUsername: mqtt.peerCertAsUsername,
+    peerCertAsClientId: mqtt.peerCertAsClientId,
     serverKeepAliveSeconds: mqtt.serverKeepaliveSeconds,
     keepAliveMultiplier: mqtt.keepaliveMultiplier,
     responseInformation: mqtt.responseInformation,

@@ -257,6 +257,7 @@ function closedFailure(state: ConnectionState, cause: string, detail: string): L
         : 'the server answered CONNECT with something that is not MQTT 5',
     )
   }
+  if (cause === 'tls-failed') return failure('tls_failed', `TLS with the server failed: ${detail}`)
   if (state.kind === 'up') return failure('connection_closed', `the connection was closed (${why})`)
   // Whether it ended as a close, a reset or a broken pipe is chance: one reason, said once.
   if (state.kind === 'greeting')

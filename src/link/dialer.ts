@@ -8,7 +8,7 @@ import { isIP } from 'node:net'
 import type { LinkConfig } from '../config/index.js'
 import { linkLimits } from '../limits.js'
 import { encodeDisconnect } from '../mqtt/index.js'
-import type { ConnectionAddress, EngineEvent } from '../native/index.js'
+import type { ConnectionAddress, DialCommand, EngineEvent } from '../native/index.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { failure, type LinkFailure } from './failure.js'
 
@@ -23,6 +23,7 @@ export interface Target {
   readonly host: string // IP literal
   readonly port: number
   readonly password: string | null
+  readonly tls: DialCommand['tls']
 }
 
 const firstNumber = 2 ** 31
@@ -39,6 +40,8 @@ export class Dialer {
   readonly #settings: LinkSettings
   /** Null: hung up, waiting for the loop to say that it is closed. */
   readonly #connections = new Map<number, Dialled | null>()
+  /** Number of the TLS context, by the link's path. */
+  readonly #tls = new Map<string, number>()
   #next = 0
 
   constructor(environment: LinkEnvironment, settings: LinkSettings) {
@@ -52,12 +55,6 @@ export class Dialer {
    */
   async prepare(link: LinkConfig, server: number): Promise<Target | LinkFailure> {
     const chosen = serverOf(link, server)
-    if (chosen.tls || link.tls !== null) {
-      return failure(
-        'tls_unavailable',
-        `${chosen.host}:${chosen.port} asks for TLS, which this version does not have; the link stays down rather than speak in clear`,
-      )
-    }
     let password = link.password
     if (password?.startsWith('file://') === true) {
       const path = password.slice('file://'.length)
@@ -70,21 +67,39 @@ export class Dialer {
         )
       }
     }
-    if (isIP(chosen.host) !== 0) return { host: chosen.host, port: chosen.port, password }
+    const tls = this.#tlsOf(link, chosen)
+    if (chosen.tls && tls === null)
+      return failure('tls_failed', `${chosen.host} asks for TLS, and the link has no TLS context`)
+    const target = { port: chosen.port, password, tls }
+    if (isIP(chosen.host) !== 0) return { ...target, host: chosen.host }
     try {
       const addresses = await this.#environment.lookup(chosen.host)
       const host = addresses[Math.floor(server / link.servers.length) % addresses.length]
       if (host === undefined) return failure('lookup_failed', `${chosen.host} has no address`)
-      return { host, port: chosen.port, password }
+      return { ...target, host }
     } catch (error) {
       return failure('lookup_failed', `${chosen.host} cannot be resolved (${message(error)})`)
     }
   }
 
+  /** Makes the TLS contexts of the enabled links. @throws CausewayError TLS_UNUSABLE */
+  start(): void {
+    for (const { enable, path, tls } of this.#settings.links) {
+      if (enable && tls !== null)
+        this.#tls.set(path, this.#environment.tls.open({ side: 'client', config: tls }))
+    }
+  }
+
+  /** Null when this server is spoken to in clear, or when there is nothing to speak TLS with. */
+  #tlsOf({ path, tls }: LinkConfig, server: LinkConfig['servers'][number]): DialCommand['tls'] {
+    const context = this.#tls.get(path)
+    if (!server.tls || tls === null || context === undefined) return null
+    return { context, serverName: tls.serverName === false ? '' : (tls.serverName ?? server.host) }
+  }
+
   dial(
     loop: number,
-    host: string,
-    port: number,
+    { host, port, tls }: Target,
     connect: Uint8Array,
     owner: Dialled,
   ): ConnectionAddress {
@@ -99,6 +114,7 @@ export class Dialer {
       timeoutMs: linkLimits.dialTimeoutMs,
       firstBytes: connect,
       packetBytesMax: this.#settings.packetBytesMax,
+      tls,
     })
     return { loop, connection }
   }

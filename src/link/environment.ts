@@ -5,6 +5,7 @@
 import type { Clock, Timers } from '../clock.js'
 import type { LinkConfig } from '../config/index.js'
 import type { BootstrapBatch, BootstrapRequest, Engine, LinkEngine } from '../native/index.js'
+import type { TlsContexts } from '../tls/index.js'
 
 /** The part of the engine that this room uses. */
 export type LinkPorts = LinkEngine & Pick<Engine, 'loops' | 'answer' | 'close' | 'publish'>
@@ -42,6 +43,7 @@ export interface LinkSettings {
 export interface LinkEnvironment {
   readonly engine: LinkPorts
   readonly tasks: BootstrapTasks
+  readonly tls: Pick<TlsContexts, 'open'>
   readonly slices: LinkSlices
   readonly clock: Clock
   readonly timers: Timers

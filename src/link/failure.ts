@@ -7,7 +7,7 @@ import type { ErrorCode } from '../errors.js'
 export type FailureCode =
   | 'lookup_failed'
   | 'password_unreadable'
-  | 'tls_unavailable'
+  | 'tls_failed'
   | 'connect_failed'
   | 'connect_timeout'
   | 'connack_timeout'

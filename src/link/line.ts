@@ -38,7 +38,7 @@ export class Line {
         void this.#prepare(effect.attempt, effect.server)
         return
       case 'dial':
-        this.#dial(effect.attempt, effect.host, effect.port)
+        this.#dial(effect.attempt)
         return
       case 'ping':
         this.send(pingreq)
@@ -67,10 +67,13 @@ export class Line {
     this.#feed(attempt, { kind: 'prepared', host: result.host, port: result.port })
   }
 
-  #dial(attempt: number, host: string, port: number): void {
+  /** What was prepared for this attempt. */
+  #dial(attempt: number): void {
     const { clientId, dialer, link, loop } = this.#options
-    const connect = encodeConnect(clientId, link.username, this.#target?.password ?? null)
-    this.#address = dialer.dial(loop, host, port, connect, {
+    const target = this.#target
+    if (target === null) throw new Error('dialled before it was prepared')
+    const connect = encodeConnect(clientId, link.username, target.password)
+    this.#address = dialer.dial(loop, target, connect, {
       onDialed: () => this.#feed(attempt, { kind: 'dialed' }),
       onPacket: (bytes) =>
         this.#feed(attempt, { kind: 'packet', packet: decodeServerPacket(bytes) }),

@@ -63,6 +63,7 @@ export class LinkRoom {
     const { clusterName, links } = this.#settings
     this.#environment.engine.configureLinks(clusterName, links.map(dataPlaneOf))
     if (links.length === 0) return
+    this.#dialer.start()
     this.#inbound.start()
     for (const [index, link] of links.entries()) if (link.enable) this.#outbound[index]?.start()
     this.#schedulePoll()

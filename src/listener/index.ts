@@ -1,7 +1,7 @@
 /**
  * Listener: the addresses that the broker accepts connections on, and the lock that says whose data directory it is.
  * Plane: control. Thread: main. Owns: open listeners, the lock file. Sockets are on the loops.
- * May import: errors, config, log, native (types). Imported by: broker, main.
+ * May import: errors, config, log, native (types), tls. Imported by: broker, main.
  * Read next: listeners.ts, data-dir-lock.ts.
  */
 export { DataDirLock } from './data-dir-lock.js'

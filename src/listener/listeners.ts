@@ -6,12 +6,14 @@ import { type Config, formatPosition, type ListenerConfig, type Position } from 
 import { CausewayError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Engine, ListenerState } from '../native/index.js'
+import type { TlsContexts } from '../tls/index.js'
 import { listenerOptions } from './options.js'
 import { Refusals } from './refusals.js'
 
 export interface ListenersOptions {
   readonly config: Config
   readonly engine: Pick<Engine, 'listen' | 'unlisten' | 'listenerState'>
+  readonly tls: Pick<TlsContexts, 'open'>
   readonly timers: Timers
   readonly log: Log
   /** Where a configuration key was written; null: it is a default. */
@@ -26,11 +28,11 @@ export interface OpenListener {
 }
 
 /** Kinds that are accepted in the configuration and come with later releases. */
-const comesWith: Readonly<Record<Exclude<ListenerConfig['kind'], 'tcp' | 'unix'>, string>> = {
-  ssl: 'TLS',
-  ws: 'WebSocket',
-  wss: 'WebSocket over TLS',
-}
+const comesWith: Readonly<Record<Exclude<ListenerConfig['kind'], 'tcp' | 'ssl' | 'unix'>, string>> =
+  {
+    ws: 'WebSocket',
+    wss: 'WebSocket over TLS',
+  }
 
 export class Listeners {
   readonly #options: ListenersOptions
@@ -48,15 +50,21 @@ export class Listeners {
 
   /** @throws CausewayError LISTENER_*; the message names the key and where it was written */
   start(): void {
-    const { config, engine, log } = this.#options
+    const { config, engine, log, tls } = this.#options
     for (const [id, listener] of config.listeners.entries()) {
       if (!listener.enable) continue
-      if (listener.kind !== 'tcp' && listener.kind !== 'unix') {
+      if (listener.kind === 'ws' || listener.kind === 'wss') {
         this.#noteAsleep(listener, comesWith[listener.kind])
         continue
       }
+      if (this.#lacksCertificate(listener)) {
+        this.#noteCertificate(listener)
+        continue
+      }
+      const context =
+        listener.kind === 'ssl' ? tls.open({ side: 'server', config: listener.tls }) : 0
       try {
-        engine.listen(listenerOptions(id, listener, config))
+        engine.listen(listenerOptions(id, listener, config, context))
       } catch (error) {
         throw this.#explained(error, listener)
       }
@@ -92,6 +100,23 @@ export class Listeners {
   stop(): void {
     this.#refusals.stop()
     for (const { id } of this.#open.splice(0)) this.#options.engine.unlisten(id)
+  }
+
+  /** The default TLS listener, of which nobody has written a word. */
+  #lacksCertificate(listener: ListenerConfig): boolean {
+    return (
+      listener.kind === 'ssl' &&
+      listener.tls.certFile === null &&
+      listener.tls.keyFile === null &&
+      this.#options.where(listener.path) === null
+    )
+  }
+
+  #noteCertificate(listener: ListenerConfig): void {
+    this.#options.log.info(
+      { event: 'listener_without_certificate', listener: `${listener.kind}:${listener.name}` },
+      `no TLS on port ${listener.port}: give ${listener.path}.ssl_options.certfile and .keyfile, or set ${listener.path}.enable = false`,
+    )
   }
 
   /** Only what the operator wrote is worth a warning; the defaults sleep quietly. */

@@ -14,10 +14,12 @@ export type SocketListener = TcpListenerConfig | SslListenerConfig | UnixListene
 /** Until a CONNECT has come whole, when `mqtt.idle_timeout` is infinite. */
 const connectDeadlineMs = 60_000
 
+/** @param tls number of the TLS context, 0: plain */
 export function listenerOptions(
   id: number,
   listener: SocketListener,
   { mqtt }: Config,
+  tls: number,
 ): ListenerOptions {
   const { tcp } = listener
   const perSecond = listener.maxConnRatePerSecond
@@ -49,5 +51,8 @@ export function listenerOptions(
     probes: tcp.keepalive?.probes ?? 0,
     noDelay: tcp.nodelay,
     onEdge: false,
+    tls,
+    handshakeDeadlineMs: listener.kind === 'ssl' ? listener.tls.handshakeTimeoutMs : 0,
+    wantsPeerCertificate: mqtt.peerCertAsUsername !== null || mqtt.peerCertAsClientId !== null,
   }
 }

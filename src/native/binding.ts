@@ -8,6 +8,8 @@ import type {
   LinkEngine,
   ListenerOptions,
   ListenerState,
+  TlsContextOptions,
+  TlsRefusal,
 } from './engine.js'
 
 export interface StartOptions {
@@ -74,6 +76,7 @@ export interface Binding extends LinkCalls {
   /** `onEvents` gets one copy of all records that wait; it is called at most once per turn of the event loop. */
   start(options: StartOptions, onEvents: (batch: Buffer) => void): void
   halt(timeoutMs: number): boolean
+  setTls(number: number, options: TlsContextOptions): TlsRefusal | null
   listen(options: NativeListener): SystemFailure | null
   unlisten(listener: number): void
   /** Null: it was never opened. */

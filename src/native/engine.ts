@@ -32,6 +32,7 @@ export type CloseCause =
   | 'slow-consumer' // stopped reading: out-buffer bound or send timeout
   | 'connect-timeout'
   | 'dial-failed'
+  | 'tls-failed' // the handshake, or what came after it, is not what TLS allows
   | 'shutdown'
 
 export type EngineEvent =
@@ -43,6 +44,7 @@ export type EngineEvent =
       readonly listener: number
       readonly peer: string // 'address:port'
       readonly packet: Buffer // fixed header included; a copy
+      readonly certificate: Buffer | null // DER, when the listener wants it and the client showed one
     }
   /** The AUTH that answers a `challenge`, valid. The socket waits, unread again, for `challenge`, `attach` or `refuse`. */
   | {
@@ -83,6 +85,15 @@ export type EngineEvent =
       readonly loop: number
       readonly connection: number
       readonly packet: Buffer
+    }
+  /** A TLS handshake on a listener came to nothing. Told once a second and listener at most. */
+  | {
+      readonly kind: 'tls-failed'
+      readonly loop: number
+      readonly listener: number
+      readonly unsaid: number // failures before this one that were not told
+      readonly peer: string
+      readonly reason: string
     }
 
 /** Everything the home loop needs to serve a client. One command, executed in the order of design.md §2. */
@@ -147,6 +158,7 @@ export interface DialCommand extends ConnectionAddress {
   readonly timeoutMs: number
   readonly firstBytes: Uint8Array // CONNECT
   readonly packetBytesMax: number // what we accept
+  readonly tls: { readonly context: number; readonly serverName: string } | null // '': no name is asked for or verified
 }
 
 export interface SlotOnlineCommand extends ConnectionAddress {
@@ -190,6 +202,46 @@ export interface ListenerOptions {
   readonly noDelay: boolean
   /** The edge thread accepts its connections: WebSocket. */
   readonly onEdge: boolean
+  readonly tls: number // number of the TLS context, 0: plain
+  readonly handshakeDeadlineMs: number
+  readonly wantsPeerCertificate: boolean // in `connect` events
+}
+
+/** One certificate and its key, as PEM. */
+export interface TlsIdentity {
+  readonly certificate: string // with its chain
+  readonly key: string
+  readonly password: string | null
+  readonly hosts: readonly string[] // names that a client asks for; none: the default
+}
+
+/** What a TLS context is made of: contents, not paths. */
+export interface TlsContextOptions {
+  readonly server: boolean
+  readonly identities: readonly TlsIdentity[] // the default first; a client may have none
+  readonly authorities: string // PEM; '': nobody is trusted
+  readonly revocations: string | null // PEM; null: not checked
+  readonly verifyPeer: boolean
+  readonly peerCertificateRequired: boolean
+  readonly depth: number
+  readonly versions: readonly string[] // tlsv1 … tlsv1.3
+  readonly ciphers: readonly string[]
+  readonly serverOrder: boolean
+  readonly resumption: boolean
+}
+
+/** Why a context was not made. */
+export interface TlsRefusal {
+  readonly part:
+    | 'certfile'
+    | 'keyfile'
+    | 'password'
+    | 'cacertfile'
+    | 'crlfile'
+    | 'versions'
+    | 'ciphers'
+  readonly identity: number // which one, of the first three parts
+  readonly reason: string
 }
 
 /** What happened at one listener since it was opened, all loops together. */
@@ -316,6 +368,8 @@ export interface LinkEngine {
 /** Commands are collected and go down in one crossing per tick (or at `flush`). */
 export interface Engine extends LinkEngine {
   readonly loops: number
+  /** Makes or replaces the TLS context `number` (> 0) for handshakes that begin later. Null, or why nothing has changed. */
+  setTls(number: number, options: TlsContextOptions): TlsRefusal | null
   listen(options: ListenerOptions): void
   /** Stops accepting; existing connections stay. */
   unlisten(listener: number): void

@@ -9,7 +9,8 @@ export const layout = {
     "attached",
     "closed",
     "dialed",
-    "client_packet"
+    "client_packet",
+    "tls_failed"
   ],
   "commands": [
     "attach",
@@ -47,6 +48,7 @@ export const layout = {
     "slow-consumer",
     "connect-timeout",
     "dial-failed",
+    "tls-failed",
     "shutdown"
   ],
   "attachFlags": {
@@ -76,6 +78,17 @@ export const layout = {
     { "name": "accept_pauses_pending", "unit": "pauses", "meaning": "no accept: limits.pending_connects have not sent CONNECT" },
     { "name": "accept_pauses_rate", "unit": "pauses", "meaning": "no accept: a listener's max_conn_rate; the backlog waits" },
     { "name": "connections_closed", "unit": "connections", "meaning": "sockets closed, for whatever reason" },
+    { "name": "tls_handshakes", "unit": "handshakes", "meaning": "completed, listeners' and links'" },
+    { "name": "tls_resumptions", "unit": "handshakes", "meaning": "of these, sessions continued" },
+    { "name": "tls_handshake_failures", "unit": "handshakes", "meaning": "that came to nothing, for one of the reasons below" },
+    { "name": "tls_failures_timeout", "unit": "handshakes", "meaning": "not over within ssl_options.handshake_timeout" },
+    { "name": "tls_failures_peer_closed", "unit": "handshakes", "meaning": "the peer closed before they were over" },
+    { "name": "tls_failures_not_tls", "unit": "handshakes", "meaning": "what came was HTTP, MQTT without TLS, or noise" },
+    { "name": "tls_failures_certificate", "unit": "handshakes", "meaning": "the peer's certificate missing or not trusted" },
+    { "name": "tls_failures_refused_by_peer", "unit": "handshakes", "meaning": "the peer sent an alert: it does not trust us" },
+    { "name": "tls_failures_no_agreement", "unit": "handshakes", "meaning": "no common version or cipher suite" },
+    { "name": "tls_failures_other", "unit": "handshakes", "meaning": "anything else" },
+    { "name": "tls_handshake_yields", "unit": "pauses", "meaning": "a handshake put off: the turn had made its steps" },
     { "name": "packets_received", "unit": "packets", "meaning": "of every type" },
     { "name": "packets_connect_received", "unit": "packets", "meaning": "CONNECT, complete" },
     { "name": "packets_connack_sent", "unit": "packets", "meaning": "CONNACK, of either verdict" },

@@ -20,6 +20,8 @@ import type {
   RoutesApplied,
   SessionAddress,
   SlotOnlineCommand,
+  TlsContextOptions,
+  TlsRefusal,
 } from './engine.js'
 import { engineGauges } from './gauges.js'
 import { layout } from './layout.generated.js'
@@ -75,6 +77,10 @@ export class NativeEngine implements Engine {
     )
   }
 
+  setTls(number: number, options: TlsContextOptions): TlsRefusal | null {
+    return this.#binding.setTls(number, options)
+  }
+
   unlisten(listener: number): void {
     if (!this.#halted) this.#binding.unlisten(listener)
   }
@@ -125,7 +131,9 @@ export class NativeEngine implements Engine {
       .u32(command.port)
       .u32(command.timeoutMs)
       .u32(command.packetBytesMax)
+      .u32(command.tls?.context ?? 0)
       .text(command.host)
+      .text(command.tls?.serverName ?? '')
       .bytes(command.firstBytes)
       .end()
     this.#schedule()

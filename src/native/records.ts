@@ -203,7 +203,10 @@ function readEvent(fields: RecordFields, kind: number, loop: number): EngineEven
       const connection = fields.u32()
       const listener = fields.u32()
       const peer = fields.bytes().toString('latin1')
-      return { kind: 'connect', loop, connection, listener, peer, packet: fields.bytes() }
+      const packet = fields.bytes()
+      const der = fields.bytes()
+      const certificate = der.length === 0 ? null : der
+      return { kind: 'connect', loop, connection, listener, peer, packet, certificate }
     }
     case 'exchange':
       return { kind: 'exchange', loop, connection: fields.u32(), packet: fields.bytes() }
@@ -231,6 +234,19 @@ function readEvent(fields: RecordFields, kind: number, loop: number): EngineEven
       return { kind: 'dialed', loop, connection: fields.u32() }
     case 'client_packet':
       return { kind: 'client-packet', loop, connection: fields.u32(), packet: fields.bytes() }
+    case 'tls_failed': {
+      const listener = fields.u32()
+      const unsaid = fields.u32()
+      const peer = fields.bytes().toString('latin1')
+      return {
+        kind: 'tls-failed',
+        loop,
+        listener,
+        unsaid,
+        peer,
+        reason: fields.bytes().toString('latin1'),
+      }
+    }
     default:
       throw new Error(`event record of unknown kind ${kind}`)
   }

@@ -14,6 +14,7 @@ export const roomOrder: readonly string[] = [
   'config',
   'log',
   'native',
+  'tls',
   'mqtt',
   'metrics',
   'router',

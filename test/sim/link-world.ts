@@ -158,6 +158,7 @@ export class SimBroker {
     this.room = new LinkRoom({
       environment: {
         engine: this.#ports(),
+        tls: { open: () => 0 },
         tasks: {
           bootstrapBatch: (request) =>
             new Promise((resolve) => {

@@ -205,6 +205,7 @@ export class Play {
       listener: 0,
       peer: '',
       packet: noPacket,
+      certificate: null,
     } as const
     engine.report(socket, event)
     return story

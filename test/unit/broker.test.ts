@@ -40,6 +40,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
   const unused = (name: string) => () => assert.fail(`${name} belongs to the link room`)
   const engine: Engine = {
     loops: 2,
+    setTls: () => null,
     listen: () => commands.calls.push('listen'),
     listenerState: () => null,
     unlisten: () => commands.calls.push('unlisten'),
@@ -122,7 +123,8 @@ function connectEvent(connection: number, more: Partial<IConnectPacket> = {}): E
     keepalive: 0,
     ...more,
   })
-  return { kind: 'connect', loop: 0, connection, listener: 0, peer: '127.0.0.1:5', packet }
+  const origin = { loop: 0, connection, listener: 0, peer: '127.0.0.1:5', certificate: null }
+  return { kind: 'connect', ...origin, packet }
 }
 
 function at<T>(list: readonly T[], index: number): T {

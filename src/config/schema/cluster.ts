@@ -175,7 +175,9 @@ function toLink(it: z.output<typeof link>, index: number, clusterName: string): 
     poolSize: it.pool_size,
     retryIntervalMs: it.retry_interval,
     maxInflight: it.max_inflight,
-    tls: servers.some((server) => server.tls) ? toTlsClient(it.ssl) : null,
+    tls: servers.some((server) => server.tls)
+      ? toTlsClient(it.ssl, `cluster.links.${index + 1}.ssl`)
+      : null,
     tcp: {
       nodelay: it.tcp_opts.nodelay,
       keepalive: it.tcp_opts.keepalive,

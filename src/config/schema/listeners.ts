@@ -282,7 +282,7 @@ export function toListeners(listeners: z.output<typeof listenersSchema>): Listen
     ...named(ssls, ssl).map(([name, it]) => ({
       kind: 'ssl' as const,
       ...toCommon('ssl', name, it),
-      tls: toTlsServer(it.ssl_options),
+      tls: toTlsServer(it.ssl_options, `listeners.ssl.${name}.ssl_options`),
     })),
     ...named(wses, ws).map(([name, it]) => ({
       kind: 'ws' as const,
@@ -292,7 +292,7 @@ export function toListeners(listeners: z.output<typeof listenersSchema>): Listen
     ...named(wsses, wss).map(([name, it]) => ({
       kind: 'wss' as const,
       ...toCommon('wss', name, it),
-      tls: toTlsServer(it.ssl_options),
+      tls: toTlsServer(it.ssl_options, `listeners.wss.${name}.ssl_options`),
       websocket: toWebsocket(it.websocket),
     })),
   ]

@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { mqttLimits } from '../../limits.js'
 import type { MqttConfig } from '../config.js'
 import * as form from './form.js'
-import { asleep, ignored, key, section } from './key.js'
+import { ignored, key, section } from './key.js'
 
 const intervalMs = mqttLimits.intervalSeconds * 1000
 /** What a loop's timers count in 32 bits of milliseconds, 49 days; half of it is told apart from the past. */
@@ -167,13 +167,15 @@ export const mqttSchema = section({
     'Deliver with the QoS of the subscription even when that of the message is lower.',
   ),
   use_username_as_clientid: key(form.boolean, false, 'Use the user name as client identifier.'),
-  peer_cert_as_username: asleep(
-    'certificates come with TLS',
-    key(peerCert, 'disabled', "Take the user name from the client's certificate."),
+  peer_cert_as_username: key(
+    peerCert,
+    'disabled',
+    "Take the user name from the client's certificate, when it shows one.",
   ),
-  peer_cert_as_clientid: asleep(
-    'certificates come with TLS',
-    key(peerCert, 'disabled', "Take the client identifier from the client's certificate."),
+  peer_cert_as_clientid: key(
+    peerCert,
+    'disabled',
+    "Take the client identifier from the client's certificate, when it shows one.",
   ),
   keepalive_backoff: ignored('replaced by keepalive_multiplier'),
   client_attrs_init: ignored('client attributes do not exist here'),

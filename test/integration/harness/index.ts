@@ -10,6 +10,7 @@ export {
   startBroker,
 } from './broker-process.js'
 export { BulkClient, type BulkOptions, publishBytes, subscribeBytes } from './bulk-client.js'
+export { Authority, type Identity } from './certificates.js'
 export {
   type ClientOptions,
   connectBytes,

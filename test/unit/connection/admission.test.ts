@@ -22,6 +22,7 @@ const origin = {
   zone: 'default',
   port: 1883,
   atMs: 0,
+  certificate: null,
 }
 
 function admission(

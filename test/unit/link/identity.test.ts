@@ -92,12 +92,13 @@ test('servers are tried in turn, then the next address of each', async () => {
   assert.deepEqual(hosts, ['10.0.0.1', '10.1.0.1', '10.0.0.2', '10.1.0.1', '10.0.0.1'])
 })
 
-test('an address needs no lookup; a name without one, TLS and a missing password file are reasons', async () => {
+test('an address needs no lookup; a name without one, TLS without a context and a missing password file are reasons', async () => {
   const none = dialer({ empty: [] })
   assert.deepEqual(await none.prepare(link([server('::1')]), 0), {
     host: '::1',
     port: 1883,
     password: null,
+    tls: null,
   })
   const code = async (config: LinkConfig) => {
     const result = await none.prepare(config, 0)
@@ -105,7 +106,7 @@ test('an address needs no lookup; a name without one, TLS and a missing password
   }
   assert.equal(await code(link([server('nowhere')])), 'lookup_failed')
   assert.equal(await code(link([server('empty')])), 'lookup_failed')
-  assert.equal(await code(link([server('10.0.0.1', true)])), 'tls_unavailable')
+  assert.equal(await code(link([server('10.0.0.1', true)])), 'tls_failed')
   assert.equal(await code(link([server('10.0.0.1')], 'file:///gone')), 'password_unreadable')
   assert.equal(await code(link([server('10.0.0.1')], 'file:///secret')), 'hunter2')
 })

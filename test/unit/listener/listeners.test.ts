@@ -26,10 +26,12 @@ function started(
   const heard: ListenerOptions[] = []
   const closed: number[] = []
   const said: string[] = []
+  const told: string[] = []
   const silent = () => {}
   const listeners = new Listeners({
     config,
     where,
+    tls: { open: () => 1 },
     engine: {
       listen: (options) => {
         listen(options)
@@ -41,13 +43,13 @@ function started(
     timers: { after: () => ({ cancel: () => {} }) },
     log: {
       debug: silent,
-      info: silent,
+      info: (_fields, message) => told.push(message),
       warn: (fields) => said.push(JSON.stringify(fields)),
       error: silent,
       fatal: silent,
     },
   })
-  return { listeners, heard, closed, said }
+  return { listeners, heard, closed, said, told }
 }
 
 test('default and configured tcp listeners open, and close together', () => {
@@ -67,6 +69,29 @@ test('a disabled listener stays closed', () => {
   const { listeners, heard } = started(loaded('listeners.tcp.default.enable = false'))
   listeners.start()
   assert.deepEqual(heard, [])
+})
+
+test('the default TLS listener without a certificate stays closed and says how to open it', () => {
+  const { listeners, heard, told } = started(loaded('listeners.tcp.default.enable = false'))
+  listeners.start()
+  assert.deepEqual(heard, [])
+  assert.deepEqual(
+    told.filter((line) => line.includes('8883')),
+    [
+      'no TLS on port 8883: give listeners.ssl.default.ssl_options.certfile and .keyfile, or set listeners.ssl.default.enable = false',
+    ],
+  )
+})
+
+test('a TLS listener that is mentioned opens with a context of its own', () => {
+  const { listeners, heard } = started(
+    loaded('listeners { tcp.default.enable = false, ssl.mine.bind = 9883 }'),
+  )
+  listeners.start()
+  assert.deepEqual(
+    heard.map(({ port, tls, handshakeDeadlineMs }) => [port, tls, handshakeDeadlineMs]),
+    [[9883, 1, 15_000]],
+  )
 })
 
 test('a listener of a kind that is yet to come is announced as asleep when it was asked for', () => {
