@@ -33,7 +33,7 @@ export const suites = [
   {
     name: 'unit',
     byDefault: true,
-    run: (live) => nodeTests('unit', { limitMs: minutes(3), live }),
+    run: (live) => nodeTests('unit', { limitMs: minutes(5), live }),
   },
   {
     name: 'house',
@@ -50,12 +50,12 @@ export const suites = [
   {
     name: 'conformance',
     byDefault: true,
-    run: (live) => nodeTests('conformance', { limitMs: minutes(3), serial: true, live }),
+    run: (live) => nodeTests('conformance', { limitMs: minutes(6), serial: true, live }),
   },
   {
     name: 'integration',
     byDefault: true,
-    run: (live) => nodeTests('integration', { limitMs: minutes(8), serial: true, live }),
+    run: (live) => nodeTests('integration', { limitMs: minutes(15), serial: true, live }),
   },
   // The same tests of brokers and links with one loop, where nothing crosses threads, and with more loops than most cores.
   ...[1, 4].map((loops) => ({
@@ -65,7 +65,7 @@ export const suites = [
       nodeTests(
         ['auth', 'broker', 'link', 'transport'].map((folder) => join('integration', folder)),
         {
-          limitMs: minutes(8),
+          limitMs: minutes(15),
           serial: true,
           env: { CAUSEWAY_TEST_IO: String(loops), CAUSEWAY_MODEL_SECONDS: '10' },
           live,

@@ -336,7 +336,9 @@ TEST_CASE("a dial that was given up says nothing when the far end answers after 
       .U32(far_port)
       .U32(10'000)
       .U32(1 << 20)
+      .U32(0)  // without TLS
       .Bytes("127.0.0.1")
+      .Bytes("")
       .Bytes("CONNECT")
       .End();
   hand.engine().Submit(commands);
