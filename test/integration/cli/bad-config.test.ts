@@ -80,7 +80,7 @@ const mistakes: readonly Mistake[] = [
     title: 'an address that is none',
     text: 'listeners.tcp.default.bind = "nowhere:x"\n',
     at: '1:30',
-    says: /port from 1 to 65535, got "x"/,
+    says: /expected an address of this machine, got the name "nowhere"/,
   },
   {
     title: 'two listeners on one port',
