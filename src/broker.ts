@@ -21,7 +21,7 @@ import {
 } from './connection/index.js'
 import { assertNever } from './errors.js'
 import { controlLimits } from './limits.js'
-import { Listeners, type OpenListener } from './listener/index.js'
+import { type EdgeDoor, Listeners, type OpenListener } from './listener/index.js'
 import type { Log } from './log.js'
 import { type ControlCounters, controlCounters, Metrics } from './metrics/index.js'
 import {
@@ -65,6 +65,8 @@ export interface BrokerOptions {
   readonly hash: HashElsewhere
   /** Makes the link room over what the broker shares. */
   readonly link: (shared: { readonly slicer: Slicer; readonly tls: TlsContexts }) => LinkDoor
+  /** Accepts for WebSocket listeners; started and stopped by main. */
+  readonly edge: EdgeDoor
   /** Where a configuration key was written; null: it is a default. */
   readonly where: (path: string) => Position | null
   /** Calls back after pending I/O; `setImmediate` outside of simulations. */

@@ -33,6 +33,8 @@ export const configLimits = {
   taskThreads: 64,
   /** Certificates of one listener beside its own, for other host names. */
   sniHosts: 64,
+  /** `supported_subprotocols` of one listener; there are five in use. */
+  subprotocols: 32,
   /** Listeners in all. */
   listeners: 256,
   /** `access_rules` of one listener; walked for each connection: 1,000 comparisons, some 5 µs. */
@@ -182,6 +184,32 @@ export const taskLimits = {
   stopMs: 1_000,
   /** Added to the nice value of task threads. design.md §1. */
   nice: 10,
+} as const
+
+/** Bounds and times of the edge thread. What waits for an io loop is bounded by `limits.ws_ring_bytes`. */
+export const edgeLimits = {
+  /** A WebSocket message when `max_frame_size` is infinity: it is put together before a byte of it moves on. Larger: closed with 1009. */
+  frameBytes: 16 * 1024 * 1024,
+  /** Bytes that a socket has not taken, above which no more comes up for it: a full ring besides. Above: its io loop keeps the rest. */
+  sendHighBytes: 256 * 1024,
+  /** … and below which more comes again. */
+  sendLowBytes: 64 * 1024,
+  /** Bytes that are collected for the loops before the turn's end. */
+  batchBytes: 1024 * 1024,
+  /** Answers of 256 KiB taken in one turn; the rest comes in the next, so that sockets are read in between. */
+  exchangesPerTurn: 8,
+  /** How often times are looked at: stalls, closing, idling. */
+  tickMs: 100,
+  /** For a WebSocket's closing handshake; then it is cut off. */
+  closeMs: 5_000,
+  /** For the HTTP request in front of a WebSocket; then it is cut off. */
+  handshakeMs: 10_000,
+  /** uWebSockets.js pings who is silent for this long, and cuts off who does not answer. */
+  pingSeconds: 120,
+  /** What is on its way to clients when we go has this long to leave. */
+  stopGraceMs: 200,
+  /** The thread ends in this time, or the process goes on without it. */
+  stopMs: 1_000,
 } as const
 
 /** Bounds of the control thread and of sessions as it sees them. Source: design.md §1, §2. */

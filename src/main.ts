@@ -12,6 +12,7 @@ import { Broker } from './broker.js'
 import { systemClock, systemTimers } from './clock.js'
 import { type Config, formatPosition, type LoadedConfig } from './config/index.js'
 import type { EarlySignals } from './early-signals.js'
+import { EdgeThread } from './edge/index.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock } from './listener/index.js'
 import { type Log, openLog } from './log.js'
@@ -26,6 +27,7 @@ interface Running {
   readonly engine: Engine
   readonly broker: Broker
   readonly tasks: TaskPool
+  readonly edge: EdgeThread
   readonly links: () => readonly LinkStatus[]
   readonly lock: DataDirLock
   readonly log: Log
@@ -62,24 +64,33 @@ export async function runBroker(
     log.info({ event: 'stopped', why: signals.asked }, 'stopped before it was ready')
     return
   }
-  // From here to the ready line no other turn of the event loop: a signal that comes meanwhile finds the door.
+  // From here until the door hears signals no other turn of the event loop: one that comes meanwhile finds the door.
   const running = opened({ config, warnings, where }, log, lock, tasks, authenticators)
   const ended = exitDoor(running)
   signals.letGo()
-  try {
-    running.broker.start()
-  } catch (error) {
-    await ended.leave('start failed')
-    throw error
-  }
   const tellCounters = () => sayCounters(running)
   const reload = () => running.broker.reloadCertificates()
   process.on('SIGUSR2', tellCounters)
   process.on('SIGHUP', reload)
-  sayReady(running, config.clusterName)
-  await ended.done
-  process.removeListener('SIGUSR2', tellCounters)
-  process.removeListener('SIGHUP', reload)
+  try {
+    await started(running, ended, config.clusterName)
+    await ended.done
+  } finally {
+    process.removeListener('SIGUSR2', tellCounters)
+    process.removeListener('SIGHUP', reload)
+  }
+}
+
+/** Opens the listeners; where there are WebSocket ones that takes turns of the event loop, and a signal may come in between. */
+async function started(running: Running, ended: ExitDoor, clusterName: string): Promise<void> {
+  try {
+    running.broker.start()
+    sayEdge(await running.edge.start(), running.log)
+  } catch (error) {
+    await ended.leave('start failed')
+    throw error
+  }
+  if (!ended.isLeaving()) sayReady(running, clusterName)
 }
 
 /** Reads the users and says what there is. */
@@ -122,6 +133,12 @@ function opened(
     const opening = openEngine({ config, onEvents: (events) => hear(events) })
     engine = opening
     let room: LinkRoom | null = null
+    const edge = new EdgeThread({
+      library: config.workers.websocket,
+      ringBytes: config.limits.wsRingBytes,
+      stallMs: config.limits.wsStallMs,
+      onFatal: rethrow,
+    })
     const link = (shared: { readonly slicer: Slicer; readonly tls: TlsContexts }) => {
       room = linkRoom(config, opening, tasks, shared, log)
       return room
@@ -134,6 +151,7 @@ function opened(
       log,
       authenticators,
       hash: (request) => tasks.passwordHash(request),
+      edge,
       where,
       defer: setImmediate,
       // Thrown from a bulk job's turn of the event loop: reaches the fatal handler of the exit door.
@@ -141,7 +159,7 @@ function opened(
       link,
     })
     hear = broker.onEvents
-    return { engine, broker, tasks, links: () => room?.status() ?? [], lock, log }
+    return { engine, broker, tasks, edge, links: () => room?.status() ?? [], lock, log }
   } catch (error) {
     engine?.halt()
     lock.release()
@@ -188,12 +206,13 @@ interface ExitDoor {
   /** Resolves when everything has ended. */
   readonly done: Promise<void>
   leave(why: string): Promise<void>
+  isLeaving(): boolean
 }
 
 /** The engine's handle does not keep the process alive; this does, until the door closes. */
 const keepAliveMs = 2 ** 30
 
-function exitDoor({ engine, broker, tasks, lock, log }: Running): ExitDoor {
+function exitDoor({ engine, broker, tasks, edge, lock, log }: Running): ExitDoor {
   const keepAlive = setInterval(() => {}, keepAliveMs)
   let leaving: Promise<void> | null = null
   let finish: () => void = () => {}
@@ -209,6 +228,7 @@ function exitDoor({ engine, broker, tasks, lock, log }: Running): ExitDoor {
   async function drain(why: string): Promise<void> {
     log.info({ event: 'stopping', why }, 'stopping')
     await Promise.all([broker.stop(), tasks.stop()])
+    await edge.stop()
     lock.release()
     clearInterval(keepAlive)
     process.removeListener('SIGTERM', onSignal)
@@ -250,7 +270,12 @@ function exitDoor({ engine, broker, tasks, lock, log }: Running): ExitDoor {
   if (process.connected) process.on('disconnect', onOrphaned)
   process.on('uncaughtException', onFatal)
   process.on('unhandledRejection', onFatal)
-  return { done, leave }
+  return { done, leave, isLeaving: () => leaving !== null }
+}
+
+function sayEdge(library: 'uws' | 'ws' | null, log: Log): void {
+  if (library === null) return
+  log.info({ event: 'edge_started', library }, 'WebSocket listeners are open')
 }
 
 /** One line on standard output for whoever started us, and the same as an event. */

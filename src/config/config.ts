@@ -68,6 +68,8 @@ export interface WorkersConfig {
   readonly io: number
   /** Number of task threads, 1 ≤ tasks ≤ 64. */
   readonly tasks: number
+  /** What serves WebSocket; `auto`: uWebSockets.js where it loads, else `ws`. */
+  readonly websocket: 'auto' | 'ws'
 }
 
 // ----------------------------------------------------------------------------------- authentication
@@ -210,9 +212,10 @@ export interface TcpKeepalive {
 export interface WebsocketConfig {
   readonly path: string
   readonly idleTimeoutMs: number
-  /** Largest WebSocket frame, or null for no limit but `mqtt.max_packet_size`. */
+  /** Largest WebSocket message, or null for `edgeLimits.frameBytes`. */
   readonly maxFrameBytes: number | null
   readonly failIfNoSubprotocol: boolean
+  readonly subprotocols: readonly string[]
   readonly compress: boolean
 }
 

@@ -7,6 +7,7 @@ import { CausewayError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Engine, ListenerState } from '../native/index.js'
 import type { TlsContexts } from '../tls/index.js'
+import { type EdgeDoor, edgeListener } from './edge.js'
 import { listenerOptions } from './options.js'
 import { Refusals } from './refusals.js'
 
@@ -14,6 +15,8 @@ export interface ListenersOptions {
   readonly config: Config
   readonly engine: Pick<Engine, 'listen' | 'unlisten' | 'listenerState'>
   readonly tls: Pick<TlsContexts, 'open'>
+  /** Accepts for WebSocket listeners. */
+  readonly edge: EdgeDoor
   readonly timers: Timers
   readonly log: Log
   /** Where a configuration key was written; null: it is a default. */
@@ -26,13 +29,6 @@ export interface OpenListener {
   readonly id: number
   readonly config: ListenerConfig
 }
-
-/** Kinds that are accepted in the configuration and come with later releases. */
-const comesWith: Readonly<Record<Exclude<ListenerConfig['kind'], 'tcp' | 'ssl' | 'unix'>, string>> =
-  {
-    ws: 'WebSocket',
-    wss: 'WebSocket over TLS',
-  }
 
 export class Listeners {
   readonly #options: ListenersOptions
@@ -50,13 +46,15 @@ export class Listeners {
 
   /** @throws CausewayError LISTENER_*; the message names the key and where it was written */
   start(): void {
-    const { config, engine, log, tls } = this.#options
+    const { config, edge, engine, log, tls, where } = this.#options
     for (const [id, listener] of config.listeners.entries()) {
       if (!listener.enable) continue
-      if (listener.kind === 'ws' || listener.kind === 'wss') {
-        this.#noteAsleep(listener, comesWith[listener.kind])
+      if (listener.kind === 'wss') {
+        this.#noteAsleep(listener)
         continue
       }
+      // Two brokers of one machine would both want the default's port, most of them for nothing.
+      if (listener.kind === 'ws' && where(listener.path) === null) continue
       if (this.#lacksCertificate(listener)) {
         this.#noteCertificate(listener)
         continue
@@ -68,6 +66,7 @@ export class Listeners {
       } catch (error) {
         throw this.#explained(error, listener)
       }
+      if (listener.kind === 'ws') edge.open(edgeListener(id, listener))
       this.#open.push({ id, config: listener })
       log.info(
         {
@@ -99,6 +98,7 @@ export class Listeners {
   /** Stops accepting; connections stay. */
   stop(): void {
     this.#refusals.stop()
+    this.#options.edge.stopListening()
     for (const { id } of this.#open.splice(0)) this.#options.engine.unlisten(id)
   }
 
@@ -120,13 +120,13 @@ export class Listeners {
   }
 
   /** Only what the operator wrote is worth a warning; the defaults sleep quietly. */
-  #noteAsleep(listener: ListenerConfig, transport: string): void {
+  #noteAsleep(listener: ListenerConfig): void {
     const { log, where } = this.#options
     const fields = {
       event: 'listener_not_available',
       listener: `${listener.kind}:${listener.name}`,
     }
-    const message = `this listener does not accept connections yet: it comes with ${transport}`
+    const message = `this listener does not accept connections yet: it comes with WebSocket over TLS`
     if (where(listener.path) === null) log.debug(fields, message)
     else log.warn(fields, message)
   }

@@ -4,12 +4,17 @@ import type {
   SslListenerConfig,
   TcpListenerConfig,
   UnixListenerConfig,
+  WsListenerConfig,
 } from '../config/index.js'
 import { linkLimits } from '../limits.js'
 import type { ListenerOptions } from '../native/index.js'
 
-/** Listeners whose sockets are on the io loops. */
-export type SocketListener = TcpListenerConfig | SslListenerConfig | UnixListenerConfig
+/** Listeners that the engine knows: their sockets are on the io loops, or on the edge thread. */
+export type EngineListener =
+  | TcpListenerConfig
+  | SslListenerConfig
+  | UnixListenerConfig
+  | WsListenerConfig
 
 /** Until a CONNECT has come whole, when `mqtt.idle_timeout` is infinite. */
 const connectDeadlineMs = 60_000
@@ -17,7 +22,7 @@ const connectDeadlineMs = 60_000
 /** @param tls number of the TLS context, 0: plain */
 export function listenerOptions(
   id: number,
-  listener: SocketListener,
+  listener: EngineListener,
   { mqtt }: Config,
   tls: number,
 ): ListenerOptions {
@@ -50,7 +55,7 @@ export function listenerOptions(
     probeIntervalSeconds: tcp.keepalive?.intervalSeconds ?? 0,
     probes: tcp.keepalive?.probes ?? 0,
     noDelay: tcp.nodelay,
-    onEdge: false,
+    onEdge: listener.kind === 'ws',
     tls,
     handshakeDeadlineMs: listener.kind === 'ssl' ? listener.tls.handshakeTimeoutMs : 0,
     wantsPeerCertificate: mqtt.peerCertAsUsername !== null || mqtt.peerCertAsClientId !== null,

@@ -1,7 +1,7 @@
 /**
  * Native: the one door to the addon. Nobody else loads it; what crosses is declared in binding.ts.
- * Plane: both. Thread: control starts the engine; task workers only call `bootstrapBatch`.
- * May import: errors, config. Imported by: main, tasks; the types of engine.ts by everybody.
+ * Plane: both. Thread: control starts the engine; task workers only call `bootstrapBatch`, the edge thread `attachEdge`.
+ * May import: errors, config. Imported by: main, tasks, edge; the types of engine.ts by everybody.
  * Read next: engine.ts (what control may say and hear), records.ts (the bytes), native/transport/engine.h.
  */
 import { existsSync } from 'node:fs'
@@ -11,11 +11,13 @@ import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/index.js'
 import { CausewayError } from '../errors.js'
 import { engineLimits } from '../limits.js'
-import type { Binding, MessagePolicy } from './binding.js'
+import type { Binding, EdgeAttachment, MessagePolicy } from './binding.js'
+import { EdgeExchange } from './edge.js'
 import type { BootstrapBatch, BootstrapRequest, EngineEvent } from './engine.js'
 import { layout } from './layout.generated.js'
 import { NativeEngine } from './native-engine.js'
 
+export { type EdgeClient, EdgeExchange } from './edge.js'
 export type * from './engine.js'
 export { nativeGauges } from './gauges.js'
 export { NativeEngine } from './native-engine.js'
@@ -85,6 +87,15 @@ function laneSlots(loops: number): number {
 /** The next stretch of this cluster's interest, cut by a link's topics. Any thread of the process that runs the engine. */
 export function bootstrapBatch(request: BootstrapRequest): BootstrapBatch {
   return binding().bootstrapBatch(request)
+}
+
+/**
+ * The edge thread's own environment meets the engine of its process, once. `onBell` is called when `EdgeExchange.run` has something to give.
+ */
+export function attachEdge(options: EdgeAttachment, onBell: () => void): EdgeExchange {
+  const addon = binding()
+  addon.attachEdge(options, onBell)
+  return new EdgeExchange(addon)
 }
 
 function binding(): Binding {

@@ -12,11 +12,15 @@ import type {
 import { layout } from './layout.generated.js'
 
 type CommandName = (typeof layout.commands)[number]
+type EdgeCommandName = (typeof layout.edgeCommands)[number]
 
 const firstBytes = 64 * 1024
 const noSession = 0xffff_ffff
 
 const commandKinds = new Map<string, number>(layout.commands.map((name, kind) => [name, kind]))
+const edgeCommandKinds = new Map<string, number>(
+  layout.edgeCommands.map((name, kind) => [name, kind]),
+)
 
 /** Collects command records. One per engine; the memory is kept between batches. */
 export class CommandBatch {
@@ -29,10 +33,19 @@ export class CommandBatch {
   }
 
   begin(command: CommandName, loop: number): this {
+    return this.#begin(commandKinds.get(command) ?? 0, loop)
+  }
+
+  /** A record of the edge thread's batch, which no loop is named in. */
+  beginEdge(command: EdgeCommandName): this {
+    return this.#begin(edgeCommandKinds.get(command) ?? 0, 0)
+  }
+
+  #begin(kind: number, loop: number): this {
     this.#room(8)
     this.#start = this.#length
     this.#buffer.writeUInt32LE(0, this.#length)
-    this.#buffer[this.#length + 4] = commandKinds.get(command) ?? 0
+    this.#buffer[this.#length + 4] = kind
     this.#buffer[this.#length + 5] = loop
     this.#buffer.writeUInt16LE(0, this.#length + 6)
     this.#length += 8
@@ -174,7 +187,7 @@ export function readEvents(batch: Buffer): EngineEvent[] {
   return events
 }
 
-class RecordFields {
+export class RecordFields {
   readonly #batch: Buffer
   #at: number
 

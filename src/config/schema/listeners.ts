@@ -99,17 +99,21 @@ const websocket = section({
   idle_timeout: key(
     form.duration({ min: 1 }),
     '7200s',
-    'A WebSocket without traffic for this long is closed.',
+    'A WebSocket from which nothing has come for this long is closed.',
   ),
   max_frame_size: key(
     form.orWord(form.bytesize({ min: 1 }), 'infinity'),
     'infinity',
-    'Largest WebSocket frame.',
+    'Largest WebSocket message, its frames together; infinity: 16 MiB.',
   ),
   fail_if_no_subprotocol: key(form.boolean, true, 'Refuse clients that do not name a subprotocol.'),
-  compress: key(form.boolean, false, 'Offer permessage-deflate.'),
+  compress: asleep('nothing is compressed', key(form.boolean, false, 'Offer permessage-deflate.')),
   mqtt_piggyback: ignored('packets may share or split frames'),
-  supported_subprotocols: ignored('mqtt, mqtt-v3, mqtt-v3.1.1 and mqtt-v5 are accepted'),
+  supported_subprotocols: key(
+    form.listOf(form.text, configLimits.subprotocols),
+    ['mqtt', 'mqttv3.1', 'mqtt-v3', 'mqtt-v3.1.1', 'mqtt-v5'],
+    'Subprotocols that a client may name; the first of its own that is among them is selected.',
+  ),
   check_origin_enable: ignored('origins are not checked yet'),
   allow_origin_absence: ignored('origins are not checked yet'),
   check_origins: ignored('origins are not checked yet'),
@@ -353,6 +357,7 @@ function toWebsocket(it: z.output<typeof websocket>) {
     idleTimeoutMs: it.idle_timeout,
     maxFrameBytes: it.max_frame_size,
     failIfNoSubprotocol: it.fail_if_no_subprotocol,
+    subprotocols: it.supported_subprotocols,
     compress: it.compress,
   }
 }

@@ -73,6 +73,11 @@ const workersSchema = section({
     'Threads for work in bulk.',
     'number of cores',
   ),
+  websocket: key(
+    form.oneOf('auto', 'ws'),
+    'auto',
+    'What serves WebSocket: uWebSockets.js where it loads (auto), or the package ws. Not in EMQX.',
+  ),
 })
 
 const levels = [
@@ -147,21 +152,15 @@ const limitsSchema = section({
       'Time a connection waits for an answer that needs a decision.',
     ),
   ),
-  ws_stall: asleep(
-    'WebSocket comes with the transports',
-    key(
-      form.duration({ min: 100 }),
-      '5s',
-      'A WebSocket publisher that has to be slowed for longer than this is closed.',
-    ),
+  ws_stall: key(
+    form.duration({ min: 100 }),
+    '5s',
+    'A WebSocket publisher that has to be slowed for longer than this is closed.',
   ),
-  ws_ring_bytes: asleep(
-    'WebSocket comes with the transports',
-    key(
-      form.bytesize({ min: 65_536 }),
-      '1MB',
-      'Bytes of a WebSocket publisher that may wait to be processed.',
-    ),
+  ws_ring_bytes: key(
+    form.bytesize({ min: 65_536 }),
+    '1MB',
+    'Bytes of a WebSocket publisher that may wait to be processed.',
   ),
 })
 

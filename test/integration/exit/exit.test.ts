@@ -91,7 +91,9 @@ for (const kind of kinds) {
 
 async function round(t: TestContext, kind: Kind, number: number): Promise<void> {
   const port = await freePort()
-  const file = brokerFile(folder(t), { port, io: 1 + (number % 2) })
+  const webPort = await freePort()
+  const more = `listeners.ws.default.bind = "127.0.0.1:${webPort}"`
+  const file = brokerFile(folder(t), { port, io: 1 + (number % 2), more })
   const broker = new Command(['start', '-c', file], {
     node: kind.injected === null ? [] : ['--import', preload],
     environment: {
@@ -102,7 +104,7 @@ async function round(t: TestContext, kind: Kind, number: number): Promise<void> 
   let traffic: Traffic | null = null
   try {
     await broker.ready()
-    traffic = await Traffic.start(port)
+    traffic = await Traffic.start(port, webPort)
     await traffic.delivered(100)
     await delay((number * 7) % spreadMs)
     for (const signal of kind.signals) broker.signal(signal)

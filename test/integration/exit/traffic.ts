@@ -17,8 +17,11 @@ export class Traffic {
     this.#publishers = publishers
   }
 
-  /** Runs until `stop`, or until the broker hangs up. */
-  static async start(port: number): Promise<Traffic> {
+  /**
+   * Runs until `stop`, or until the broker hangs up.
+   * @param webPort of a WebSocket listener, which one more subscriber is at; null: there is none
+   */
+  static async start(port: number, webPort: number | null = null): Promise<Traffic> {
     const subscribers: TestClient[] = []
     const publishers: Socket[] = []
     for (let n = 0; n < pairs; n++) {
@@ -26,6 +29,11 @@ export class Traffic {
       await subscriber.subscribe({ topic: 'traffic/#', qos: 0 })
       subscribers.push(subscriber)
       publishers.push(await publisher(port, `traffic-${process.pid}-${n}`))
+    }
+    if (webPort !== null) {
+      const web = await TestClient.connect({ port: webPort, via: { kind: 'ws' } })
+      await web.subscribe({ topic: 'traffic/0/#', qos: 0 })
+      subscribers.push(web)
     }
     const traffic = new Traffic(subscribers, publishers)
     for (const [n, socket] of publishers.entries()) traffic.#pour(socket, n)

@@ -5,11 +5,15 @@ import { createServer } from 'node:net'
 const lowest = 20_000
 const highest = 32_767
 const attempts = 64
+/** By this process: whoever got one may not have bound it yet. */
+const given = new Set<number>()
 
-/** A port of 127.0.0.1 that nobody listened on a moment ago. */
+/** A port of 127.0.0.1 that nobody listened on a moment ago, and that no other call of this process gets. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const port = randomInt(lowest, highest + 1)
+    if (given.has(port)) continue
+    given.add(port)
     if (await isFree(port)) return port
   }
   throw new Error(`no free port in ${attempts} attempts between ${lowest} and ${highest}`)

@@ -5,6 +5,7 @@
 import { connect as tcpConnect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls'
+import { createWebSocketStream, WebSocket } from 'ws'
 
 export type Via =
   | { readonly kind: 'tcp' }
@@ -12,6 +13,8 @@ export type Via =
   | { readonly kind: 'unix'; readonly path: string }
   /** Node's options, without the address: `ca`, `cert`, `key`, `servername`, `session`, `maxVersion`, … */
   | { readonly kind: 'tls'; readonly options: ConnectionOptions }
+  /** Each write is a frame. */
+  | { readonly kind: 'ws' }
 
 export const overTcp: Via = { kind: 'tcp' }
 
@@ -34,6 +37,18 @@ export async function openStream(via: Via, port: number): Promise<Duplex> {
       await opened(socket, 'secureConnect')
       socket.setNoDelay(true)
       return socket
+    }
+    case 'ws': {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, 'mqtt', {
+        perMessageDeflate: false,
+      })
+      const stream = createWebSocketStream(socket)
+      stream.once('end', () => stream.destroy()) // what the server closes is closed
+      await new Promise((resolve, reject) => {
+        socket.once('open', resolve)
+        stream.once('error', reject)
+      })
+      return stream
     }
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { type LoadedConfig, loadConfig } from '../../../src/config/index.js'
 import { CausewayError } from '../../../src/errors.js'
-import { Listeners } from '../../../src/listener/index.js'
+import { type EdgeListener, Listeners } from '../../../src/listener/index.js'
 import type { ListenerOptions } from '../../../src/native/index.js'
 
 function loaded(text: string): LoadedConfig {
@@ -27,11 +27,13 @@ function started(
   const closed: number[] = []
   const said: string[] = []
   const told: string[] = []
+  const opened: EdgeListener[] = []
   const silent = () => {}
   const listeners = new Listeners({
     config,
     where,
     tls: { open: () => 1 },
+    edge: { open: (listener) => opened.push(listener), stopListening: silent },
     engine: {
       listen: (options) => {
         listen(options)
@@ -49,7 +51,7 @@ function started(
       fatal: silent,
     },
   })
-  return { listeners, heard, closed, said, told }
+  return { listeners, heard, closed, said, told, opened }
 }
 
 test('default and configured tcp listeners open, and close together', () => {
@@ -94,11 +96,27 @@ test('a TLS listener that is mentioned opens with a context of its own', () => {
   )
 })
 
+test('a WebSocket listener opens where it is written, at the engine and at the edge, and the default one alone does not', () => {
+  const { listeners, heard, opened } = started(
+    loaded('listeners.ws.mine { bind = 9083, websocket.mqtt_path = "/here" }'),
+  )
+  listeners.start()
+  const onEdge = heard.filter((one) => one.onEdge)
+  assert.deepEqual(
+    onEdge.map(({ id, port }) => ({ id, port })),
+    opened.map(({ id, port }) => ({ id, port })),
+  )
+  assert.deepEqual(
+    opened.map(({ path, port, mqttPath }) => [path, port, mqttPath]),
+    [['listeners.ws.mine', 9083, '/here']],
+  )
+})
+
 test('a listener of a kind that is yet to come is announced as asleep when it was asked for', () => {
-  const { listeners, said } = started(loaded('listeners.ws.mine.bind = 9083'))
+  const { listeners, said } = started(loaded('listeners.wss.mine.bind = 9083'))
   listeners.start()
   assert.equal(said.length, 1)
-  assert.match(said[0] ?? '', /ws:mine/)
+  assert.match(said[0] ?? '', /wss:mine/)
 })
 
 test('a port in use is refused by a message with the key, the place and the port', () => {

@@ -1,0 +1,99 @@
+/** The edge thread as control holds it: begun when there are WebSocket listeners, ended by message. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { CausewayError } from '../errors.js'
+import { edgeLimits } from '../limits.js'
+import type { EdgeDoor, EdgeListener } from '../listener/index.js'
+import type { EdgeSettings, FromEdge, ToEdge } from './messages.js'
+
+export interface EdgeThreadOptions extends Omit<EdgeSettings, 'listeners'> {
+  /** It ended with an error, or without having been asked to. */
+  readonly onFatal: (error: unknown) => void
+}
+
+/** Owner: main. Thread: control. */
+export class EdgeThread implements EdgeDoor {
+  readonly #options: EdgeThreadOptions
+  readonly #listeners: EdgeListener[] = []
+  #worker: Worker | null = null
+  #ended: Promise<void> = Promise.resolve()
+  #state: 'new' | 'starting' | 'running' | 'stopping' = 'new'
+
+  constructor(options: EdgeThreadOptions) {
+    this.#options = options
+  }
+
+  open(listener: EdgeListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /**
+   * Resolves when all listeners are open, with the library that serves them; null: there are none and no thread, or it was stopped
+   * meanwhile.
+   * @throws CausewayError LISTENER_BIND_FAILED
+   */
+  async start(): Promise<'uws' | 'ws' | null> {
+    const { ringBytes, stallMs, library } = this.#options
+    if (this.#listeners.length === 0 || this.#state !== 'new') return null
+    const settings: EdgeSettings = { listeners: this.#listeners, ringBytes, stallMs, library }
+    const worker = new Worker(new URL('./edge-worker.js', import.meta.url), {
+      workerData: settings,
+      name: 'edge',
+    })
+    this.#worker = worker
+    this.#state = 'starting'
+    const said = await this.#firstWord(worker)
+    if (said === null) return null
+    if (said.kind === 'listening') {
+      if (this.#state === 'starting') this.#state = 'running'
+      return said.library
+    }
+    throw new CausewayError(
+      'LISTENER_BIND_FAILED',
+      `${said.listener}.bind: cannot be bound: ${said.why}`,
+      { detail: { listener: said.listener } },
+    )
+  }
+
+  stopListening(): void {
+    this.#tell('stop-listening')
+  }
+
+  /** After the engine has said goodbye to all clients. Never terminates the thread; who waits longer than `stopMs` goes on without it. Idempotent. */
+  async stop(): Promise<void> {
+    this.#state = 'stopping'
+    this.#tell('stop')
+    const patience = new AbortController()
+    const impatience = delay(edgeLimits.stopMs, undefined, {
+      ref: false,
+      signal: patience.signal,
+    }).catch(() => {})
+    await Promise.race([this.#ended, impatience])
+    patience.abort()
+    this.#worker?.unref()
+  }
+
+  /** What the thread says first; null: it was stopped before. */
+  #firstWord(worker: Worker): Promise<FromEdge | null> {
+    return new Promise((resolve, reject) => {
+      worker.once('message', resolve)
+      worker.once('error', (error) => {
+        if (this.#state === 'running') this.#options.onFatal(error)
+        else reject(error)
+      })
+      this.#ended = new Promise((end) => {
+        worker.once('exit', () => {
+          this.#worker = null
+          end()
+          resolve(null)
+          if (this.#state === 'running')
+            this.#options.onFatal(new Error('the edge thread ended by itself'))
+        })
+      })
+    })
+  }
+
+  #tell(message: ToEdge): void {
+    this.#worker?.postMessage(message)
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * Edge: MQTT over WebSocket. A thread of its own pumps bytes between WebSockets and the rings of the io loops; it knows no MQTT.
+ * Plane: data, in chunks. Thread: edge-thread.ts is control's handle, edge-worker.ts and all below run on the edge thread.
+ * May import: errors, limits, clock, native, listener (types). Imported by: main.
+ * Read next: edge-thread.ts (its life), pump.ts (the bytes), native/transport/edge_port.h (the other end of the rings).
+ */
+export { EdgeThread, type EdgeThreadOptions } from './edge-thread.js'
