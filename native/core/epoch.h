@@ -11,7 +11,7 @@
 
 namespace causeway {
 
-/// Readers: any registered thread, by slot. Writer: one thread retires and collects.
+/// Readers: registered threads, by slot. Writer: one thread retires and collects.
 /// A reader holds an epoch <= 1 ms (design.md §4): loops leave before polling, walks are cut into
 /// steps.
 ///

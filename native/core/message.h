@@ -14,8 +14,8 @@ namespace causeway {
 enum class Origin : uint8_t { kClient, kPeer, kLink, kBroker, kSys };
 
 /// Immutable after publication (the publisher's loop may still set `retain_version`
-/// before it hands the first reference to another thread). Owner: shared, counted. Thread: any.
-/// Never holds a napi reference.
+/// before it hands the first reference to another thread). Owner: shared, counted. Thread: every
+/// one. Never holds a napi reference.
 struct Message {
   std::atomic<uint32_t> references{1};
   uint8_t qos = 0;
@@ -55,7 +55,7 @@ struct Message {
                          std::string_view properties, std::string_view client_id);
   /// A message of payload only, for the caller to fill at data() before anybody else sees it.
   static Message* CreateUninitialized(size_t payload_bytes);
-  /// Ends the last reference. Thread: any.
+  /// Ends the last reference. Thread: every one.
   static void Destroy(Message* message);
 };
 

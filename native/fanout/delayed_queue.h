@@ -11,7 +11,7 @@
 
 namespace causeway::fanout {
 
-/// What the delayed messages of all loops may be together. Thread: any.
+/// What the delayed messages of all loops may be together. Thread: every one.
 class DelayedBudget {
  public:
   /// @param messages_max delayed.max_delayed_messages; 0: bytes alone bound them.

@@ -11,7 +11,7 @@ namespace causeway::router {
 
 /// id → Filter*. Ids are dense and reused oldest first, each time with a new generation: a slot's
 /// 2^32 generations are used up only after 2^32 rounds through all free slots. Writer: one thread.
-/// Readers: any, inside an epoch.
+/// Readers: all, inside an epoch.
 class FilterTable {
  public:
   static constexpr uint32_t kChunk = 8192;   // slots

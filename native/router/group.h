@@ -44,7 +44,7 @@ struct Choice {
   const SessionFlags* const* flags;  // by loop
 };
 
-/// One (group name, filter). Writer: control, through the Index. Readers: any loop, inside an
+/// One (group name, filter). Writer: control, through the Index. Readers: all loops, inside an
 /// epoch, without locks: member slots live in segments that never move, a slot is one atomic word
 /// holding a whole member, a reader that meets a slot in change takes the next. Members fill slots
 /// [0, size); a leaver's slot is taken by the last member. Join and leave are O(1).

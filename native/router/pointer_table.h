@@ -24,7 +24,7 @@ namespace causeway::router {
 /// completely. The pauses left are one calloc and one free (for a million items 8–32 MiB: fresh
 /// pages are zeroed as they are touched, not at once).
 ///
-/// Writer: one thread. Readers: any, inside an epoch.
+/// Writer: one thread. Readers: all, inside an epoch.
 template <typename T>
 class PointerTable {
  public:

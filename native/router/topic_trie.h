@@ -32,7 +32,7 @@ struct alignas(64) TrieNode {
   uint64_t table_hash() const { return hash; }
 };
 
-/// Writer: one thread. Readers: any, inside an epoch.
+/// Writer: one thread. Readers: all, inside an epoch.
 class TopicTrie {
  public:
   TopicTrie(HashSeed seed, EpochDomain* epochs) : words_(seed, epochs), epochs_(epochs) {}

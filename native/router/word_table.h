@@ -23,7 +23,7 @@ struct Word {
   size_t bytes() const { return sizeof(Word) + length; }
 };
 
-/// Writer: one thread. Readers: any, inside an epoch.
+/// Writer: one thread. Readers: all, inside an epoch.
 class WordTable {
  public:
   WordTable(HashSeed seed, EpochDomain* epochs) : seed_(seed), epochs_(epochs) {}

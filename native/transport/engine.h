@@ -124,7 +124,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   /// term.
   BootstrapBatch MakeBootstrap(const BootstrapRequest& request);
 
-  // LoopPeers: any thread
+  // LoopPeers: every thread
   void WakeLoop(int loop) override { loops_[static_cast<size_t>(loop)]->WakeUp(); }
   void PostTo(int loop, Command command) override;
   void EventsWaiting() override { notify_(argument_); }

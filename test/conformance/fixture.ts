@@ -6,6 +6,7 @@ import {
   type ClientOptions,
   clientIdOn,
   eventually,
+  type Qos,
   startBroker,
   TestClient,
   type Version,
@@ -59,6 +60,21 @@ export function chapter(version: Version, config = ''): Chapter {
 
 /** Terms of a version 5 session that outlives its connection. */
 export const lasting = { clean: false, properties: { sessionExpiryInterval: 60 } } as const
+
+/** A will below `will/`, for `willWitness`. */
+export const will = (topic: string, qos: Qos, retain: boolean) => ({
+  topic,
+  payload: Buffer.from('gone'),
+  qos,
+  retain,
+})
+
+/** Hears every will of its chapter. */
+export async function willWitness(client: Chapter['client']): Promise<TestClient> {
+  const witness = await client('witness')
+  await witness.subscribe('will/#')
+  return witness
+}
 
 let sentinels = 0
 

@@ -1,26 +1,12 @@
 /** Wills. MQTT 3.1.1 §3.1.2.5 to §3.1.2.7, §3.14.4. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Qos, TestClient } from '../../integration/harness/index.js'
-import { chapter, nothingCame } from '../fixture.js'
+import { chapter, nothingCame, will, willWitness } from '../fixture.js'
 
 const { client } = chapter(4)
 
-async function witness(): Promise<TestClient> {
-  const one = await client('witness')
-  await one.subscribe('will/#')
-  return one
-}
-
-const will = (topic: string, qos: Qos, retain: boolean) => ({
-  topic,
-  payload: Buffer.from('gone'),
-  qos,
-  retain,
-})
-
 test('a will of every QoS is published with it, once; without one there is none', async () => {
-  const watching = await witness()
+  const watching = await willWitness(client)
   for (const qos of [0, 1, 2] as const) {
     await (await client('mortal', { clean: false, will: will(`will/${qos}`, qos, false) })).drop()
     const published = await watching.message()
@@ -32,7 +18,7 @@ test('a will of every QoS is published with it, once; without one there is none'
 })
 
 test('a protocol error publishes the will, DISCONNECT withdraws it', async () => {
-  const watching = await witness()
+  const watching = await willWitness(client)
   const wrong = await client('wrong', { will: will('will/wrong', 1, false) })
   wrong.sendBytes(Buffer.from('c100', 'hex'))
   await wrong.whenClosed()
@@ -43,7 +29,7 @@ test('a protocol error publishes the will, DISCONNECT withdraws it', async () =>
 })
 
 test('a will is retained if and only if it says so', async () => {
-  const watching = await witness()
+  const watching = await willWitness(client)
   for (const retain of [true, false]) {
     const topic = `will/retain/${retain}`
     await (await client('keeper', { will: will(topic, 1, retain) })).drop()

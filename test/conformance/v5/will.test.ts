@@ -1,27 +1,13 @@
 /** Wills. MQTT 5.0 §3.1.2.5 to §3.1.2.7, §3.1.3.2, §3.14.4. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Qos, TestClient } from '../../integration/harness/index.js'
-import { chapter, lasting, nothingCame } from '../fixture.js'
+import { chapter, lasting, nothingCame, will, willWitness } from '../fixture.js'
 import { packet, text } from '../raw-client.js'
 
 const { client, clientId, raw } = chapter(5)
 
-async function witness(): Promise<TestClient> {
-  const one = await client('witness')
-  await one.subscribe('will/#')
-  return one
-}
-
-const will = (topic: string, qos: Qos, retain: boolean) => ({
-  topic,
-  payload: Buffer.from('gone'),
-  qos,
-  retain,
-})
-
 test('a will of every QoS is published with it, once, and not again by a later connection', async () => {
-  const watching = await witness()
+  const watching = await willWitness(client)
   for (const qos of [0, 1, 2] as const) {
     const mortal = await client('mortal', { ...lasting, will: will(`will/${qos}`, qos, false) })
     await mortal.drop()
@@ -34,7 +20,7 @@ test('a will of every QoS is published with it, once, and not again by a later c
 })
 
 test('a will is retained if and only if it says so', async () => {
-  const watching = await witness()
+  const watching = await willWitness(client)
   for (const retain of [true, false]) {
     const topic = `will/retain/${retain}`
     await (await client('keeper', { will: will(topic, 1, retain) })).drop()
@@ -51,7 +37,7 @@ test('a will is retained if and only if it says so', async () => {
 })
 
 test('DISCONNECT 0x00 withdraws the will, any other reason leaves it', async () => {
-  const watching = await witness()
+  const watching = await willWitness(client)
   const leave = async (reason: number) => {
     const leaver = await client('leaver', { will: will('will/left', 1, false) })
     await leaver.disconnect(reason)
