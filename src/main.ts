@@ -3,7 +3,8 @@
  *
  *     SIGTERM, SIGINT while users are read ─▶ nothing is opened
  *     SIGTERM, SIGINT, a lost parent ─▶ broker.stop() ─▶ loops joined ─▶ process.exitCode, and the event loop runs dry
- *     a second signal, a failed start after listening, uncaught error ─▶ engine.halt() ─▶ process.exit (the only one)
+ *     a second signal, a failed start after listening, uncaught error ─▶ process.exit (the only one)
+ *     'exit', whoever asked for it ─▶ engine.exitProcess(): joined, and gone
  */
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -228,7 +229,7 @@ function exitDoor({ engine, broker, tasks, edge, lock, log }: Running): ExitDoor
   async function drain(why: string): Promise<void> {
     log.info({ event: 'stopping', why }, 'stopping')
     await Promise.all([broker.stop(), tasks.stop()])
-    await edge.stop()
+    const edgeHasEnded = await edge.stop()
     lock.release()
     clearInterval(keepAlive)
     process.removeListener('SIGTERM', onSignal)
@@ -236,6 +237,7 @@ function exitDoor({ engine, broker, tasks, edge, lock, log }: Running): ExitDoor
     process.removeListener('disconnect', onOrphaned)
     process.removeListener('uncaughtException', onFatal)
     process.removeListener('unhandledRejection', onFatal)
+    if (edgeHasEnded) process.removeListener('exit', onExit)
     log.info({ event: 'stopped' }, 'stopped')
     finish()
   }
@@ -254,7 +256,7 @@ function exitDoor({ engine, broker, tasks, edge, lock, log }: Running): ExitDoor
     exitNow(1, { event: 'fatal', err: error }, 'an error that nothing handled: the process ends')
   }
 
-  /** The only caller of process.exit: the loops are joined first, so no thread runs into a dying environment. */
+  /** The only caller of process.exit. */
   function exitNow(code: number, fields: object, message: string): never {
     try {
       log.fatal(fields, message)
@@ -265,11 +267,17 @@ function exitDoor({ engine, broker, tasks, edge, lock, log }: Running): ExitDoor
     }
   }
 
+  /** Node would now terminate its threads wherever they are: uWebSockets.js does not survive that inside a callback. */
+  function onExit(code: number): void {
+    engine.exitProcess(code)
+  }
+
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   if (process.connected) process.on('disconnect', onOrphaned)
   process.on('uncaughtException', onFatal)
   process.on('unhandledRejection', onFatal)
+  process.on('exit', onExit)
   return { done, leave, isLeaving: () => leaving !== null }
 }
 

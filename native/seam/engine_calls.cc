@@ -1,4 +1,6 @@
 // Start and stop, listeners, and the two batches: events up, commands down.
+#include <unistd.h>
+
 #include <cstring>
 #include <functional>
 #include <map>
@@ -136,6 +138,12 @@ Napi::Value Halt(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), running->Halt(NumberOf(info[0])));
 }
 
+/// exitProcess(code): nothing that runs at an ordinary exit does. Node would terminate the edge
+/// thread wherever it is, and uWebSockets.js aborts the process when that is inside a callback.
+Napi::Value ExitProcess(const Napi::CallbackInfo& info) {
+  _exit(static_cast<int>(NumberOf(info[0])));
+}
+
 /// listen({...}) → null, or { error: 'EADDRINUSE', step: 'bind' }
 Napi::Value Listen(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -257,6 +265,7 @@ Napi::Value CountersNow(const Napi::CallbackInfo& info) {
 void ExportEngine(Napi::Env env, Napi::Object exports) {
   Export<Start>(env, exports, "start");
   Export<Halt>(env, exports, "halt");
+  Export<ExitProcess>(env, exports, "exitProcess");
   Export<Listen>(env, exports, "listen");
   Export<Unlisten>(env, exports, "unlisten");
   Export<ListenerState>(env, exports, "listenerState");

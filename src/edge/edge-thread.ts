@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { CausewayError } from '../errors.js'
 import { edgeLimits } from '../limits.js'
 import type { EdgeDoor, EdgeListener } from '../listener/index.js'
-import type { EdgeSettings, FromEdge, ToEdge } from './messages.js'
+import type { EdgeSettings, FirstWord, FromEdge, ToEdge } from './messages.js'
 
 export interface EdgeThreadOptions extends Omit<EdgeSettings, 'listeners'> {
   /** It ended with an error, or without having been asked to. */
@@ -59,8 +59,11 @@ export class EdgeThread implements EdgeDoor {
     this.#tell('stop-listening')
   }
 
-  /** After the engine has said goodbye to all clients. Never terminates the thread; who waits longer than `stopMs` goes on without it. Idempotent. */
-  async stop(): Promise<void> {
+  /**
+   * After the engine has said goodbye to all clients. Never terminates the thread; who waits longer than `stopMs` goes on without it.
+   * False: it has not ended. Idempotent.
+   */
+  async stop(): Promise<boolean> {
     this.#state = 'stopping'
     this.#tell('stop')
     const patience = new AbortController()
@@ -71,16 +74,21 @@ export class EdgeThread implements EdgeDoor {
     await Promise.race([this.#ended, impatience])
     patience.abort()
     this.#worker?.unref()
+    return this.#worker === null
   }
 
   /** What the thread says first; null: it was stopped before. */
-  #firstWord(worker: Worker): Promise<FromEdge | null> {
+  #firstWord(worker: Worker): Promise<FirstWord | null> {
     return new Promise((resolve, reject) => {
-      worker.once('message', resolve)
-      worker.once('error', (error) => {
+      const broke = (error: unknown) => {
         if (this.#state === 'running') this.#options.onFatal(error)
         else reject(error)
+      }
+      worker.on('message', (said: FromEdge) => {
+        if (said.kind === 'broke') broke(said.error)
+        else resolve(said)
       })
+      worker.once('error', broke)
       this.#ended = new Promise((end) => {
         worker.once('exit', () => {
           this.#worker = null

@@ -12,6 +12,9 @@ export interface EdgeSettings {
 
 export type ToEdge = 'stop-listening' | 'stop'
 
-export type FromEdge =
+export type FirstWord =
   | { readonly kind: 'listening'; readonly library: 'uws' | 'ws' }
   | { readonly kind: 'failed'; readonly listener: string; readonly why: string }
+
+/** `broke`: an error that nothing handled. The thread goes on until the process has ended: its own end might be inside a callback of uWebSockets.js. */
+export type FromEdge = FirstWord | { readonly kind: 'broke'; readonly error: unknown }

@@ -76,6 +76,8 @@ export interface Binding extends LinkCalls {
   /** `onEvents` gets one copy of all records that wait; it is called at most once per turn of the event loop. */
   start(options: StartOptions, onEvents: (batch: Buffer) => void): void
   halt(timeoutMs: number): boolean
+  /** Ends the process without hooks, destructors or the end of any thread: behind `halt`. */
+  exitProcess(code: number): never
   setTls(number: number, options: TlsContextOptions): TlsRefusal | null
   listen(options: NativeListener): SystemFailure | null
   unlisten(listener: number): void

@@ -395,6 +395,8 @@ export interface Engine extends LinkEngine {
   drain(deadlineMs: number): Promise<void>
   /** Stops and joins the loops, ≤ 1 s. Idempotent, synchronous, callable from an exception handler. */
   halt(): void
+  /** Halts, then ends the process where it stands: no thread is terminated, nothing of Node's or a library's runs any more (docs/decisions/0006). */
+  exitProcess(code: number): never
 }
 
 /** A bootstrap batch, made in a task worker over the engine of this process. Source: design.md §7. */

@@ -276,6 +276,11 @@ export class NativeEngine implements Engine {
     this.#binding.halt(haltMs)
   }
 
+  exitProcess(code: number): never {
+    this.halt()
+    return this.#binding.exitProcess(code)
+  }
+
   #schedule(): void {
     if (this.#flushScheduled) return
     this.#flushScheduled = true

@@ -37,7 +37,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
   const warnings: string[] = []
   const deferred: (() => void)[] = []
   const silent = () => {}
-  const unused = (name: string) => () => assert.fail(`${name} belongs to the link room`)
+  const unused = (name: string) => () => assert.fail(`${name} is not of the broker`)
   const engine: Engine = {
     loops: 2,
     setTls: () => null,
@@ -60,6 +60,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
       commands.calls.push('drain')
     },
     halt: () => commands.calls.push('halt'),
+    exitProcess: unused('exitProcess'),
     configureLinks: unused('configureLinks'),
     openInterest: unused('openInterest'),
     closeInterest: unused('closeInterest'),

@@ -30,7 +30,7 @@ interface Kind {
   readonly rounds: number
   readonly code: number
   /** What the preloaded module does when SIGUSR1 comes; null: it is not loaded. */
-  readonly injected: 'throw' | 'reject' | 'exit' | null
+  readonly injected: 'throw' | 'reject' | 'exit' | 'edge' | null
   readonly signals: readonly NodeJS.Signals[]
   /** The log event that tells how it left; null: it had no chance to say. */
   readonly event: string | null
@@ -66,6 +66,14 @@ const kinds: readonly Kind[] = [
     rounds: sideRounds,
     code: 1,
     injected: 'reject',
+    signals: ['SIGUSR1'],
+    event: 'fatal',
+  },
+  {
+    title: 'an uncaught throw on the edge thread',
+    rounds: sideRounds,
+    code: 1,
+    injected: 'edge',
     signals: ['SIGUSR1'],
     event: 'fatal',
   },
