@@ -3,28 +3,10 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  type BrokerProcess,
-  clientIdOn,
-  eventually,
-  startBroker,
-  TestClient,
-} from '../harness/index.js'
+import { clientIdOn, eventually, TestClient, withBroker } from '../harness/index.js'
 
 /** The longest anybody may hear nothing while messages are on their way. */
 const stallMsMax = 1_000
-
-async function withBroker(
-  options: Parameters<typeof startBroker>[0],
-  run: (broker: BrokerProcess) => Promise<void>,
-) {
-  const broker = await startBroker(options)
-  try {
-    await run(broker)
-  } finally {
-    await broker.stop()
-  }
-}
 
 /** Publishes payloads 0, 1, 2 …, `windowMax` at a time. */
 async function stream(

@@ -1,23 +1,7 @@
 /** How much may be in flight, what waits, and what goes when too much waits. MQTT 5.0 §4.9; mqtt.max_* of EMQX. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  type BrokerProcess,
-  clientIdOn,
-  eventually,
-  publishPacket,
-  startBroker,
-  TestClient,
-} from '../harness/index.js'
-
-async function withBroker(config: string, run: (broker: BrokerProcess) => Promise<void>) {
-  const broker = await startBroker({ config })
-  try {
-    await run(broker)
-  } finally {
-    await broker.stop()
-  }
-}
+import { clientIdOn, eventually, publishPacket, TestClient, withBroker } from '../harness/index.js'
 
 /** Publishes `count` messages named 0, 1, 2 … and waits for the last acknowledgement. */
 async function publishMany(client: TestClient, topic: string, count: number, qos: 1 | 2 = 1) {

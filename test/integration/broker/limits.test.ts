@@ -5,21 +5,9 @@ import {
   type BrokerProcess,
   eventually,
   publishPacket,
-  startBroker,
   TestClient,
+  withBroker,
 } from '../harness/index.js'
-
-async function withBroker(
-  options: Parameters<typeof startBroker>[0],
-  run: (broker: BrokerProcess) => Promise<void>,
-) {
-  const broker = await startBroker(options)
-  try {
-    await run(broker)
-  } finally {
-    await broker.stop()
-  }
-}
 
 const open = (broker: BrokerProcess, count: number, more: object = {}) =>
   Promise.all(
@@ -27,7 +15,7 @@ const open = (broker: BrokerProcess, count: number, more: object = {}) =>
   )
 
 test('a listener at max_connections closes newcomers, and takes one when one leaves', () =>
-  withBroker({ config: 'listeners.tcp.default.max_connections = 5' }, async (broker) => {
+  withBroker('listeners.tcp.default.max_connections = 5', async (broker) => {
     const inside = await open(broker, 5)
     const outside = await TestClient.dial({ port: broker.port })
     await outside.whenClosed()
@@ -45,7 +33,7 @@ test('a listener at max_connections closes newcomers, and takes one when one lea
   }))
 
 test('limits.connections refuses with 0x97 in version 5 and 3 below', () =>
-  withBroker({ config: 'limits.connections = 3' }, async (broker) => {
+  withBroker('limits.connections = 3', async (broker) => {
     const inside = await open(broker, 3)
     await assert.rejects(TestClient.connect({ port: broker.port, version: 5 }), /refused with 151/)
     await assert.rejects(TestClient.connect({ port: broker.port, version: 4 }), /refused with 3/)
@@ -57,7 +45,7 @@ test('limits.connections refuses with 0x97 in version 5 and 3 below', () =>
   }))
 
 test('a connection that sends no whole CONNECT within idle_timeout is closed', () =>
-  withBroker({ config: 'mqtt.idle_timeout = 1s' }, async (broker) => {
+  withBroker('mqtt.idle_timeout = 1s', async (broker) => {
     const startedMs = performance.now()
     const silent = await TestClient.dial({ port: broker.port })
     const slow = await TestClient.dial({ port: broker.port })
@@ -83,7 +71,7 @@ test('what cannot be a CONNECT is closed at once, the header of a TLS record too
   }))
 
 test('a packet above max_packet_size is refused by its header, one at the limit is taken', () =>
-  withBroker({ config: 'mqtt.max_packet_size = 1024' }, async (broker) => {
+  withBroker('mqtt.max_packet_size = 1024', async (broker) => {
     for (const version of [4, 5] as const) {
       const client = await TestClient.connect({ port: broker.port, version })
       if (version === 5) assert.equal(client.connack?.properties?.maximumPacketSize, 1024)
@@ -107,7 +95,7 @@ test('a packet above max_packet_size is refused by its header, one at the limit 
   }))
 
 test('a client identifier longer than max_clientid_len is refused', () =>
-  withBroker({ config: 'mqtt.max_clientid_len = 30' }, async (broker) => {
+  withBroker('mqtt.max_clientid_len = 30', async (broker) => {
     const connect = (clientId: string, version: 4 | 5) =>
       TestClient.connect({ port: broker.port, version, clientId })
     await (await connect('x'.repeat(30), 4)).disconnect()
@@ -118,7 +106,7 @@ test('a client identifier longer than max_clientid_len is refused', () =>
   }))
 
 test('a filter with more than max_topic_levels is refused, one at the limit is granted', () =>
-  withBroker({ config: 'mqtt.max_topic_levels = 4' }, async (broker) => {
+  withBroker('mqtt.max_topic_levels = 4', async (broker) => {
     const client = await TestClient.connect({ port: broker.port, version: 5 })
     assert.deepEqual((await client.subscribe({ topic: 'a/b/c/d', qos: 1 })).granted, [1])
     assert.deepEqual((await client.subscribe('a/b/c/d/e')).granted, [0x8f])
@@ -129,7 +117,7 @@ test('a filter with more than max_topic_levels is refused, one at the limit is g
   }))
 
 test('max_subscriptions bounds one session, and replacing costs nothing', () =>
-  withBroker({ config: 'mqtt.max_subscriptions = 2' }, async (broker) => {
+  withBroker('mqtt.max_subscriptions = 2', async (broker) => {
     const client = await TestClient.connect({ port: broker.port, version: 5 })
     const { granted } = await client.subscribe(
       ['a', 'b', 'c', 'a'].map((topic) => ({ topic, qos: 0 })),
@@ -141,7 +129,7 @@ test('max_subscriptions bounds one session, and replacing costs nothing', () =>
   }))
 
 test('max_qos_allowed is announced and enforced', () =>
-  withBroker({ config: 'mqtt.max_qos_allowed = 1' }, async (broker) => {
+  withBroker('mqtt.max_qos_allowed = 1', async (broker) => {
     const client = await TestClient.connect({ port: broker.port, version: 5 })
     assert.equal(client.connack?.properties?.maximumQoS, 1)
     assert.deepEqual((await client.subscribe({ topic: 'q', qos: 2 })).granted, [1])

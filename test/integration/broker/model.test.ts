@@ -5,13 +5,14 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type BrokerProcess, seed as firstSeed, Random, startBroker } from '../harness/index.js'
+import { type BrokerProcess, seed as firstSeed, Random, withBroker } from '../harness/index.js'
 import { type Outcome, Story } from '../model/story.js'
 
 const boxMs = Number(process.env.CAUSEWAY_MODEL_SECONDS ?? 6) * 1000
 const replayed = process.env.CAUSEWAY_TEST_SEED !== undefined
 const together = 4
 const inflightMax = 6
+const inflight = `mqtt.max_inflight = ${inflightMax}`
 
 interface Told extends Outcome {
   readonly seed: number
@@ -44,17 +45,8 @@ function assertFaultless(stories: readonly Told[]): void {
     assert.deepEqual(faults, [], `CAUSEWAY_TEST_SEED=${seed} plays it again`)
 }
 
-async function withBroker(config: string, run: (broker: BrokerProcess) => Promise<void>) {
-  const broker = await startBroker({ config: `mqtt.max_inflight = ${inflightMax}\n${config}` })
-  try {
-    await run(broker)
-  } finally {
-    await broker.stop()
-  }
-}
-
 test('clients that lose their connection at any byte miss nothing and get nothing that is not theirs', (t) =>
-  withBroker('mqtt.max_mqueue_len = infinity', async (broker) => {
+  withBroker(`${inflight}\nmqtt.max_mqueue_len = infinity`, async (broker) => {
     const stories = await tell(broker, false)
     assertFaultless(stories)
     for (const { seed, missing } of stories) {
@@ -71,7 +63,7 @@ test('clients that lose their connection at any byte miss nothing and get nothin
   }))
 
 test('with queues of eight nothing is lost but what the queues dropped and counted', (t) =>
-  withBroker('mqtt.max_mqueue_len = 8', async (broker) => {
+  withBroker(`${inflight}\nmqtt.max_mqueue_len = 8`, async (broker) => {
     const stories = await tell(broker, true)
     assertFaultless(stories)
     const missing = stories.flatMap((story) => [...story.missing.values()].flat()).length

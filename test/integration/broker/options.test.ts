@@ -2,23 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  type BrokerProcess,
   clientIdOn,
   connectBytes,
   eventually,
   publishPacket,
-  startBroker,
   TestClient,
+  withBroker,
 } from '../harness/index.js'
-
-async function withBroker(config: string, run: (broker: BrokerProcess) => Promise<void>) {
-  const broker = await startBroker({ config })
-  try {
-    await run(broker)
-  } finally {
-    await broker.stop()
-  }
-}
 
 test('upgrade_qos delivers with the QoS of the subscription', () =>
   withBroker('mqtt.upgrade_qos = true', async (broker) => {

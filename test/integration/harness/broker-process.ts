@@ -194,6 +194,19 @@ export async function startBroker(options: BrokerOptions = {}): Promise<BrokerPr
   return broker
 }
 
+/** A broker for the time of `run`. @param options a text: its configuration */
+export async function withBroker(
+  options: BrokerOptions | string,
+  run: (broker: BrokerProcess) => Promise<void>,
+): Promise<void> {
+  const broker = await startBroker(typeof options === 'string' ? { config: options } : options)
+  try {
+    await run(broker)
+  } finally {
+    await broker.stop()
+  }
+}
+
 function configuration(directory: string, port: number, io: number, own: string): string {
   return `
 node.data_dir = ${JSON.stringify(join(directory, 'data'))}

@@ -8,6 +8,7 @@ export {
   ioLoops,
   type LogEvent,
   startBroker,
+  withBroker,
 } from './broker-process.js'
 export { BulkClient, type BulkOptions, publishBytes, subscribeBytes } from './bulk-client.js'
 export { Authority, type Identity } from './certificates.js'
