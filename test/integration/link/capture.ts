@@ -12,10 +12,11 @@ export interface CapturedPacket {
   readonly properties: { readonly correlationDataHex?: string }
   readonly packetHex: string
   readonly payloadHex: string | null
+  readonly packetId?: number
 }
 
 /** The checkout, wherever the compiled test lies in it. */
-function root(): string {
+export function root(): string {
   let folder = import.meta.dirname
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
   return folder
