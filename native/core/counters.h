@@ -142,8 +142,9 @@ namespace causeway {
   /* links */                                                                                     \
   X(link_dropped_no_slot, "messages", "the link was disabled or its pool shrunk meanwhile")       \
   X(link_received, "messages", "arrived through a link")                                          \
-  X(link_undecodable, "messages", "payload that is no forwarded message: 0x83")                   \
-  X(link_filtered, "messages", "arrived, outside our own topics: not published")
+  X(link_undecodable, "messages", "payload that is no forwarded message: 0x99")                   \
+  X(link_filtered, "messages", "arrived, outside our own topics: not published")                  \
+  X(link_repeated, "messages", "arrived again after a reconnect: not published twice")
 
 /// A metric's declaration.
 struct CounterInfo {

@@ -54,7 +54,7 @@ struct LinkPlan {
 
 /// What one link's receiving side met on this loop. Written by the loop, read by control (relaxed).
 struct LinkIngressCounters {
-  std::atomic<uint64_t> received{0}, filtered{0}, undecodable{0}, unknown{0};
+  std::atomic<uint64_t> received{0}, filtered{0}, undecodable{0}, repeated{0};
 };
 
 /// Single-threaded. Placement: slot s of link i lives on loop (i + s) mod loops.

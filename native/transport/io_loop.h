@@ -21,6 +21,7 @@
 #include "core/timer_wheel.h"
 #include "fanout/delayed_queue.h"
 #include "fanout/shard.h"
+#include "link/repeat_window.h"
 #include "transport/commands.h"
 #include "transport/records.h"
 #include "transport/socket.h"
@@ -204,6 +205,7 @@ class IoLoop final : public fanout::ShardHost {
   LoopPeers* const peers_;
   Counters counters_;
   fanout::Shard shard_;
+  link::RepeatWindows repeats_;  // of the linked clusters' message clients that live here
   fanout::DelayedQueue delayed_;
   int64_t delayed_armed_ms_ = fanout::DelayedQueue::kNever;  // when delayed_timer_ rings
 

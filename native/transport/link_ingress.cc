@@ -94,6 +94,13 @@ void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish,
     Bump(ingress.filtered);
     return answer(Reason::kNoMatchingSubscribers);
   }
+  // The sender did not hear our acknowledgement and sends again, with another packet id.
+  if (publish.qos != 0 &&
+      repeats_.IsRepeated(spec->index, socket->session->client_id, message.id)) {
+    Bump(counters_.link_repeated);
+    Bump(ingress.repeated);
+    return answer(Reason::kSuccess);
+  }
   Bump(counters_.link_received);
   Bump(ingress.received);
   const int64_t wall_ms = WallClockMs();

@@ -186,8 +186,9 @@ export const layout = {
     { "name": "retained_replayed", "unit": "deliveries", "meaning": "sent to a new subscription" },
     { "name": "link_dropped_no_slot", "unit": "messages", "meaning": "the link was disabled or its pool shrunk meanwhile" },
     { "name": "link_received", "unit": "messages", "meaning": "arrived through a link" },
-    { "name": "link_undecodable", "unit": "messages", "meaning": "payload that is no forwarded message: 0x83" },
-    { "name": "link_filtered", "unit": "messages", "meaning": "arrived, outside our own topics: not published" }
+    { "name": "link_undecodable", "unit": "messages", "meaning": "payload that is no forwarded message: 0x99" },
+    { "name": "link_filtered", "unit": "messages", "meaning": "arrived, outside our own topics: not published" },
+    { "name": "link_repeated", "unit": "messages", "meaning": "arrived again after a reconnect: not published twice" }
   ],
   "loopsMax": 64,
   "linksMax": 64

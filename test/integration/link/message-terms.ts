@@ -1,4 +1,4 @@
-/** The 10-tuple of a forwarded message, and what a subscriber must see of it. Source: link-protocol §2.3, §4.4. */
+/** The 10-tuple of a forwarded message, and what a subscriber must see of it. Source: docs/protocol/cluster-link.md "Forwarded message". */
 import type { IPublishPacket } from 'mqtt-packet'
 import { decodeTerm, plain, type Term, Tuple } from './etf.js'
 

@@ -227,7 +227,7 @@ export class Dialler {
     }
   }
 
-  /** What EMQX answered, where no rule of ours says otherwise: undecodable messages are told so (link-protocol §4.6). */
+  /** What EMQX answered, where no rule of ours says otherwise: undecodable messages are told so. */
   #ruled(theirs: Packet, { conn }: CapturedPacket): Packet {
     if (theirs.cmd !== 'puback') return theirs
     const message = this.#play.scenarios
