@@ -204,6 +204,8 @@ export const edgeLimits = {
   closeMs: 5_000,
   /** For the HTTP request in front of a WebSocket; then it is cut off. */
   handshakeMs: 10_000,
+  /** A port that somebody took while its listener was given a new certificate is tried again this often. */
+  listenAgainMs: 1_000,
   /** uWebSockets.js pings who is silent for this long, and cuts off who does not answer. */
   pingSeconds: 120,
   /** What is on its way to clients when we go has this long to leave. */

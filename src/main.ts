@@ -13,7 +13,7 @@ import { Broker } from './broker.js'
 import { systemClock, systemTimers } from './clock.js'
 import { type Config, formatPosition, type LoadedConfig } from './config/index.js'
 import type { EarlySignals } from './early-signals.js'
-import { EdgeThread } from './edge/index.js'
+import { EdgeThread, type Library } from './edge/index.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock } from './listener/index.js'
 import { type Log, openLog } from './log.js'
@@ -138,6 +138,17 @@ function opened(
       library: config.workers.websocket,
       ringBytes: config.limits.wsRingBytes,
       stallMs: config.limits.wsStallMs,
+      onRenewFailed: (listener, reason) =>
+        log.error(
+          {
+            event: 'tls_reload_refused',
+            code: 'TLS_UNUSABLE',
+            key: `${listener}.ssl_options`,
+            file: null,
+            reason,
+          },
+          'the edge thread cannot use the new files: what was in force stays',
+        ),
       onFatal: rethrow,
     })
     const link = (shared: { readonly slicer: Slicer; readonly tls: TlsContexts }) => {
@@ -281,9 +292,9 @@ function exitDoor({ engine, broker, tasks, edge, lock, log }: Running): ExitDoor
   return { done, leave, isLeaving: () => leaving !== null }
 }
 
-function sayEdge(library: 'uws' | 'ws' | null, log: Log): void {
-  if (library === null) return
-  log.info({ event: 'edge_started', library }, 'WebSocket listeners are open')
+function sayEdge(libraries: Readonly<Record<string, Library>> | null, log: Log): void {
+  if (libraries === null) return
+  log.info({ event: 'edge_started', libraries }, 'WebSocket listeners are open')
 }
 
 /** One line on standard output for whoever started us, and the same as an event. */

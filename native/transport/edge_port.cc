@@ -97,9 +97,7 @@ void EdgePort::Submit(std::string_view batch, int64_t now_ms) {
     const auto kind = static_cast<EdgeCommandKind>(reader.kind());
     const uint32_t id = reader.U32();
     if (kind == EdgeCommandKind::kOpen) {
-      const uint32_t listener = reader.U32();
-      const bool may_pause = reader.U32() != 0;
-      Open(id, listener, may_pause, reader.Bytes());
+      Open(id, &reader);
       continue;
     }
     const auto found = conduits_.find(id);
@@ -129,7 +127,11 @@ void EdgePort::Submit(std::string_view batch, int64_t now_ms) {
   if (cannot_pause_) WaitForLoops();
 }
 
-void EdgePort::Open(uint32_t id, uint32_t listener_id, bool may_pause, std::string_view peer) {
+void EdgePort::Open(uint32_t id, RecordReader* fields) {
+  const uint32_t listener_id = fields->U32();
+  const bool may_pause = fields->U32() != 0;
+  std::string peer(fields->Bytes());
+  std::string certificate(fields->Bytes());
   Listener* listener;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -140,11 +142,11 @@ void EdgePort::Open(uint32_t id, uint32_t listener_id, bool may_pause, std::stri
   auto conduit =
       std::make_shared<Conduit>(id, epoch_, number, static_cast<int>(loop), may_pause, &totals_);
   CHECK(conduits_.emplace(id, conduit).second);
-  auto stream = std::make_unique<RingStream>(std::move(conduit), this);
+  auto stream = std::make_unique<RingStream>(std::move(conduit), this, std::move(certificate));
   const std::lock_guard<std::mutex> lock(gate_);
   if (closed_) return;
   peers_->PostTo(static_cast<int>(loop),
-                 EdgeOpenCommand{listener, number, std::move(stream), std::string(peer)});
+                 EdgeOpenCommand{listener, number, std::move(stream), std::move(peer)});
 }
 
 void EdgePort::Data(const ConduitRef& conduit, std::string_view bytes, int64_t now_ms) {

@@ -16,6 +16,7 @@
 
 #include "edge/conduit.h"
 #include "transport/io_loop.h"
+#include "transport/records.h"
 #include "transport/ring_stream.h"
 
 namespace causeway::transport {
@@ -64,7 +65,7 @@ class EdgePort final : public ConduitListener {
  private:
   using ConduitRef = std::shared_ptr<edge::Conduit>;
 
-  void Open(uint32_t id, uint32_t listener, bool may_pause, std::string_view peer);
+  void Open(uint32_t id, RecordReader* fields);
   void Data(const ConduitRef& conduit, std::string_view bytes, int64_t now_ms);
   void Gone(const ConduitRef& conduit);
   void Overrun(const ConduitRef& conduit);

@@ -70,7 +70,8 @@ namespace causeway::transport {
 
 /// X(NAME, name): what the edge thread says of its WebSockets; `id` is its own name for one.
 /// Fields:
-///   open    u32 id, u32 listener, u32 whether its socket can be paused, bytes peer
+///   open    u32 id, u32 listener, u32 whether its socket can be paused, bytes peer, bytes
+///           certificate (DER)
 ///   data    u32 id, bytes from the client
 ///   gone    u32 id: its socket is closed
 ///   hold    u32 id: its socket has enough to write; unhold: it has room again

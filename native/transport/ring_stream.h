@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "edge/conduit.h"
 #include "transport/stream.h"
@@ -23,9 +25,9 @@ class ConduitListener {
 /// (IoLoop::Watch), and hears of changes by an EdgeReadyCommand.
 class RingStream final : public Stream {
  public:
-  /// `edge` lives as long as the process.
-  RingStream(std::shared_ptr<edge::Conduit> conduit, ConduitListener* edge)
-      : conduit_(std::move(conduit)), edge_(edge) {}
+  /// `edge` lives as long as the process. `certificate`: the client's, DER; empty: it showed none.
+  RingStream(std::shared_ptr<edge::Conduit> conduit, ConduitListener* edge, std::string certificate)
+      : conduit_(std::move(conduit)), edge_(edge), certificate_(std::move(certificate)) {}
   /// The edge closes the WebSocket: gracefully where the output was ended, else at once.
   ~RingStream() override;
 
@@ -33,6 +35,7 @@ class RingStream final : public Stream {
   ssize_t Write(const iovec* vectors, int count) override;
   void EndOutput() override;
   bool buffered() const override { return !conduit_->up.empty(); }
+  std::string PeerCertificate() const override { return certificate_; }
 
   /// From now on `loop` is told. It looks once by itself afterwards: what came before may have been
   /// told to another.
@@ -49,6 +52,7 @@ class RingStream final : public Stream {
  private:
   const std::shared_ptr<edge::Conduit> conduit_;
   ConduitListener* const edge_;
+  const std::string certificate_;
 };
 
 }  // namespace causeway::transport

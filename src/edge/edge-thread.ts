@@ -3,10 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { CausewayError } from '../errors.js'
 import { edgeLimits } from '../limits.js'
-import type { EdgeDoor, EdgeListener } from '../listener/index.js'
-import type { EdgeSettings, FirstWord, FromEdge, ToEdge } from './messages.js'
+import type { EdgeDoor, EdgeListener, EdgeTls } from '../listener/index.js'
+import type { EdgeSettings, FirstWord, FromEdge, Library, ToEdge } from './messages.js'
 
 export interface EdgeThreadOptions extends Omit<EdgeSettings, 'listeners'> {
+  /** New certificates of a listener, given by its path, could not be used. */
+  readonly onRenewFailed: (listener: string, why: string) => void
   /** It ended with an error, or without having been asked to. */
   readonly onFatal: (error: unknown) => void
 }
@@ -27,12 +29,16 @@ export class EdgeThread implements EdgeDoor {
     this.#listeners.push(listener)
   }
 
+  renew(listener: number, tls: EdgeTls): void {
+    this.#tell({ kind: 'renew', listener, tls })
+  }
+
   /**
-   * Resolves when all listeners are open, with the library that serves them; null: there are none and no thread, or it was stopped
-   * meanwhile.
-   * @throws CausewayError LISTENER_BIND_FAILED
+   * Resolves when all listeners are open, with the library that serves each, by its path; null: there are none and no thread, or
+   * it was stopped meanwhile.
+   * @throws CausewayError LISTENER_BIND_FAILED, TLS_UNUSABLE
    */
-  async start(): Promise<'uws' | 'ws' | null> {
+  async start(): Promise<Readonly<Record<string, Library>> | null> {
     const { ringBytes, stallMs, library } = this.#options
     if (this.#listeners.length === 0 || this.#state !== 'new') return null
     const settings: EdgeSettings = { listeners: this.#listeners, ringBytes, stallMs, library }
@@ -46,17 +52,13 @@ export class EdgeThread implements EdgeDoor {
     if (said === null) return null
     if (said.kind === 'listening') {
       if (this.#state === 'starting') this.#state = 'running'
-      return said.library
+      return said.libraries
     }
-    throw new CausewayError(
-      'LISTENER_BIND_FAILED',
-      `${said.listener}.bind: cannot be bound: ${said.why}`,
-      { detail: { listener: said.listener } },
-    )
+    throw failure(said)
   }
 
   stopListening(): void {
-    this.#tell('stop-listening')
+    this.#tell({ kind: 'stop-listening' })
   }
 
   /**
@@ -65,7 +67,7 @@ export class EdgeThread implements EdgeDoor {
    */
   async stop(): Promise<boolean> {
     this.#state = 'stopping'
-    this.#tell('stop')
+    this.#tell({ kind: 'stop' })
     const patience = new AbortController()
     const impatience = delay(edgeLimits.stopMs, undefined, {
       ref: false,
@@ -86,6 +88,7 @@ export class EdgeThread implements EdgeDoor {
       }
       worker.on('message', (said: FromEdge) => {
         if (said.kind === 'broke') broke(said.error)
+        else if (said.kind === 'renew-failed') this.#options.onRenewFailed(said.listener, said.why)
         else resolve(said)
       })
       worker.once('error', broke)
@@ -104,4 +107,12 @@ export class EdgeThread implements EdgeDoor {
   #tell(message: ToEdge): void {
     this.#worker?.postMessage(message)
   }
+}
+
+function failure({ listener, key, why }: FirstWord & { kind: 'failed' }): CausewayError {
+  return key === 'bind'
+    ? new CausewayError('LISTENER_BIND_FAILED', `${listener}.bind: cannot be bound: ${why}`, {
+        detail: { listener },
+      })
+    : new CausewayError('TLS_UNUSABLE', `${listener}.ssl_options: ${why}`, { detail: { listener } })
 }

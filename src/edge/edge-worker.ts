@@ -3,9 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../clock.js'
 import { edgeLimits } from '../limits.js'
 import { attachEdge } from '../native/index.js'
-import type { EdgeSettings, FromEdge, ToEdge } from './messages.js'
+import type { EdgeSettings, FromEdge, Library, ToEdge } from './messages.js'
 import { Pump } from './pump.js'
-import type { EdgeServer } from './server.js'
+import { type EdgeServer, UnusableTls } from './server.js'
 import { loadUws } from './uws-library.js'
 import { serveUws } from './uws-server.js'
 import { serveWs } from './ws-server.js'
@@ -20,30 +20,51 @@ const exchange = attachEdge(settings, () => pump.run())
 const pump = new Pump({ exchange, clock: systemClock, defer: setImmediate })
 const ticking = setInterval(() => pump.tick(), edgeLimits.tickMs)
 const uws = settings.library === 'auto' ? loadUws() : null
-const servers: EdgeServer[] = []
+/** By the number of the listener. */
+const servers = new Map<number, EdgeServer>()
 let isLeaving = false
 
 // Cannot lie: edge-thread.ts alone writes to this port.
 control.on('message', (message: ToEdge) => {
+  if (message.kind === 'renew') {
+    opening.then(() => renew(message)).catch(rethrow)
+    return
+  }
   isLeaving = true
-  for (const server of servers) server.stopListening()
-  if (message === 'stop') stop()
+  for (const server of servers.values()) server.stopListening()
+  if (message.kind === 'stop') stop()
 })
-await open()
+const opening = open()
+await opening
 
 async function open(): Promise<void> {
+  const libraries: Record<string, Library> = {}
   for (const listener of settings.listeners) {
     try {
-      const server = await (uws === null ? serveWs(listener, pump) : serveUws(uws, listener, pump))
-      servers.push(server)
+      const serving = listener.isBeyondUws ? null : uws
+      libraries[listener.path] = serving === null ? 'ws' : 'uws'
+      const server = await (serving === null
+        ? serveWs(listener, pump)
+        : serveUws(serving, listener, pump))
+      servers.set(listener.id, server)
       if (isLeaving) server.close()
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      tell({ kind: 'failed', listener: listener.path, why })
+      const key = error instanceof UnusableTls ? 'ssl_options' : 'bind'
+      tell({ kind: 'failed', listener: listener.path, key, why: reasonOf(error) })
       return
     }
   }
-  tell({ kind: 'listening', library: uws === null ? 'ws' : 'uws' })
+  tell({ kind: 'listening', libraries })
+}
+
+async function renew({ listener, tls }: ToEdge & { kind: 'renew' }): Promise<void> {
+  if (isLeaving) return
+  try {
+    await servers.get(listener)?.renew(tls)
+  } catch (error) {
+    const path = settings.listeners.find(({ id }) => id === listener)?.path ?? ''
+    tell({ kind: 'renew-failed', listener: path, why: reasonOf(error) })
+  }
 }
 
 /** The loops have said all they had to say. What is on its way to clients gets a moment. */
@@ -54,11 +75,19 @@ function stop(): void {
   setTimeout(() => {
     clearInterval(ticking)
     pump.destroyAll()
-    for (const server of servers) server.close()
+    for (const server of servers.values()) server.close()
     control.close()
   }, grace)
 }
 
 function tell(message: FromEdge): void {
   control.postMessage(message)
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }

@@ -1,20 +1,36 @@
 /** What control and the edge thread say to one another. */
-import type { EdgeListener } from '../listener/index.js'
+import type { EdgeListener, EdgeTls } from '../listener/index.js'
 
 /** Given to the thread at its start. */
 export interface EdgeSettings {
   readonly listeners: readonly EdgeListener[]
-  /** `auto`: uWebSockets.js where it loads. */
+  /** `auto`: uWebSockets.js where it loads, for listeners that ask for no more than it has. */
   readonly library: 'auto' | 'ws'
   readonly ringBytes: number
   readonly stallMs: number
 }
 
-export type ToEdge = 'stop-listening' | 'stop'
+export type ToEdge =
+  | { readonly kind: 'stop-listening' }
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'renew'; readonly listener: number; readonly tls: EdgeTls }
+
+export type Library = 'uws' | 'ws'
 
 export type FirstWord =
-  | { readonly kind: 'listening'; readonly library: 'uws' | 'ws' }
-  | { readonly kind: 'failed'; readonly listener: string; readonly why: string }
+  /** By path of the listener. */
+  | { readonly kind: 'listening'; readonly libraries: Readonly<Record<string, Library>> }
+  | {
+      readonly kind: 'failed'
+      readonly listener: string
+      /** The key of the listener that is to blame. */
+      readonly key: 'bind' | 'ssl_options'
+      readonly why: string
+    }
 
-/** `broke`: an error that nothing handled. The thread goes on until the process has ended: its own end might be inside a callback of uWebSockets.js. */
-export type FromEdge = FirstWord | { readonly kind: 'broke'; readonly error: unknown }
+export type FromEdge =
+  | FirstWord
+  /** New certificates could not be used: what was in force stays. */
+  | { readonly kind: 'renew-failed'; readonly listener: string; readonly why: string }
+  /** An error that nothing handled. The thread goes on until the process has ended: its own end might be inside a callback of uWebSockets.js. */
+  | { readonly kind: 'broke'; readonly error: unknown }

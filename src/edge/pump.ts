@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.js'
 import { edgeLimits } from '../limits.js'
-import type { EdgeClient, EdgeExchange } from '../native/index.js'
+import type { EdgeClient, EdgeExchange, EdgeVisitor } from '../native/index.js'
 
 /** A WebSocket, whichever library has it. After `closed` of its client nothing is called any more. */
 export interface Wire {
@@ -59,12 +59,12 @@ export class Pump {
   }
 
   /** A WebSocket is open. */
-  add(listener: number, peer: string, wire: Wire, idleTimeoutMs: number): Client {
+  add(visitor: EdgeVisitor, wire: Wire, idleTimeoutMs: number): Client {
     do this.#lastId = (this.#lastId + 1) >>> 0
     while (this.#clients.has(this.#lastId))
     const client = new Client(this, this.#lastId, wire, idleTimeoutMs)
     this.#clients.set(client.id, client)
-    this.exchange.open(client.id, listener, wire.mayPause, peer)
+    this.exchange.open(client.id, visitor, wire.mayPause)
     this.wake()
     return client
   }

@@ -8,9 +8,17 @@ import { dirname, join } from 'node:path'
 /** What we use of uWebSockets.js 20.30. Its own types are not installed everywhere, as the package is optional. */
 export interface Uws {
   App(): UwsApp
+  /** Speaks TLS 1.2 and 1.3. @throws Error that says nothing, when the files or the password do not fit */
+  SSLApp(options: UwsTls): UwsApp
   us_listen_socket_close(socket: UwsListenSocket): void
   readonly DISABLED: number
   readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number
+}
+
+export interface UwsTls {
+  readonly cert_file_name: string
+  readonly key_file_name: string
+  readonly passphrase?: string
 }
 
 export interface UwsListenSocket {

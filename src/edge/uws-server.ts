@@ -1,10 +1,21 @@
 /** A listener over uWebSockets.js. Its clients cannot be paused: who sends more than may wait is closed by its io loop (design.md §6). */
 import { edgeLimits } from '../limits.js'
-import type { EdgeListener } from '../listener/index.js'
+import type { EdgeListener, EdgeTls } from '../listener/index.js'
 import { judge, peerText, plainStatus, statusTexts } from './handshake.js'
 import type { Client, Pump, Wire } from './pump.js'
-import type { EdgeServer } from './server.js'
-import type { Uws, UwsApp, UwsListenSocket, UwsSocket } from './uws-library.js'
+import { type EdgeServer, UnusableTls } from './server.js'
+import type { Uws, UwsApp, UwsListenSocket, UwsResponse, UwsSocket } from './uws-library.js'
+
+/** @throws Error when the address cannot be bound, UnusableTls */
+export async function serveUws(
+  library: Uws,
+  listener: EdgeListener,
+  pump: Pump,
+): Promise<EdgeServer> {
+  const server = new UwsServer(library, listener, pump)
+  server.open()
+  return server
+}
 
 /** What a socket carries from its handshake on. */
 interface Visitor {
@@ -13,81 +24,153 @@ interface Visitor {
   client: Client | null
 }
 
-/** @throws Error when the address cannot be bound */
-export async function serveUws(
-  library: Uws,
-  listener: EdgeListener,
-  pump: Pump,
-): Promise<EdgeServer> {
-  const app = library.App()
-  app.ws<Visitor>('/*', {
-    maxPayloadLength: listener.frameBytesMax,
-    maxBackpressure: 0, // the pump holds what is too much; nothing may be dropped
-    idleTimeout: edgeLimits.pingSeconds,
-    sendPingsAutomatically: true,
-    compression: library.DISABLED,
-    upgrade: (response, request, context) => {
-      const subprotocols = request.getHeader('sec-websocket-protocol')
-      const version = request.getHeader('sec-websocket-version')
-      const verdict = judge({ path: request.getUrl(), version, subprotocols }, listener)
-      if (verdict.kind === 'refused') {
-        response.writeStatus(statusTexts[verdict.status]).end('', true)
-        return
-      }
-      const peer = peerText(addressText(new Uint8Array(response.getRemoteAddress())), 0)
-      const visitor: Visitor = { peer, wire: null, client: null }
-      const key = request.getHeader('sec-websocket-key')
-      response.upgrade(visitor, key, verdict.subprotocol, '', context)
-    },
-    open: (socket) => {
-      const visitor = socket.getUserData()
-      visitor.wire = new UwsWire(socket)
-      visitor.client = pump.add(listener.id, visitor.peer, visitor.wire, listener.idleTimeoutMs)
-    },
-    message: (socket, message, isBinary) =>
-      socket.getUserData().client?.message(new Uint8Array(message), isBinary),
-    drain: (socket) => socket.getUserData().client?.drained(),
-    close: (socket) => {
-      const { wire, client } = socket.getUserData()
-      wire?.release()
-      client?.closed()
-    },
-  })
-  app.any('/*', (response, request) => {
-    response.writeStatus(statusTexts[plainStatus(request.getUrl(), listener)]).end('', true)
-  })
-  const opened = await listening(library, app, listener)
-  let isListening = true
-  let isClosed = false
-  const stopListening = () => {
-    if (isListening) library.us_listen_socket_close(opened)
-    isListening = false
+/** An application and who came in through it: one until the certificates change. */
+interface Generation {
+  readonly app: UwsApp
+  clients: number
+}
+
+const noCertificate = new Uint8Array() // isBeyondUws: no client is asked for one
+
+class UwsServer implements EdgeServer {
+  readonly #library: Uws
+  readonly #listener: EdgeListener
+  readonly #pump: Pump
+  /** Accepts, in front of those that still have clients. */
+  readonly #generations: Generation[] = []
+  #socket: UwsListenSocket | null = null
+  #isEnding = false
+
+  constructor(library: Uws, listener: EdgeListener, pump: Pump) {
+    this.#library = library
+    this.#listener = listener
+    this.#pump = pump
   }
-  return {
-    stopListening,
-    close: () => {
-      stopListening()
-      if (!isClosed) app.close()
-      isClosed = true
-    },
+
+  open(): void {
+    this.#generations.push(this.#generation(this.#listener.tls))
+    if (!this.#listen()) throw new Error('the address cannot be bound')
+  }
+
+  /**
+   * The library cannot change a certificate: another application takes the port over. Between the two calls of one turn a client
+   * that dials is reset, which it takes for a lost connection; whoever has been accepted stays with the former one.
+   */
+  async renew(tls: EdgeTls): Promise<void> {
+    this.#generations.unshift(this.#generation(tls))
+    for (const idle of this.#generations.slice(2).filter(({ clients }) => clients === 0)) {
+      idle.app.close()
+      this.#generations.splice(this.#generations.indexOf(idle), 1)
+    }
+    this.#hangUp()
+    this.#listenAgain()
+  }
+
+  stopListening(): void {
+    this.#isEnding = true
+    this.#hangUp()
+  }
+
+  close(): void {
+    this.stopListening()
+    for (const { app } of this.#generations.splice(0)) app.close()
+  }
+
+  /** Whoever has taken the port between the two calls has it for a while; it is tried until it is free. */
+  #listenAgain(): void {
+    if (this.#isEnding || this.#listen()) return
+    setTimeout(() => this.#listenAgain(), edgeLimits.listenAgainMs).unref()
+  }
+
+  /** The library calls back before it returns. */
+  #listen(): boolean {
+    const [accepting] = this.#generations
+    const { host, port } = this.#listener
+    const done = (socket: UwsListenSocket | false) => {
+      this.#socket = socket === false ? null : socket
+    }
+    // Else it shares the port with any other process that does.
+    const alone = this.#library.LIBUS_LISTEN_EXCLUSIVE_PORT
+    if (host === '') accepting?.app.listen(port, alone, done)
+    else accepting?.app.listen(host, port, alone, done)
+    return this.#socket !== null
+  }
+
+  #hangUp(): void {
+    if (this.#socket !== null) this.#library.us_listen_socket_close(this.#socket)
+    this.#socket = null
+  }
+
+  #generation(tls: EdgeTls | null): Generation {
+    const listener = this.#listener
+    const pump = this.#pump
+    const generation: Generation = { app: application(this.#library, tls), clients: 0 }
+    generation.app.ws<Visitor>('/*', {
+      maxPayloadLength: listener.frameBytesMax,
+      maxBackpressure: 0, // the pump holds what is too much; nothing may be dropped
+      idleTimeout: edgeLimits.pingSeconds,
+      sendPingsAutomatically: true,
+      compression: this.#library.DISABLED,
+      upgrade: (response, request, context) => {
+        const subprotocols = request.getHeader('sec-websocket-protocol')
+        const version = request.getHeader('sec-websocket-version')
+        const verdict = judge({ path: request.getUrl(), version, subprotocols }, listener)
+        if (verdict.kind === 'refused') {
+          response.writeStatus(statusTexts[verdict.status]).end('', true)
+          return
+        }
+        const visitor: Visitor = { peer: peerOf(response), wire: null, client: null }
+        const key = request.getHeader('sec-websocket-key')
+        response.upgrade(visitor, key, verdict.subprotocol, '', context)
+      },
+      open: (socket) => {
+        const visitor = socket.getUserData()
+        const { peer } = visitor
+        generation.clients++
+        visitor.wire = new UwsWire(socket)
+        visitor.client = pump.add(
+          { listener: listener.id, peer, certificate: noCertificate },
+          visitor.wire,
+          listener.idleTimeoutMs,
+        )
+      },
+      message: (socket, message, isBinary) =>
+        socket.getUserData().client?.message(new Uint8Array(message), isBinary),
+      drain: (socket) => socket.getUserData().client?.drained(),
+      close: (socket) => {
+        const { wire, client } = socket.getUserData()
+        generation.clients--
+        wire?.release()
+        client?.closed()
+      },
+    })
+    generation.app.any('/*', (response, request) => {
+      response.writeStatus(statusTexts[plainStatus(request.getUrl(), listener)]).end('', true)
+    })
+    return generation
   }
 }
 
-function listening(
-  library: Uws,
-  app: UwsApp,
-  { host, port }: EdgeListener,
-): Promise<UwsListenSocket> {
-  return new Promise((resolve, reject) => {
-    const done = (socket: UwsListenSocket | false) => {
-      if (socket === false) reject(new Error('the address cannot be bound'))
-      else resolve(socket)
-    }
-    // Else it shares the port with any other process that does.
-    const alone = library.LIBUS_LISTEN_EXCLUSIVE_PORT
-    if (host === '') app.listen(port, alone, done)
-    else app.listen(host, port, alone, done)
-  })
+function application(library: Uws, tls: EdgeTls | null): UwsApp {
+  if (tls === null) return library.App()
+  const { contents, files } = tls
+  const password = contents.identities[0]?.password ?? null
+  try {
+    return library.SSLApp({
+      cert_file_name: files?.certificate ?? '',
+      key_file_name: files?.key ?? '',
+      ...(password === null ? {} : { passphrase: password }),
+    })
+  } catch {
+    // They fitted a moment ago, when control read them.
+    throw new UnusableTls(
+      'certfile or keyfile cannot be used by uWebSockets.js, or has just changed',
+    )
+  }
+}
+
+function peerOf(response: UwsResponse): string {
+  return peerText(addressText(new Uint8Array(response.getRemoteAddress())), 0)
 }
 
 /** Four or sixteen bytes as text. */

@@ -1,19 +1,19 @@
 /** A listener over the `ws` package: everywhere where uWebSockets.js does not load. Its clients can be paused. */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { edgeLimits } from '../limits.js'
 import type { EdgeListener } from '../listener/index.js'
+import type { EdgeVisitor } from '../native/index.js'
 import { judge, peerText, plainStatus, statusTexts } from './handshake.js'
+import { httpFront } from './http-front.js'
 import type { Client, Pump, Wire } from './pump.js'
 import type { EdgeServer } from './server.js'
 
-/** @throws Error of the system when the address cannot be bound */
+/** @throws Error of the system when the address cannot be bound, UnusableTls */
 export async function serveWs(listener: EdgeListener, pump: Pump): Promise<EdgeServer> {
-  const http = createServer({ connectionsCheckingInterval: edgeLimits.handshakeMs / 4 })
-  http.headersTimeout = edgeLimits.handshakeMs
-  http.requestTimeout = edgeLimits.handshakeMs
+  const front = httpFront(listener.tls)
+  const http = front.server
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -30,13 +30,18 @@ export async function serveWs(listener: EdgeListener, pump: Pump): Promise<EdgeS
   http.on('upgrade', (request, socket, head) => {
     const verdict = judge(asked(request), listener)
     if (verdict.kind === 'refused') return refuse(socket, statusTexts[verdict.status])
-    const peer = peerText(request.socket.remoteAddress ?? '::', request.socket.remotePort ?? 0)
-    sockets.handleUpgrade(request, socket, head, (accepted) => serve(accepted, peer))
+    const { remoteAddress = '::', remotePort = 0 } = request.socket
+    const visitor = {
+      listener: listener.id,
+      peer: peerText(remoteAddress, remotePort),
+      certificate: front.certificateOf(request.socket),
+    }
+    sockets.handleUpgrade(request, socket, head, (accepted) => serve(accepted, visitor))
   })
 
-  function serve(socket: WebSocket, peer: string): void {
+  function serve(socket: WebSocket, visitor: EdgeVisitor): void {
     const wire = new WsWire(socket)
-    const client = pump.add(listener.id, peer, wire, listener.idleTimeoutMs)
+    const client = pump.add(visitor, wire, listener.idleTimeoutMs)
     wire.client = client
     socket.on('message', (data, isBinary) => {
       // Cannot lie: `binaryType` is left at nodebuffer.
@@ -48,6 +53,7 @@ export async function serveWs(listener: EdgeListener, pump: Pump): Promise<EdgeS
 
   await listening(http, listener)
   return {
+    renew: async (tls) => front.renew(tls),
     stopListening: () => http.close(),
     close: () => {
       http.close()

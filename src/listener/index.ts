@@ -5,5 +5,5 @@
  * Read next: listeners.ts, data-dir-lock.ts.
  */
 export { DataDirLock } from './data-dir-lock.js'
-export type { EdgeDoor, EdgeListener } from './edge.js'
+export type { EdgeDoor, EdgeListener, EdgeTls } from './edge.js'
 export { bindText, Listeners, type ListenersOptions, type OpenListener } from './listeners.js'

@@ -2,19 +2,26 @@
  * The listeners of the configuration on the engine: which come alive, what is said when one cannot.
  */
 import type { Timers } from '../clock.js'
-import { type Config, formatPosition, type ListenerConfig, type Position } from '../config/index.js'
+import {
+  type Config,
+  formatPosition,
+  type ListenerConfig,
+  type Position,
+  type WsListenerConfig,
+  type WssListenerConfig,
+} from '../config/index.js'
 import { CausewayError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Engine, ListenerState } from '../native/index.js'
 import type { TlsContexts } from '../tls/index.js'
-import { type EdgeDoor, edgeListener } from './edge.js'
+import { type EdgeDoor, edgeListener, edgeTls } from './edge.js'
 import { listenerOptions } from './options.js'
 import { Refusals } from './refusals.js'
 
 export interface ListenersOptions {
   readonly config: Config
   readonly engine: Pick<Engine, 'listen' | 'unlisten' | 'listenerState'>
-  readonly tls: Pick<TlsContexts, 'open'>
+  readonly tls: Pick<TlsContexts, 'open' | 'watch'>
   /** Accepts for WebSocket listeners. */
   readonly edge: EdgeDoor
   readonly timers: Timers
@@ -46,13 +53,9 @@ export class Listeners {
 
   /** @throws CausewayError LISTENER_*; the message names the key and where it was written */
   start(): void {
-    const { config, edge, engine, log, tls, where } = this.#options
+    const { config, engine, log, tls, where } = this.#options
     for (const [id, listener] of config.listeners.entries()) {
       if (!listener.enable) continue
-      if (listener.kind === 'wss') {
-        this.#noteAsleep(listener)
-        continue
-      }
       // Two brokers of one machine would both want the default's port, most of them for nothing.
       if (listener.kind === 'ws' && where(listener.path) === null) continue
       if (this.#lacksCertificate(listener)) {
@@ -66,7 +69,7 @@ export class Listeners {
       } catch (error) {
         throw this.#explained(error, listener)
       }
-      if (listener.kind === 'ws') edge.open(edgeListener(id, listener))
+      if (listener.kind === 'ws' || listener.kind === 'wss') this.#openOnEdge(id, listener)
       this.#open.push({ id, config: listener })
       log.info(
         {
@@ -78,13 +81,24 @@ export class Listeners {
       )
     }
     if (this.#open.length === 0) {
-      log.warn(
-        { event: 'no_listener' },
-        'no listener accepts connections: all are switched off or not available yet',
-      )
+      log.warn({ event: 'no_listener' }, 'no listener accepts connections: all are switched off')
       return
     }
     this.#refusals.start(this.#open)
+  }
+
+  /** After its `listen`, which has found the port free. @throws CausewayError TLS_UNUSABLE */
+  #openOnEdge(id: number, listener: WsListenerConfig | WssListenerConfig): void {
+    const { edge, tls } = this.#options
+    if (listener.kind === 'ws') {
+      edge.open(edgeListener(id, listener, null))
+      return
+    }
+    const { tls: config } = listener
+    const contents = tls.watch({ side: 'server', config }, (changed) =>
+      edge.renew(id, edgeTls(config, changed)),
+    )
+    edge.open(edgeListener(id, listener, edgeTls(config, contents)))
   }
 
   /** What happened at each open listener, by its name. */
@@ -102,10 +116,10 @@ export class Listeners {
     for (const { id } of this.#open.splice(0)) this.#options.engine.unlisten(id)
   }
 
-  /** The default TLS listener, of which nobody has written a word. */
+  /** A default TLS listener, of which nobody has written a word. */
   #lacksCertificate(listener: ListenerConfig): boolean {
     return (
-      listener.kind === 'ssl' &&
+      (listener.kind === 'ssl' || listener.kind === 'wss') &&
       listener.tls.certFile === null &&
       listener.tls.keyFile === null &&
       this.#options.where(listener.path) === null
@@ -117,18 +131,6 @@ export class Listeners {
       { event: 'listener_without_certificate', listener: `${listener.kind}:${listener.name}` },
       `no TLS on port ${listener.port}: give ${listener.path}.ssl_options.certfile and .keyfile, or set ${listener.path}.enable = false`,
     )
-  }
-
-  /** Only what the operator wrote is worth a warning; the defaults sleep quietly. */
-  #noteAsleep(listener: ListenerConfig): void {
-    const { log, where } = this.#options
-    const fields = {
-      event: 'listener_not_available',
-      listener: `${listener.kind}:${listener.name}`,
-    }
-    const message = `this listener does not accept connections yet: it comes with WebSocket over TLS`
-    if (where(listener.path) === null) log.debug(fields, message)
-    else log.warn(fields, message)
   }
 
   #explained(error: unknown, listener: ListenerConfig): unknown {

@@ -1,28 +1,15 @@
 /** From a listener of the configuration to what the engine opens. */
-import type {
-  Config,
-  SslListenerConfig,
-  TcpListenerConfig,
-  UnixListenerConfig,
-  WsListenerConfig,
-} from '../config/index.js'
+import type { Config, ListenerConfig } from '../config/index.js'
 import { linkLimits } from '../limits.js'
 import type { ListenerOptions } from '../native/index.js'
-
-/** Listeners that the engine knows: their sockets are on the io loops, or on the edge thread. */
-export type EngineListener =
-  | TcpListenerConfig
-  | SslListenerConfig
-  | UnixListenerConfig
-  | WsListenerConfig
 
 /** Until a CONNECT has come whole, when `mqtt.idle_timeout` is infinite. */
 const connectDeadlineMs = 60_000
 
-/** @param tls number of the TLS context, 0: plain */
+/** @param tls number of the TLS context of its sockets on the io loops, 0: plain */
 export function listenerOptions(
   id: number,
-  listener: EngineListener,
+  listener: ListenerConfig,
   { mqtt }: Config,
   tls: number,
 ): ListenerOptions {
@@ -55,7 +42,7 @@ export function listenerOptions(
     probeIntervalSeconds: tcp.keepalive?.intervalSeconds ?? 0,
     probes: tcp.keepalive?.probes ?? 0,
     noDelay: tcp.nodelay,
-    onEdge: listener.kind === 'ws',
+    onEdge: listener.kind === 'ws' || listener.kind === 'wss',
     tls,
     handshakeDeadlineMs: listener.kind === 'ssl' ? listener.tls.handshakeTimeoutMs : 0,
     wantsPeerCertificate: mqtt.peerCertAsUsername !== null || mqtt.peerCertAsClientId !== null,

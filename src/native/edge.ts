@@ -16,6 +16,16 @@ export interface EdgeClient {
   resume(): void
 }
 
+/** Who came through the door of a listener. */
+export interface EdgeVisitor {
+  /** Number of the listener in the engine. */
+  readonly listener: number
+  /** 'address:port' */
+  readonly peer: string
+  /** Of the client, DER; empty: it showed none. */
+  readonly certificate: Uint8Array
+}
+
 /** Bytes of one answer: a full ring of one connection, limits::kRingDownBytes. */
 const outBytes = 256 * 1024
 const headerBytes = 8
@@ -36,12 +46,13 @@ export class EdgeExchange {
     return this.#batch.length
   }
 
-  /** @param id unique among those open @param peer 'address:port' */
-  open(id: number, listener: number, mayPause: boolean, peer: string): void {
+  /** @param id unique among those open @param mayPause its socket can be told not to read */
+  open(id: number, { listener, peer, certificate }: EdgeVisitor, mayPause: boolean): void {
     const batch = this.#batch.beginEdge('open').u32(id).u32(listener)
     batch
       .u32(mayPause ? 1 : 0)
       .text(peer)
+      .bytes(certificate)
       .end()
   }
 

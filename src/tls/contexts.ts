@@ -28,6 +28,8 @@ interface Context {
   inForce: string
   /** The last refusal of new files, said once; null: the files are those in force. */
   complaint: string | null
+  /** Told of contents that are in force from now on. */
+  readonly changed: (contents: TlsContextOptions) => void
 }
 
 export class TlsContexts {
@@ -44,11 +46,16 @@ export class TlsContexts {
   /** Number of a new context, for listeners and dials. @throws CausewayError TLS_UNUSABLE */
   open(material: TlsMaterial): number {
     const number = this.#contexts.length + 1
-    const options = this.#reader.read(material)
-    this.#apply(number, material, options)
-    this.#contexts.push({ number, material, inForce: fingerprint(options), complaint: null })
-    this.#timer ??= this.#nextCheck()
+    this.#add(number, material, () => {})
     return number
+  }
+
+  /**
+   * For whoever makes contexts itself: contents that the engine has found to fit, now and whenever they change.
+   * @throws CausewayError TLS_UNUSABLE
+   */
+  watch(material: TlsMaterial, changed: (contents: TlsContextOptions) => void): TlsContextOptions {
+    return this.#add(this.#contexts.length + 1, material, changed)
   }
 
   /** Reads all files again. Never throws: what cannot be used is logged, and what was in force stays. */
@@ -61,6 +68,24 @@ export class TlsContexts {
     this.#timer = null
   }
 
+  #add(
+    number: number,
+    material: TlsMaterial,
+    changed: (contents: TlsContextOptions) => void,
+  ): TlsContextOptions {
+    const contents = this.#reader.read(material)
+    this.#apply(number, material, contents)
+    this.#contexts.push({
+      number,
+      material,
+      inForce: fingerprint(contents),
+      complaint: null,
+      changed,
+    })
+    this.#timer ??= this.#nextCheck()
+    return contents
+  }
+
   #reload(context: Context): void {
     const { log } = this.#options
     const { number, material } = context
@@ -70,6 +95,7 @@ export class TlsContexts {
       if (read !== context.inForce) {
         this.#apply(number, material, options)
         context.inForce = read
+        context.changed(options)
         log.info(
           { event: 'tls_reloaded', section: material.config.path },
           'new certificates serve from now on; connections stay',

@@ -5,4 +5,4 @@
  * Read next: contexts.ts, material.ts; native/transport/tls_context.h for what is made of it.
  */
 export { TlsContexts, type TlsContextsOptions } from './contexts.js'
-export { type TlsMaterial, TlsMaterialReader } from './material.js'
+export { isPem, type TlsMaterial, TlsMaterialReader } from './material.js'

@@ -164,7 +164,7 @@ export class TlsMaterialReader {
 }
 
 /** A value with the text itself instead of a path to it. */
-function isPem(written: string): boolean {
+export function isPem(written: string): boolean {
   return written.includes('-----BEGIN ')
 }
 

@@ -106,7 +106,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
     },
     authenticators: noAuthenticators,
     hash: async () => assert.fail('nobody has a password'),
-    edge: { open: () => assert.fail('no ws listener'), stopListening: silent },
+    edge: { renew: silent, open: () => assert.fail('no ws listener'), stopListening: silent },
     link: () => door,
     where: () => null,
     defer: (run) => deferred.push(run),

@@ -15,6 +15,8 @@ export type Via =
   | { readonly kind: 'tls'; readonly options: ConnectionOptions }
   /** Each write is a frame. */
   | { readonly kind: 'ws' }
+  /** As both: each write is a frame, under TLS with Node's options. */
+  | { readonly kind: 'wss'; readonly options: ConnectionOptions }
 
 export const overTcp: Via = { kind: 'tcp' }
 
@@ -38,9 +40,11 @@ export async function openStream(via: Via, port: number): Promise<Duplex> {
       socket.setNoDelay(true)
       return socket
     }
-    case 'ws': {
-      const socket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, 'mqtt', {
+    case 'ws':
+    case 'wss': {
+      const socket = new WebSocket(`${via.kind}://127.0.0.1:${port}/mqtt`, 'mqtt', {
         perMessageDeflate: false,
+        ...(via.kind === 'wss' ? { servername: '', ...via.options } : {}),
       })
       const stream = createWebSocketStream(socket)
       stream.once('end', () => stream.destroy()) // what the server closes is closed

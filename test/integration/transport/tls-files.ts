@@ -48,8 +48,8 @@ export class TlsFiles {
   }
 
   /** HOCON of one listener with the certificate of localhost. */
-  listener(name: string, port: number, options = ''): string {
-    return `listeners.ssl.${name} { bind = "127.0.0.1:${port}", ssl_options {
+  listener(name: string, port: number, options = '', kind: 'ssl' | 'wss' = 'ssl'): string {
+    return `listeners.${kind}.${name} { bind = "127.0.0.1:${port}", ssl_options {
       certfile = ${JSON.stringify(this.path('server.pem'))}
       keyfile = ${JSON.stringify(this.path('server.key'))}
       ${options} } }\n`

@@ -55,7 +55,10 @@ listeners.ws.free {
 
     test('the broker says which library serves', () => {
       const started = broker.log.find(({ event }) => event === 'edge_started')
-      assert.equal(started?.library, library)
+      assert.deepEqual(started?.libraries, {
+        'listeners.ws.default': library,
+        'listeners.ws.free': library,
+      })
     })
 
     test('messages of every QoS go both ways between WebSocket and TCP, from every loop to every loop', async () => {

@@ -58,7 +58,8 @@ function bench() {
     for (const run of deferred.splice(0)) run()
     return said.splice(0)
   }
-  const add = (idleMs = 60_000) => pump.add(0, '1.2.3.4:5', wire satisfies Wire, idleMs)
+  const visitor = { listener: 0, peer: '1.2.3.4:5', certificate: new Uint8Array() }
+  const add = (idleMs = 60_000) => pump.add(visitor, wire satisfies Wire, idleMs)
   return { pump, wire, events, turn, add, deferred, later: (ms: number) => (nowMs += ms) }
 }
 

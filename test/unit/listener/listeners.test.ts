@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { type LoadedConfig, loadConfig } from '../../../src/config/index.js'
 import { CausewayError } from '../../../src/errors.js'
 import { type EdgeListener, Listeners } from '../../../src/listener/index.js'
-import type { ListenerOptions } from '../../../src/native/index.js'
+import type { ListenerOptions, TlsContextOptions } from '../../../src/native/index.js'
 
 function loaded(text: string): LoadedConfig {
   const directory = mkdtempSync(join(tmpdir(), 'causeway-listeners-'))
@@ -17,6 +17,20 @@ function loaded(text: string): LoadedConfig {
   } finally {
     rmSync(directory, { recursive: true })
   }
+}
+
+const contents: TlsContextOptions = {
+  server: true,
+  identities: [{ certificate: 'c', key: 'k', password: null, hosts: [] }],
+  authorities: '',
+  revocations: null,
+  verifyPeer: false,
+  peerCertificateRequired: false,
+  depth: 10,
+  versions: ['tlsv1.3', 'tlsv1.2'],
+  ciphers: [],
+  serverOrder: true,
+  resumption: true,
 }
 
 function started(
@@ -32,8 +46,8 @@ function started(
   const listeners = new Listeners({
     config,
     where,
-    tls: { open: () => 1 },
-    edge: { open: (listener) => opened.push(listener), stopListening: silent },
+    tls: { open: () => 1, watch: () => contents },
+    edge: { open: (listener) => opened.push(listener), renew: silent, stopListening: silent },
     engine: {
       listen: (options) => {
         listen(options)
@@ -73,14 +87,15 @@ test('a disabled listener stays closed', () => {
   assert.deepEqual(heard, [])
 })
 
-test('the default TLS listener without a certificate stays closed and says how to open it', () => {
+test('the default TLS listeners without a certificate stay closed and say how to open them', () => {
   const { listeners, heard, told } = started(loaded('listeners.tcp.default.enable = false'))
   listeners.start()
   assert.deepEqual(heard, [])
   assert.deepEqual(
-    told.filter((line) => line.includes('8883')),
+    told.filter((line) => line.startsWith('no TLS')),
     [
       'no TLS on port 8883: give listeners.ssl.default.ssl_options.certfile and .keyfile, or set listeners.ssl.default.enable = false',
+      'no TLS on port 8084: give listeners.wss.default.ssl_options.certfile and .keyfile, or set listeners.wss.default.enable = false',
     ],
   )
 })
@@ -112,11 +127,25 @@ test('a WebSocket listener opens where it is written, at the engine and at the e
   )
 })
 
-test('a listener of a kind that is yet to come is announced as asleep when it was asked for', () => {
-  const { listeners, said } = started(loaded('listeners.wss.mine.bind = 9083'))
-  listeners.start()
-  assert.equal(said.length, 1)
-  assert.match(said[0] ?? '', /wss:mine/)
+test('a listener of WebSocket over TLS has a certificate, and uWebSockets.js serves it where it can', () => {
+  const mine = (options: string) =>
+    `listeners.wss.mine { bind = 9083, ssl_options { keyfile = "k.pem", ${options} } }`
+  for (const [options, isBeyondUws] of [
+    ['certfile = "c.pem"', false],
+    ['certfile = "-----BEGIN CERTIFICATE-----"', true],
+    ['certfile = "c.pem", handshake_timeout = 5s', true],
+  ] as const) {
+    const { listeners, heard, opened } = started(loaded(mine(options)))
+    listeners.start()
+    assert.deepEqual(
+      heard.filter(({ onEdge }) => onEdge).map(({ port, tls }) => [port, tls]),
+      [[9083, 0]],
+    )
+    assert.deepEqual(
+      opened.map(({ path, tls, isBeyondUws }) => [path, tls?.contents, isBeyondUws]),
+      [['listeners.wss.mine', contents, isBeyondUws]],
+    )
+  }
 })
 
 test('a port in use is refused by a message with the key, the place and the port', () => {
