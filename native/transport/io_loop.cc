@@ -29,7 +29,7 @@ IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers, size_t admis
       fabric_(fabric),
       peers_(peers),
       shard_(index, fabric, this, &counters_),
-      repeats_(fabric->seed),
+      link_intake_(&shard_, &counters_, fabric->seed),
       delayed_(&fabric->delayed),
       admissions_max_(admissions_max),
       now_ms_(MonotonicMs()),

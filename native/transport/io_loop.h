@@ -20,8 +20,8 @@
 #include "core/counters.h"
 #include "core/timer_wheel.h"
 #include "fanout/delayed_queue.h"
+#include "fanout/link_intake.h"
 #include "fanout/shard.h"
-#include "link/repeat_window.h"
 #include "transport/commands.h"
 #include "transport/records.h"
 #include "transport/socket.h"
@@ -205,7 +205,7 @@ class IoLoop final : public fanout::ShardHost {
   LoopPeers* const peers_;
   Counters counters_;
   fanout::Shard shard_;
-  link::RepeatWindows repeats_;  // of the linked clusters' message clients that live here
+  fanout::LinkIntake link_intake_;
   fanout::DelayedQueue delayed_;
   int64_t delayed_armed_ms_ = fanout::DelayedQueue::kNever;  // when delayed_timer_ rings
 
@@ -255,7 +255,7 @@ class IoLoop final : public fanout::ShardHost {
   bool draining_ = false;
   bool closed_ = false;             // control's, after the join
   std::unique_ptr<char[]> buffer_;  // kReadBufferBytes + room for what was left of the last packet
-  std::string scratch_;             // decoded terms, filtered properties
+  std::string scratch_;             // filtered properties
   std::string mounted_;             // a topic behind its client's mountpoint
   std::string properties_scratch_;
 
