@@ -169,6 +169,11 @@ export class Broker {
     return this.#listeners.open
   }
 
+  /** The edge thread could not open it, which it may. */
+  listenerClosed(id: number): void {
+    this.#listeners.closedByEdge(id)
+  }
+
   listenerStates(): ReturnType<Listeners['states']> {
     return this.#listeners.states()
   }

@@ -13,7 +13,7 @@ import { Broker } from './broker.js'
 import { systemClock, systemTimers } from './clock.js'
 import { type Config, formatPosition, type LoadedConfig } from './config/index.js'
 import type { EarlySignals } from './early-signals.js'
-import { EdgeThread, type Library } from './edge/index.js'
+import { type EdgeStarted, EdgeThread } from './edge/index.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock } from './listener/index.js'
 import { type Log, openLog } from './log.js'
@@ -86,7 +86,7 @@ export async function runBroker(
 async function started(running: Running, ended: ExitDoor, clusterName: string): Promise<void> {
   try {
     running.broker.start()
-    sayEdge(await running.edge.start(), running.log)
+    onEdgeStarted(await running.edge.start(), running)
   } catch (error) {
     await ended.leave('start failed')
     throw error
@@ -292,8 +292,10 @@ function exitDoor({ engine, broker, tasks, edge, lock, log }: Running): ExitDoor
   return { done, leave, isLeaving: () => leaving !== null }
 }
 
-function sayEdge(libraries: Readonly<Record<string, Library>> | null, log: Log): void {
-  if (libraries === null) return
+function onEdgeStarted(started: EdgeStarted | null, { broker, log }: Running): void {
+  if (started === null) return
+  const { libraries, closed } = started
+  for (const listener of closed) broker.listenerClosed(listener)
   log.info({ event: 'edge_started', libraries }, 'WebSocket listeners are open')
 }
 

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { CausewayError } from '../errors.js'
 import { edgeLimits } from '../limits.js'
 import type { EdgeDoor, EdgeListener, EdgeTls } from '../listener/index.js'
-import type { EdgeSettings, FirstWord, FromEdge, Library, ToEdge } from './messages.js'
+import type { EdgeSettings, EdgeStarted, FirstWord, FromEdge, ToEdge } from './messages.js'
 
 export interface EdgeThreadOptions extends Omit<EdgeSettings, 'listeners'> {
   /** New certificates of a listener, given by its path, could not be used. */
@@ -34,11 +34,11 @@ export class EdgeThread implements EdgeDoor {
   }
 
   /**
-   * Resolves when all listeners are open, with the library that serves each, by its path; null: there are none and no thread, or
-   * it was stopped meanwhile.
+   * Resolves when all listeners are open, or have stayed closed that may; null: there are none and no thread, or it was stopped
+   * meanwhile.
    * @throws CausewayError LISTENER_BIND_FAILED, TLS_UNUSABLE
    */
-  async start(): Promise<Readonly<Record<string, Library>> | null> {
+  async start(): Promise<EdgeStarted | null> {
     const { ringBytes, stallMs, library } = this.#options
     if (this.#listeners.length === 0 || this.#state !== 'new') return null
     const settings: EdgeSettings = { listeners: this.#listeners, ringBytes, stallMs, library }
@@ -52,7 +52,7 @@ export class EdgeThread implements EdgeDoor {
     if (said === null) return null
     if (said.kind === 'listening') {
       if (this.#state === 'starting') this.#state = 'running'
-      return said.libraries
+      return said
     }
     throw failure(said)
   }

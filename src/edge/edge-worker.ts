@@ -39,22 +39,27 @@ await opening
 
 async function open(): Promise<void> {
   const libraries: Record<string, Library> = {}
+  const closed: number[] = []
   for (const listener of settings.listeners) {
     try {
       const serving = listener.isBeyondUws ? null : uws
-      libraries[listener.path] = serving === null ? 'ws' : 'uws'
       const server = await (serving === null
         ? serveWs(listener, pump)
         : serveUws(serving, listener, pump))
+      libraries[listener.path] = serving === null ? 'ws' : 'uws'
       servers.set(listener.id, server)
       if (isLeaving) server.close()
     } catch (error) {
+      if (listener.mayStayClosed) {
+        closed.push(listener.id)
+        continue
+      }
       const key = error instanceof UnusableTls ? 'ssl_options' : 'bind'
       tell({ kind: 'failed', listener: listener.path, key, why: reasonOf(error) })
       return
     }
   }
-  tell({ kind: 'listening', libraries })
+  tell({ kind: 'listening', libraries, closed })
 }
 
 async function renew({ listener, tls }: ToEdge & { kind: 'renew' }): Promise<void> {

@@ -5,4 +5,4 @@
  * Read next: edge-thread.ts (its life), pump.ts (the bytes), native/transport/edge_port.h (the other end of the rings).
  */
 export { EdgeThread, type EdgeThreadOptions } from './edge-thread.js'
-export type { Library } from './messages.js'
+export type { EdgeStarted } from './messages.js'

@@ -17,9 +17,16 @@ export type ToEdge =
 
 export type Library = 'uws' | 'ws'
 
+/** All listeners are open, apart from those that may stay closed. */
+export interface EdgeStarted {
+  /** What serves each, by path of the listener. */
+  readonly libraries: Readonly<Record<string, Library>>
+  /** Numbers of listeners whose ports are in use. */
+  readonly closed: readonly number[]
+}
+
 export type FirstWord =
-  /** By path of the listener. */
-  | { readonly kind: 'listening'; readonly libraries: Readonly<Record<string, Library>> }
+  | ({ readonly kind: 'listening' } & EdgeStarted)
   | {
       readonly kind: 'failed'
       readonly listener: string

@@ -23,6 +23,8 @@ export interface EdgeListener {
   readonly tls: EdgeTls | null
   /** It asks for what uWebSockets.js does not have. */
   readonly isBeyondUws: boolean
+  /** Nobody asked for it: where its port is in use the others open all the same. */
+  readonly mayStayClosed: boolean
 }
 
 /** What a listener's handshakes are made with: at first, or from now on. */
@@ -61,6 +63,7 @@ export function edgeListener(
     idleTimeoutMs: websocket.idleTimeoutMs,
     tls,
     isBeyondUws: tls !== null && (tls.files === null || isBeyondUws(tls)),
+    mayStayClosed: false,
   }
 }
 

@@ -53,11 +53,9 @@ export class Listeners {
 
   /** @throws CausewayError LISTENER_*; the message names the key and where it was written */
   start(): void {
-    const { config, engine, log, tls, where } = this.#options
+    const { config, engine, log, tls } = this.#options
     for (const [id, listener] of config.listeners.entries()) {
       if (!listener.enable) continue
-      // Two brokers of one machine would both want the default's port, most of them for nothing.
-      if (listener.kind === 'ws' && where(listener.path) === null) continue
       if (this.#lacksCertificate(listener)) {
         this.#noteCertificate(listener)
         continue
@@ -67,6 +65,10 @@ export class Listeners {
       try {
         engine.listen(listenerOptions(id, listener, config, context))
       } catch (error) {
+        if (isInUse(error) && this.#mayStayClosed(listener)) {
+          this.#noteInUse(listener)
+          continue
+        }
         throw this.#explained(error, listener)
       }
       if (listener.kind === 'ws' || listener.kind === 'wss') this.#openOnEdge(id, listener)
@@ -91,7 +93,8 @@ export class Listeners {
   #openOnEdge(id: number, listener: WsListenerConfig | WssListenerConfig): void {
     const { edge, tls } = this.#options
     if (listener.kind === 'ws') {
-      edge.open(edgeListener(id, listener, null))
+      const mayStayClosed = this.#mayStayClosed(listener)
+      edge.open({ ...edgeListener(id, listener, null), mayStayClosed })
       return
     }
     const { tls: config } = listener
@@ -99,6 +102,13 @@ export class Listeners {
       edge.renew(id, edgeTls(config, changed)),
     )
     edge.open(edgeListener(id, listener, edgeTls(config, contents)))
+  }
+
+  /** The edge found the port of a listener in use after all: two brokers started at once. */
+  closedByEdge(id: number): void {
+    const at = this.#open.findIndex((one) => one.id === id)
+    const [closed] = at < 0 ? [] : this.#open.splice(at, 1)
+    if (closed !== undefined) this.#noteInUse(closed.config)
   }
 
   /** What happened at each open listener, by its name. */
@@ -114,6 +124,21 @@ export class Listeners {
     this.#refusals.stop()
     this.#options.edge.stopListening()
     for (const { id } of this.#open.splice(0)) this.#options.engine.unlisten(id)
+  }
+
+  /**
+   * The default WebSocket listener, of which nobody has written a word: whoever runs two brokers on one machine, each with its own MQTT
+   * port, need not think of it.
+   */
+  #mayStayClosed(listener: ListenerConfig): boolean {
+    return listener.kind === 'ws' && this.#options.where(listener.path) === null
+  }
+
+  #noteInUse(listener: ListenerConfig): void {
+    this.#options.log.warn(
+      { event: 'listener_default_in_use', listener: `${listener.kind}:${listener.name}` },
+      `no WebSocket: port ${listener.port} is in use by another process; set ${listener.path}.bind, or ${listener.path}.enable = false`,
+    )
   }
 
   /** A default TLS listener, of which nobody has written a word. */
@@ -147,6 +172,10 @@ export class Listeners {
       cause: error,
     })
   }
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof CausewayError && error.code === 'LISTENER_PORT_IN_USE'
 }
 
 /** What the usual refusals of bind(2) mean for the person who wrote the address. */

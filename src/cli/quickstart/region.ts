@@ -1,6 +1,6 @@
 /**
  * The two regions of the quick start, and the configuration each of them starts from: what a person would write, apart
- * from the loopback addresses and the two keys that let both live on one machine.
+ * from the loopback addresses and the keys that let both live on one machine.
  */
 
 /** One broker of the pair. */
@@ -13,6 +13,8 @@ export interface Region {
   readonly linkPort: number
   /** Port of `listeners.tcp.default`: for clients. */
   readonly clientPort: number
+  /** Port of `listeners.ws.default`: for clients over WebSocket. */
+  readonly webPort: number
 }
 
 export const host = '127.0.0.1'
@@ -22,6 +24,7 @@ export const east: Region = {
   clientId: 'clink-us-east',
   linkPort: 11_883,
   clientPort: 11_884,
+  webPort: 11_083,
 }
 
 export const west: Region = {
@@ -29,6 +32,7 @@ export const west: Region = {
   clientId: 'clink-eu-west',
   linkPort: 21_883,
   clientPort: 21_884,
+  webPort: 21_083,
 }
 
 /** The HOCON file of `region`, linked to `remote`. @param dataDir absolute; this broker's own */
@@ -52,6 +56,10 @@ listeners {
   # Where clients come in. Moved from 1883, because two brokers share this machine.
   tcp.default {
     bind = ${region.clientPort}
+  }
+  # The same over WebSocket, moved from 8083.
+  ws.default {
+    bind = ${region.webPort}
   }
 }
 node {

@@ -152,12 +152,17 @@ export interface BrokerSettings {
   /** Port of `listeners.tcp.default`. */
   readonly port: number
   readonly io?: number
+  /** Leaves the default WebSocket listener on, unwritten. */
+  readonly ws?: boolean
   /** More HOCON. */
   readonly more?: string
 }
 
 /** A configuration in `directory` with one listener on 127.0.0.1; returns the file. */
-export function brokerFile(directory: string, { port, io = 2, more = '' }: BrokerSettings): string {
+export function brokerFile(
+  directory: string,
+  { port, io = 2, ws = false, more = '' }: BrokerSettings,
+): string {
   const file = join(directory, 'causeway.conf')
   writeFileSync(
     file,
@@ -165,6 +170,7 @@ export function brokerFile(directory: string, { port, io = 2, more = '' }: Broke
 workers { io = ${io}, tasks = 1 }
 log.console { level = info, formatter = json }
 listeners.tcp.default.bind = "127.0.0.1:${port}"
+${ws ? '' : 'listeners.ws.default.enable = false'}
 ${more}
 `,
   )

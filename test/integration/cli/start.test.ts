@@ -74,6 +74,22 @@ for (const [first, second] of [
   })
 }
 
+test('two brokers that start at once, each with an MQTT port of its own, both run: one at most has WebSocket on 8083', async (t) => {
+  const pair = await Promise.all(
+    [0, 1].map(async () => {
+      const file = brokerFile(folder(t), { port: await freePort(), ws: true })
+      return causeway(t, ['start', '-c', file])
+    }),
+  )
+  await Promise.all(pair.map((broker) => broker.ready()))
+  const open = pair.filter(({ stdout }) => stdout.includes('ws:default :8083'))
+  const closed = pair.filter((broker) => events(broker, 'listener_default_in_use').length === 1)
+  assert.ok(open.length <= 1) // none where something else of this machine has the port
+  assert.deepEqual(new Set([...open, ...closed]), new Set(pair))
+  assert.equal(open.length + closed.length, 2)
+  for (const broker of pair) assert.deepEqual(await broker.stopped(), { code: 0, signal: null })
+})
+
 test('of two brokers that start at once on one port, one runs and the other is refused', async (t) => {
   const port = await freePort()
   const pair = [0, 1].map(() => causeway(t, ['start', '-c', brokerFile(folder(t), { port })]))

@@ -76,19 +76,24 @@ test('default and configured tcp listeners open, and close together', () => {
   assert.deepEqual(heard.map(({ host, port }) => `${host}:${port}`).sort(), [
     '127.0.0.1:11883',
     ':1883',
+    ':8083',
   ])
   listeners.stop()
   assert.deepEqual(closed.sort(), heard.map(({ id }) => id).sort())
 })
 
 test('a disabled listener stays closed', () => {
-  const { listeners, heard } = started(loaded('listeners.tcp.default.enable = false'))
+  const { listeners, heard } = started(
+    loaded('listeners { tcp.default.enable = false, ws.default.enable = false }'),
+  )
   listeners.start()
   assert.deepEqual(heard, [])
 })
 
 test('the default TLS listeners without a certificate stay closed and say how to open them', () => {
-  const { listeners, heard, told } = started(loaded('listeners.tcp.default.enable = false'))
+  const { listeners, heard, told } = started(
+    loaded('listeners { tcp.default.enable = false, ws.default.enable = false }'),
+  )
   listeners.start()
   assert.deepEqual(heard, [])
   assert.deepEqual(
@@ -102,7 +107,9 @@ test('the default TLS listeners without a certificate stay closed and say how to
 
 test('a TLS listener that is mentioned opens with a context of its own', () => {
   const { listeners, heard } = started(
-    loaded('listeners { tcp.default.enable = false, ssl.mine.bind = 9883 }'),
+    loaded(
+      'listeners { tcp.default.enable = false, ws.default.enable = false, ssl.mine.bind = 9883 }',
+    ),
   )
   listeners.start()
   assert.deepEqual(
@@ -111,7 +118,7 @@ test('a TLS listener that is mentioned opens with a context of its own', () => {
   )
 })
 
-test('a WebSocket listener opens where it is written, at the engine and at the edge, and the default one alone does not', () => {
+test('WebSocket listeners open at the engine and at the edge, the default one without being mentioned', () => {
   const { listeners, heard, opened } = started(
     loaded('listeners.ws.mine { bind = 9083, websocket.mqtt_path = "/here" }'),
   )
@@ -123,13 +130,43 @@ test('a WebSocket listener opens where it is written, at the engine and at the e
   )
   assert.deepEqual(
     opened.map(({ path, port, mqttPath }) => [path, port, mqttPath]),
-    [['listeners.ws.mine', 9083, '/here']],
+    [
+      ['listeners.ws.default', 8083, '/mqtt'],
+      ['listeners.ws.mine', 9083, '/here'],
+    ],
   )
+})
+
+test('the default WebSocket listener stays closed where its port is in use, unless it is written down', () => {
+  const inUse = ({ onEdge }: ListenerOptions) => {
+    if (onEdge) throw new CausewayError('LISTENER_PORT_IN_USE', 'EADDRINUSE')
+  }
+  const unwritten = started(loaded(''), inUse)
+  unwritten.listeners.start()
+  assert.deepEqual(unwritten.opened, [])
+  assert.match(unwritten.said[0] ?? '', /listener_default_in_use.*ws:default/)
+  const written = started(loaded('listeners.ws.default.bind = 8083'), inUse)
+  assert.throws(
+    () => written.listeners.start(),
+    /listeners\.ws\.default\.bind .*port 8083 is in use/,
+  )
+})
+
+test('the default WebSocket listener that the edge could not open is open no more', () => {
+  const { listeners, opened, said } = started(loaded('listeners.tcp.default.enable = false'))
+  listeners.start()
+  assert.deepEqual(
+    opened.map(({ mayStayClosed }) => mayStayClosed),
+    [true],
+  )
+  listeners.closedByEdge(opened[0]?.id ?? -1)
+  assert.deepEqual(listeners.open, [])
+  assert.match(said[0] ?? '', /listener_default_in_use/)
 })
 
 test('a listener of WebSocket over TLS has a certificate, and uWebSockets.js serves it where it can', () => {
   const mine = (options: string) =>
-    `listeners.wss.mine { bind = 9083, ssl_options { keyfile = "k.pem", ${options} } }`
+    `listeners.ws.default.enable = false\nlisteners.wss.mine { bind = 9083, ssl_options { keyfile = "k.pem", ${options} } }`
   for (const [options, isBeyondUws] of [
     ['certfile = "c.pem"', false],
     ['certfile = "-----BEGIN CERTIFICATE-----"', true],
@@ -178,7 +215,9 @@ test('an address of another machine is refused in words', () => {
 })
 
 test('a broker without any listener says so', () => {
-  const { listeners, said } = started(loaded('listeners.tcp.default.enable = false'))
+  const { listeners, said } = started(
+    loaded('listeners { tcp.default.enable = false, ws.default.enable = false }'),
+  )
   listeners.start()
   assert.deepEqual(said, ['{"event":"no_listener"}'])
 })
