@@ -140,7 +140,9 @@ namespace causeway {
   X(retained_refused_bytes, "messages", "not stored: the index's byte bound")                     \
   X(retained_replayed, "deliveries", "sent to a new subscription")                                \
   /* links */                                                                                     \
-  X(link_dropped_no_slot, "messages", "the link was disabled or its pool shrunk meanwhile")       \
+  X(link_dropped_no_slot, "messages", "the link was removed while they crossed to its loop")      \
+  X(link_dropped_removed, "messages", "waiting for a link when it was removed")                   \
+  X(link_compressed, "messages", "forwarded as compressed terms")                                 \
   X(link_received, "messages", "arrived through a link")                                          \
   X(link_undecodable, "messages", "payload that is no forwarded message: 0x99")                   \
   X(link_filtered, "messages", "arrived, outside our own topics: not published")                  \

@@ -241,6 +241,24 @@ inline constexpr size_t kRepeatIds = 8192;
 /// the one silent for longest is forgotten. 48 MiB at most.
 inline constexpr size_t kRepeatClients = 256;
 
+/// Connections that may end over one message sent alone, before it is taken for what ends them. At
+/// a retry every 2 s that is 8 s of a far end that accepts connections and acknowledges nothing.
+/// Reached: the message goes, counted as the link's undeliverable.
+inline constexpr uint8_t kLinkDeliveryAttempts = 5;
+
+/// For a PUBACK on a live message connection of a link; src/limits.ts linkLimits.responseTimeoutMs.
+/// Over: the connection is closed (`ack_timeouts`) and what it owes is sent again on the next.
+inline constexpr int64_t kLinkAckTimeoutMs = 30'000;
+
+/// Terms of a size from here to there leave compressed where that makes them smaller. The lower
+/// bound is what a packet's way across a region is worth; the upper one 0.3 ms of a loop.
+inline constexpr size_t kLinkCompressBytesMin = kKiB;
+inline constexpr size_t kLinkCompressBytesMax = 64 * kKiB;
+
+/// Terms left as they are after some that did not become smaller: doubled from one up to this, so
+/// that a link of images costs little and one of text is found out.
+inline constexpr uint32_t kLinkCompressSkipMax = 64;
+
 /// Entries and bytes of one route batch. design.md §7; EMQX's own batches are bounded by count
 /// only, to the same number. Full: the batch leaves, the next begins.
 inline constexpr size_t kRouteBatchEntries = 4000;

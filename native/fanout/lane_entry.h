@@ -31,7 +31,7 @@ struct LaneEntry {
   uint8_t filter_count = 0;  // inline ones; 0 when `more` holds all
   uint8_t link = 0;
   uint8_t qos = 0;                               // kLink: of the carrier
-  uint16_t slot = 0;                             // kLink: below pool_size, at most 1,024
+  uint16_t slot = 0;                             // kLink: below 2 x LinkSpec::kSlotsMax
   bool redispatched = false;                     // kMember: chosen for the second time
   uint32_t group = 0;                            // kMember
   uint32_t session = 0, session_generation = 0;  // kMember

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/clock.h"
 #include "core/limits.h"
 
 namespace causeway::fanout {
@@ -50,19 +51,34 @@ void LinkEgress::Configure(std::shared_ptr<const LinkPlan> plan) {
   topic_ = "$LINK/cluster/msg/" + plan_->self;
   std::erase_if(slots_, [this](const std::unique_ptr<Slot>& slot) {
     const LinkSpec* spec = plan_->At(slot->link);
-    return spec == nullptr || !spec->enabled || slot->index >= spec->pool_size;
+    if (spec != nullptr && spec->name == slot->name &&
+        (spec->pool.Has(slot->index) || spec->former.Has(slot->index))) {
+      slot->box.Configure(BoxConfig(*spec));
+      return false;
+    }
+    Bump(counters_->link_dropped_removed, slot->box.Drop());
+    return true;
   });
   for (const LinkSpec& spec : plan_->links) {
-    if (!spec.enabled) continue;
-    for (uint32_t slot = 0; slot < spec.pool_size; ++slot) {
-      if (LoopOf(spec.index, slot, loops_) != loop_ || At(spec.index, slot) != nullptr) continue;
-      Box::Config config;
-      config.bytes_max = spec.buffer_bytes_max;
-      config.request_ttl_ms = spec.request_ttl_ms == 0 ? link::kNeverExpires : spec.request_ttl_ms;
-      config.inflight_max = spec.inflight_max;
-      config.packet_overhead_bytes = kCarrierOverheadBytes + static_cast<uint32_t>(topic_.size());
-      slots_.push_back(std::make_unique<Slot>(spec.index, slot, config));
-    }
+    AddSlots(spec, spec.former);
+    AddSlots(spec, spec.pool);
+    metrics(spec)->plan.store(plan_->number, std::memory_order_relaxed);
+  }
+}
+
+LinkEgress::Box::Config LinkEgress::BoxConfig(const LinkSpec& spec) const {
+  Box::Config config;
+  config.bytes_max = spec.buffer_bytes_max;
+  config.request_ttl_ms = spec.request_ttl_ms == 0 ? link::kNeverExpires : spec.request_ttl_ms;
+  config.inflight_max = spec.inflight_max;
+  config.packet_overhead_bytes = kCarrierOverheadBytes + static_cast<uint32_t>(topic_.size());
+  return config;
+}
+
+void LinkEgress::AddSlots(const LinkSpec& spec, const LinkSpec::SlotRange& range) {
+  for (uint32_t slot = range.first; slot < range.first + range.count; ++slot) {
+    if (LoopOf(spec.index, slot, loops_) != loop_ || At(spec.index, slot) != nullptr) continue;
+    slots_.push_back(std::make_unique<Slot>(spec, slot, loop_, BoxConfig(spec)));
   }
 }
 
@@ -85,9 +101,19 @@ MessageRef LinkEgress::EncodeTerm(const Publication& publication, int64_t wall_m
     message.has_username = publication.publisher->has_username;
     message.peer = ParsePeer(publication.publisher->peer);
   }
+  Message* term = nullptr;
   const size_t bytes = link::EncodedMessageSize(message);
-  Message* term = Message::CreateUninitialized(bytes);
-  link::WriteMessage(message, term->data());
+  if (compressor_.Tries(bytes)) {
+    char* plain = compressor_.Plain(bytes);
+    link::WriteMessage(message, plain);
+    const std::string_view smallest = compressor_.Smallest();
+    if (smallest.size() < bytes) Bump(counters_->link_compressed);
+    term = Message::CreateUninitialized(smallest.size());
+    std::copy(smallest.begin(), smallest.end(), term->data());
+  } else {
+    term = Message::CreateUninitialized(bytes);
+    link::WriteMessage(message, term->data());
+  }
   term->message_expiry_seconds = publication.expiry_seconds;
   term->received_ms = publication.received_ms;
   return MessageRef::Adopt(term);
@@ -110,7 +136,7 @@ LinkEgress::Slot* LinkEgress::Of(const session::Connection* connection) const {
 void LinkEgress::Push(int link, uint32_t slot_index, uint8_t qos, const MessageRef& term,
                       int64_t now_ms) {
   Slot* slot = At(link, slot_index);
-  if (slot == nullptr) {  // the link was disabled or shrunk while the message crossed a lane
+  if (slot == nullptr) {  // the link was removed while the message crossed a lane
     Bump(counters_->link_dropped_no_slot);
     return;
   }
@@ -132,6 +158,10 @@ void LinkEgress::Pump(Slot* slot, int64_t now_ms) {
     const auto send = slot->box.Next(now_ms);
     if (!send) break;
     const MessageRef& term = *send->ref;
+    if (send->packet_id != 0 && slot->timed_id == 0) {
+      slot->timed_id = send->packet_id;
+      slot->timed_since_ns = MonotonicNs();
+    }
     mqtt::PublishOut publish;
     publish.topic = topic_;
     publish.payload = term->payload();
@@ -156,6 +186,7 @@ bool LinkEgress::Online(int link, uint32_t slot_index, session::Connection* conn
   if (slot == nullptr) return false;
   if (slot->connection != nullptr) slot->box.OnDisconnect();
   slot->connection = connection;
+  slot->timed_id = 0;
   slot->box.OnConnect(receive_maximum, packet_bytes_max);
   Pump(slot, now_ms);
   return true;
@@ -173,6 +204,10 @@ bool LinkEgress::OnPuback(const session::Connection* connection, uint16_t packet
   Slot* slot = Of(connection);
   if (slot == nullptr) return false;
   slot->box.OnAck(packet_id, reason);
+  if (packet_id == slot->timed_id && packet_id != 0) {
+    slot->metrics->rtt.Record((MonotonicNs() - slot->timed_since_ns) / 1000);
+    slot->timed_id = 0;
+  }
   Pump(slot, now_ms);
   return true;
 }
@@ -181,37 +216,31 @@ void LinkEgress::Pump(const session::Connection* connection, int64_t now_ms) {
   if (Slot* slot = Of(connection)) Pump(slot, now_ms);
 }
 
-void LinkEgress::Expire(int64_t now_ms) {
-  for (const auto& slot : slots_) slot->box.ExpireWaiting(now_ms);
+void LinkEgress::Expire(int64_t now_ms, std::vector<session::Connection*>* stuck) {
+  for (const auto& slot : slots_) {
+    slot->box.ExpireWaiting(now_ms);
+    const auto since = slot->box.oldest_sent_at_ms();
+    if (slot->connection == nullptr || !since || now_ms - *since < limits::kLinkAckTimeoutMs)
+      continue;
+    Bump(slot->metrics->ack_timeouts);
+    stuck->push_back(slot->connection);
+  }
 }
 
-void LinkEgress::PublishGauges() {
-  for (int link = 0; link < kLinks; ++link) {
-    uint64_t sums[13] = {};
+void LinkEgress::PublishGauges(int64_t now_ms) {
+  for (const LinkSpec& spec : plan_->links) {
+    uint64_t oldest_ms = 0, online = 0, draining = 0;
     for (const auto& slot : slots_) {
-      if (slot->link != link) continue;
-      const link::OutboxCounters& counted = slot->box.counters();
-      const uint64_t values[13] = {counted.matched,
-                                   counted.sent,
-                                   counted.sent_qos0,
-                                   counted.retried,
-                                   counted.acked,
-                                   counted.rejected,
-                                   counted.expired,
-                                   counted.overflowed,
-                                   counted.oversize,
-                                   slot->box.waiting(),
-                                   slot->box.unacknowledged(),
-                                   slot->box.bytes(),
-                                   slot->connection != nullptr ? uint64_t{1} : 0};
-      for (int i = 0; i < 13; ++i) sums[i] += values[i];
+      if (slot->link != spec.index) continue;
+      if (const auto since = slot->box.oldest_waiting_since_ms())
+        oldest_ms = std::max(oldest_ms, static_cast<uint64_t>(now_ms - *since));
+      if (slot->connection != nullptr) ++online;
+      if (!spec.pool.Has(slot->index)) draining += slot->box.waiting() + slot->box.unacknowledged();
     }
-    Gauges& gauges = gauges_[link];
-    std::atomic<uint64_t>* const targets[13] = {
-        &gauges.matched,  &gauges.sent,    &gauges.sent_qos0,  &gauges.retried,  &gauges.acked,
-        &gauges.rejected, &gauges.expired, &gauges.overflowed, &gauges.oversize, &gauges.waiting,
-        &gauges.inflight, &gauges.bytes,   &gauges.online};
-    for (int i = 0; i < 13; ++i) targets[i]->store(sums[i], std::memory_order_relaxed);
+    link::LinkMetrics* of = metrics(spec);
+    of->oldest_ms.store(oldest_ms, std::memory_order_relaxed);
+    of->slots_online.store(online, std::memory_order_relaxed);
+    of->draining.store(draining, std::memory_order_relaxed);
   }
 }
 

@@ -2,7 +2,6 @@
 // Source: design.md §9 "Pool order"; docs/protocol/cluster-link.md.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,27 +13,44 @@
 #include "core/message.h"
 #include "fanout/publication.h"
 #include "link/intersection.h"
+#include "link/link_metrics.h"
 #include "link/message_term.h"
 #include "link/outbox.h"
+#include "link/term_compressor.h"
 #include "session/sender.h"
 
 namespace causeway::fanout {
 
 /// One link as the data plane knows it.
 struct LinkSpec {
+  /// Slots of the two pools of a link; see `former`.
+  static constexpr uint32_t kSlotsMax = 1024;
+
+  /// One slot after the other, from `first`: two pools of one link share none.
+  struct SlotRange {
+    uint32_t first = 0, count = 0;
+    bool Has(uint32_t slot) const { return slot - first < count; }
+  };
+
   int index = 0;
   std::string name;
   bool enabled = false;
   link::LinkTopics topics;  // ours: what we accept from it
-  uint32_t pool_size = 8;
+  SlotRange pool{0, 8};
+  /// The pool before its size was changed: nothing is added, what is there leaves first. Control
+  /// connects the slots of `pool` when it is empty, so order per topic holds.
+  SlotRange former;
   uint16_t inflight_max = 32;
   size_t buffer_bytes_max = limits::kLinkOutboxBytes;  // per slot
   int64_t request_ttl_ms = 45000;
+  /// By loop; the engine makes them with the link and they end with its last slot.
+  std::shared_ptr<link::LinkMetrics[]> metrics;
 };
 
 /// All links, by index. Immutable; one copy is shared by all loops and replaced as a whole.
 struct LinkPlan {
-  std::string self;  // our cluster name
+  uint64_t number = 0;  // of the plan: grows
+  std::string self;     // our cluster name
   std::vector<LinkSpec> links;
   uint64_t enabled = 0;  // bit by index
 
@@ -52,11 +68,6 @@ struct LinkPlan {
   }
 };
 
-/// What one link's receiving side met on this loop. Written by the loop, read by control (relaxed).
-struct LinkIngressCounters {
-  std::atomic<uint64_t> received{0}, filtered{0}, undecodable{0}, repeated{0};
-};
-
 /// Single-threaded. Placement: slot s of link i lives on loop (i + s) mod loops.
 class LinkEgress {
  public:
@@ -68,8 +79,9 @@ class LinkEgress {
   LinkEgress(const LinkEgress&) = delete;
   LinkEgress& operator=(const LinkEgress&) = delete;
 
-  /// Slots of links that stay keep their buffers. Slots of links that went are dropped, their
-  /// connections forgotten.
+  /// Slots of links that stay keep what waits, those of disabled ones too: it goes when it is too
+  /// old, or on when the link is enabled again. Slots of links that went are dropped with what
+  /// waited there, counted; their connections are forgotten.
   void Configure(std::shared_ptr<const LinkPlan> plan);
   const LinkPlan* plan() const { return plan_.get(); }
 
@@ -77,8 +89,8 @@ class LinkEgress {
     return static_cast<int>((link + slot) % static_cast<uint32_t>(loops));
   }
   /// A topic's slot is fixed by its hash, so order per topic holds; a dead slot keeps its share.
-  static uint32_t SlotOf(uint64_t topic_hash, uint32_t pool_size) {
-    return static_cast<uint32_t>((topic_hash >> 32) % pool_size);
+  static uint32_t SlotOf(uint64_t topic_hash, const LinkSpec::SlotRange& pool) {
+    return pool.first + static_cast<uint32_t>((topic_hash >> 32) % pool.count);
   }
   /// The payload of the link PUBLISH, encoded once for all links.
   MessageRef EncodeTerm(const Publication& publication, int64_t wall_ms);
@@ -95,30 +107,35 @@ class LinkEgress {
                 int64_t now_ms);
   /// The connection's out-buffer has room again.
   void Pump(const session::Connection* connection, int64_t now_ms);
-  /// Drops what waits too long on slots that are offline; once a second.
-  void Expire(int64_t now_ms);
+  /// Drops what waits too long; once a second. Appends the connections that owe an acknowledgement
+  /// for too long to `*stuck`, which the caller closes.
+  void Expire(int64_t now_ms, std::vector<session::Connection*>* stuck);
   bool Owns(const session::Connection* connection) const { return Of(connection) != nullptr; }
 
-  /// A copy of a slot's counters and gauges for control; taken on the loop (see Publish).
-  struct Gauges {
-    std::atomic<uint64_t> matched{0}, sent{0}, sent_qos0{0}, retried{0}, acked{0}, rejected{0},
-        expired{0}, overflowed{0}, oversize{0}, waiting{0}, inflight{0}, bytes{0}, online{0};
-  };
-  /// By link; sums over this loop's slots. Any thread, relaxed; refreshed by PublishGauges.
-  const Gauges& gauges(int link) const { return gauges_[link]; }
-  void PublishGauges();
-  LinkIngressCounters& ingress(int link) { return ingress_[link]; }
+  /// Refreshes the gauges that are not counted as things happen; once a timer tick.
+  void PublishGauges(int64_t now_ms);
+  /// What this loop counts for a link of the plan.
+  link::LinkMetrics* metrics(const LinkSpec& spec) const { return &spec.metrics[loop_]; }
 
  private:
   struct Slot {
-    Slot(int link, uint32_t index, const Box::Config& config)
-        : link(link), index(index), box(config) {}
+    Slot(const LinkSpec& spec, uint32_t index, int loop, const Box::Config& config)
+        : link(spec.index),
+          index(index),
+          name(spec.name),
+          metrics(spec.metrics, &spec.metrics[loop]),
+          box(config, metrics.get()) {}
     const int link;
     const uint32_t index;
+    const std::string name;
+    const std::shared_ptr<link::LinkMetrics> metrics;
     Box box;
     session::Connection* connection = nullptr;
-    int64_t pushed_last_ms = 0;
+    uint16_t timed_id = 0;  // the message whose PUBACK is timed; 0: none
+    int64_t timed_since_ns = 0;
   };
+  Box::Config BoxConfig(const LinkSpec& spec) const;
+  void AddSlots(const LinkSpec& spec, const LinkSpec::SlotRange& range);
   Slot* At(int link, uint32_t slot);
   Slot* Of(const session::Connection* connection) const;
   void Pump(Slot* slot, int64_t now_ms);
@@ -131,8 +148,7 @@ class LinkEgress {
   std::shared_ptr<const LinkPlan> plan_;
   std::string topic_;  // $LINK/cluster/msg/<self>
   std::vector<std::unique_ptr<Slot>> slots_;
-  Gauges gauges_[kLinks];
-  LinkIngressCounters ingress_[kLinks];
+  link::TermCompressor compressor_;
 };
 
 }  // namespace causeway::fanout

@@ -20,7 +20,7 @@ Taken LinkIntake::Take(const Carrier& carrier, session::Connection* connection, 
     Bump(counters_->link_filtered);
     return {Verdict::kFiltered};
   }
-  LinkIngressCounters& ingress = shard_->links()->ingress(spec->index);
+  link::LinkMetrics& ingress = *shard_->links()->metrics(*spec);
   link::ForwardedMessage message;
   if (link::DecodeMessage(carrier.payload, &scratch_, &message) != link::MessageStatus::kOk) {
     Bump(counters_->link_undecodable);
@@ -37,11 +37,12 @@ Taken LinkIntake::Take(const Carrier& carrier, session::Connection* connection, 
   // The sender did not hear our acknowledgement and sends again, with another packet id.
   if (carrier.qos != 0 && repeats_.IsRepeated(spec->index, carrier.client_id, message.id)) {
     Bump(counters_->link_repeated);
-    Bump(ingress.repeated);
+    Bump(ingress.duplicate);
     return {Verdict::kRepeated};
   }
   Bump(counters_->link_received);
   Bump(ingress.received);
+  if (message.timestamp_ms > 0) ingress.latency.Record((wall_ms - message.timestamp_ms) * 1000);
   Publication publication;
   publication.topic = message.topic;
   publication.payload = message.payload;

@@ -294,7 +294,6 @@ void Shard::PublishGauges() {
   counters_->route_cache_hits.store(cache_.hits(), std::memory_order_relaxed);
   counters_->route_cache_misses.store(cache_.misses(), std::memory_order_relaxed);
   counters_->route_cache_evictions.store(cache_.evictions(), std::memory_order_relaxed);
-  links_.PublishGauges();
 }
 
 // ---- retained replay

@@ -10,26 +10,13 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/limits.h"
+#include "link/link_metrics.h"
 #include "link/ring.h"
 
 namespace causeway::link {
 
 inline constexpr int64_t kNeverExpires = std::numeric_limits<int64_t>::max();
-
-/// Every message that matched is in exactly one place:
-///   matched = acked + rejected + sent_qos0 + expired + overflowed + oversize + waiting() +
-///   unacknowledged()
-struct OutboxCounters {
-  uint64_t matched = 0;     // pushed
-  uint64_t sent = 0;        // PUBLISH packets handed out, repeats included
-  uint64_t sent_qos0 = 0;   // … of them QoS 0, which end there
-  uint64_t retried = 0;     // … of them repeats after a reconnect
-  uint64_t acked = 0;       // PUBACK 0x00 or 0x10
-  uint64_t rejected = 0;    // any other PUBACK: dropped, never retried
-  uint64_t expired = 0;     // older than the request TTL, or past the message's own expiry
-  uint64_t overflowed = 0;  // oldest dropped for want of room
-  uint64_t oversize = 0;    // larger than the peer's Maximum Packet Size
-};
 
 enum class AckClass : uint8_t { kSuccess, kRejected, kUnknownId };
 
@@ -38,6 +25,11 @@ enum class AckClass : uint8_t { kSuccess, kRejected, kUnknownId };
 ///   Push ─▶ waiting ─Next─▶ unacknowledged ─OnAck─▶ gone
 ///              ▲                  │
 ///              └───OnDisconnect───┘   original order, ahead of what waited, new packet ids
+///
+/// A message that the far end cannot bear would end one connection after the other: when one ended
+/// without a single acknowledgement, the next sends one message at a time until one comes; and
+/// after limits::kLinkDeliveryAttempts connections that ended over the same lone message it is
+/// given up, as `undeliverable`.
 ///
 /// Ref: default constructible, movable; holds the encoded payload (a counted reference), released
 /// as soon as possible. Thread: the slot's loop. Bound: `bytes_max`, waiting and unacknowledged
@@ -69,7 +61,8 @@ class Outbox {
   /// Counted for a message beside its payload, so that small ones are bounded too.
   static constexpr size_t kItemBytes = 64;
 
-  explicit Outbox(const Config& config) : config_(config) {}
+  /// What happens is counted in `*metrics`, which several outboxes of one loop may share.
+  Outbox(const Config& config, LinkMetrics* metrics) : config_(config), metrics_(metrics) {}
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
@@ -78,6 +71,8 @@ class Outbox {
   bool Push(Item item, int64_t now_ms);
   /// The next message to write, or nothing: not connected, window full, or nothing waits.
   std::optional<Send> Next(int64_t now_ms);
+  /// The identifier that the next message of QoS 1 will have.
+  uint16_t next_packet_id() const { return IdAt(in_flight_.size()); }
   AckClass OnAck(uint16_t packet_id, uint8_t reason);
 
   /// A connection with a new session is up. `receive_maximum` ≥ 1; `packet_bytes_max` 0: the peer
@@ -87,6 +82,10 @@ class Outbox {
   /// Drops what waits and is too old; for the owner's timer while nothing can be sent. Returns how
   /// many.
   size_t ExpireWaiting(int64_t now_ms);
+  /// Other bounds from now on; what is here stays, in its order.
+  void Configure(const Config& config);
+  /// The link is gone: everything goes, counted as dropped. Returns how many.
+  size_t Drop();
 
   bool connected() const { return connected_; }
   size_t waiting() const { return waiting_.size(); }
@@ -97,7 +96,11 @@ class Outbox {
     if (waiting_.empty()) return std::nullopt;
     return waiting_[0].pushed_at_ms;
   }
-  const OutboxCounters& counters() const { return counters_; }
+  /// When the oldest unacknowledged message was sent, nothing when all are acknowledged.
+  std::optional<int64_t> oldest_sent_at_ms() const {
+    if (in_flight_.empty()) return std::nullopt;
+    return in_flight_[0].sent_at_ms;  // what is acknowledged leaves the front at once
+  }
 
  private:
   /// Identifiers run 1 … 65535 and are given in order of sending, so an identifier tells the place
@@ -111,6 +114,7 @@ class Outbox {
   };
   struct InFlight {
     Waiting message;
+    int64_t sent_at_ms = 0;
     bool acked = false;
   };
 
@@ -124,41 +128,59 @@ class Outbox {
     return packet_bytes_max_ != 0 &&
            uint64_t{message.item.bytes} + config_.packet_overhead_bytes > packet_bytes_max_;
   }
-  void DropFront(uint64_t* counter) {
-    bytes_ -= CostOf(waiting_.front());
-    waiting_.PopFront();
-    ++*counter;
+  void DropFront(std::atomic<uint64_t>& counter) {
+    Release(CostOf(waiting_.front()));
+    PopWaiting();
+    front_failures_ = 0;
+    Bump(counter);
   }
+  Waiting PopWaiting() {
+    Lower(metrics_->queued);
+    return waiting_.PopFront();
+  }
+  void Release(size_t bytes) {
+    bytes_ -= bytes;
+    Lower(metrics_->queued_bytes, bytes);
+  }
+  static void Lower(std::atomic<uint64_t>& gauge, uint64_t by = 1) { Bump(gauge, 0 - by); }
+  uint32_t Window() const { return isolating_ ? 1 : window_; }
   uint16_t IdAt(size_t index) const {
     return static_cast<uint16_t>((front_id_ - 1 + index) % kPacketIds + 1);
   }
   Send TakeQos0();
-  Send TakeQos1();
+  Send TakeQos1(int64_t now_ms);
+  void OpenWindow();
 
-  const Config config_;
+  Config config_;
+  LinkMetrics* const metrics_;
   Ring<Waiting> waiting_;
   Ring<InFlight> in_flight_;  // sending order; acknowledged ones leave when they reach the front
   Ref current_{};             // the QoS 0 message handed out last
-  OutboxCounters counters_;
   size_t bytes_ = 0;
   size_t unacknowledged_ = 0;
   uint32_t front_id_ = 1;  // packet id of in_flight_[0]
   uint32_t window_ = 0;
   uint32_t packet_bytes_max_ = 0;
+  uint16_t receive_maximum_ = 0;
   bool connected_ = false;
+  bool acked_here_ = false;     // something, on this connection
+  bool isolating_ = false;      // one message at a time
+  uint8_t front_failures_ = 0;  // connections that ended over the lone first message
 };
 
 template <typename Ref>
 bool Outbox<Ref>::Push(Item item, int64_t now_ms) {
   CHECK(item.qos <= 1);
-  ++counters_.matched;
+  Bump(metrics_->matched);
   const size_t cost = item.bytes + kItemBytes;
-  while (bytes_ + cost > config_.bytes_max && !waiting_.empty()) DropFront(&counters_.overflowed);
+  while (bytes_ + cost > config_.bytes_max && !waiting_.empty()) DropFront(metrics_->overflowed);
   if (bytes_ + cost > config_.bytes_max) {
-    ++counters_.overflowed;
+    Bump(metrics_->overflowed);
     return false;
   }
   bytes_ += cost;
+  Bump(metrics_->queued_bytes, cost);
+  Bump(metrics_->queued);
   waiting_.PushBack(Waiting{std::move(item), now_ms, false});
   return true;
 }
@@ -169,13 +191,15 @@ auto Outbox<Ref>::Next(int64_t now_ms) -> std::optional<Send> {
   while (!waiting_.empty()) {
     const Waiting& message = waiting_.front();
     if (IsExpired(message, now_ms)) {
-      DropFront(&counters_.expired);
+      DropFront(metrics_->expired);
     } else if (IsOversize(message)) {
-      DropFront(&counters_.oversize);
+      DropFront(metrics_->oversize);
+    } else if (isolating_ && unacknowledged_ > 0) {
+      return std::nullopt;
     } else if (message.item.qos == 0) {
       return TakeQos0();
-    } else if (unacknowledged_ < window_ && in_flight_.size() < kPacketIds - 1) {
-      return TakeQos1();
+    } else if (unacknowledged_ < Window() && in_flight_.size() < kPacketIds - 1) {
+      return TakeQos1(now_ms);
     } else {
       return std::nullopt;  // QoS 0 behind it waits too: order is kept
     }
@@ -185,21 +209,22 @@ auto Outbox<Ref>::Next(int64_t now_ms) -> std::optional<Send> {
 
 template <typename Ref>
 auto Outbox<Ref>::TakeQos0() -> Send {
-  bytes_ -= CostOf(waiting_.front());
-  current_ = std::move(waiting_.PopFront().item.ref);
-  ++counters_.sent;
-  ++counters_.sent_qos0;
+  Release(CostOf(waiting_.front()));
+  current_ = std::move(PopWaiting().item.ref);
+  Bump(metrics_->sent);
+  Bump(metrics_->sent_qos0);
   return Send{0, 0, false, &current_};
 }
 
 template <typename Ref>
-auto Outbox<Ref>::TakeQos1() -> Send {
-  const uint16_t packet_id = IdAt(in_flight_.size());
-  in_flight_.PushBack(InFlight{waiting_.PopFront(), false});
+auto Outbox<Ref>::TakeQos1(int64_t now_ms) -> Send {
+  const uint16_t packet_id = next_packet_id();
+  in_flight_.PushBack(InFlight{PopWaiting(), now_ms, false});
   ++unacknowledged_;
-  ++counters_.sent;
+  Bump(metrics_->inflight);
+  Bump(metrics_->sent);
   const Waiting& message = in_flight_.back().message;
-  if (message.retried) ++counters_.retried;
+  if (message.retried) Bump(metrics_->retried);
   return Send{packet_id, 1, message.retried, &message.item.ref};
 }
 
@@ -209,18 +234,24 @@ AckClass Outbox<Ref>::OnAck(uint16_t packet_id, uint8_t reason) {
   const size_t index = (packet_id + kPacketIds - front_id_) % kPacketIds;
   if (index >= in_flight_.size() || in_flight_[index].acked) return AckClass::kUnknownId;
   InFlight& sent = in_flight_[index];
-  bytes_ -= CostOf(sent.message);
+  Release(CostOf(sent.message));
   sent.message.item.ref = Ref{};
   sent.acked = true;
   --unacknowledged_;
+  Lower(metrics_->inflight);
   while (!in_flight_.empty() && in_flight_.front().acked) {
     in_flight_.PopFront();
     front_id_ = IdAt(1);
   }
+  acked_here_ = true;
+  isolating_ = false;
+  front_failures_ = 0;
   // 0x10, no matching subscribers, is the far end's filter or nobody there: delivered as far as a
   // link can tell.
   const bool success = reason == 0x00 || reason == 0x10;
-  ++(success ? counters_.acked : counters_.rejected);
+  Bump(success ? metrics_->acked : metrics_->rejected);
+  if (reason == 0x10) Bump(metrics_->unmatched);
+  if (!success) Bump(RejectedBy(metrics_, reason));
   return success ? AckClass::kSuccess : AckClass::kRejected;
 }
 
@@ -228,9 +259,16 @@ template <typename Ref>
 void Outbox<Ref>::OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max) {
   CHECK(!connected_ && receive_maximum > 0);
   connected_ = true;
-  window_ =
-      config_.inflight_max == 0 ? receive_maximum : std::min(config_.inflight_max, receive_maximum);
+  acked_here_ = false;
+  receive_maximum_ = receive_maximum;
   packet_bytes_max_ = packet_bytes_max;
+  OpenWindow();
+}
+
+template <typename Ref>
+void Outbox<Ref>::OpenWindow() {
+  window_ = config_.inflight_max == 0 ? receive_maximum_
+                                      : std::min(config_.inflight_max, receive_maximum_);
 }
 
 template <typename Ref>
@@ -239,6 +277,10 @@ void Outbox<Ref>::OnDisconnect() {
   current_ = Ref{};
   front_id_ =
       IdAt(in_flight_.size());  // a late answer to an old identifier must not meet a new one
+  const bool in_vain = unacknowledged_ > 0 && !acked_here_;
+  const bool lone = in_vain && isolating_;
+  Lower(metrics_->inflight, unacknowledged_);
+  Bump(metrics_->queued, unacknowledged_);
   unacknowledged_ = 0;
   while (!in_flight_.empty()) {
     InFlight sent = in_flight_.PopBack();
@@ -246,13 +288,33 @@ void Outbox<Ref>::OnDisconnect() {
     sent.message.retried = true;
     waiting_.PushFront(std::move(sent.message));
   }
+  if (!in_vain) return;
+  isolating_ = true;
+  if (!lone || ++front_failures_ < limits::kLinkDeliveryAttempts) return;
+  DropFront(metrics_->undeliverable);
 }
 
 template <typename Ref>
 size_t Outbox<Ref>::ExpireWaiting(int64_t now_ms) {
-  const uint64_t before = counters_.expired;
-  while (!waiting_.empty() && IsExpired(waiting_.front(), now_ms)) DropFront(&counters_.expired);
-  return counters_.expired - before;
+  size_t gone = 0;
+  for (; !waiting_.empty() && IsExpired(waiting_.front(), now_ms); ++gone)
+    DropFront(metrics_->expired);
+  return gone;
+}
+
+template <typename Ref>
+void Outbox<Ref>::Configure(const Config& config) {
+  config_ = config;
+  while (bytes_ > config_.bytes_max && !waiting_.empty()) DropFront(metrics_->overflowed);
+  if (connected_) OpenWindow();
+}
+
+template <typename Ref>
+size_t Outbox<Ref>::Drop() {
+  if (connected_ || unacknowledged_ > 0) OnDisconnect();
+  size_t gone = 0;
+  for (; !waiting_.empty(); ++gone) DropFront(metrics_->dropped);
+  return gone;
 }
 
 }  // namespace causeway::link

@@ -7,7 +7,13 @@ namespace causeway::seam {
 
 namespace {
 
-/// configureLinks(self, [{ index, name, enabled, topics, poolSize, maxInflight, bufferBytesMax,
+/// { first, count }
+fanout::LinkSpec::SlotRange SlotRangeOf(const Napi::Value& value) {
+  const Napi::Object from = value.As<Napi::Object>();
+  return {NumberOf(from.Get("first")), NumberOf(from.Get("count"))};
+}
+
+/// configureLinks(self, [{ index, name, enabled, topics, pool, former, maxInflight, bufferBytesMax,
 /// requestTtlMs }])
 Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
   transport::Engine* running = EngineOrThrow(info.Env());
@@ -21,7 +27,8 @@ Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
     spec.name = TextOf(one.Get("name"));
     spec.enabled = BooleanOf(one.Get("enabled"));
     spec.topics = link::LinkTopics(TextsOf(one.Get("topics")));
-    spec.pool_size = NumberOf(one.Get("poolSize"));
+    spec.pool = SlotRangeOf(one.Get("pool"));
+    spec.former = SlotRangeOf(one.Get("former"));
     spec.inflight_max = static_cast<uint16_t>(NumberOf(one.Get("maxInflight")));
     spec.buffer_bytes_max = static_cast<size_t>(LargeOf(one.Get("bufferBytesMax")));
     spec.request_ttl_ms = LargeOf(one.Get("requestTtlMs"));
@@ -234,9 +241,41 @@ Napi::Value LinkCounters(const Napi::CallbackInfo& info) {
   if (running == nullptr) return info.Env().Undefined();
   Napi::Object out = Napi::Object::New(info.Env());
   for (const auto& [name, value] : running->LinkCounters(static_cast<int>(NumberOf(info[0])))) {
-    out.Set(name, static_cast<double>(value));
+    out.Set(std::string(name), static_cast<double>(value));
   }
   return out;
+}
+
+/// → { sumMicros, buckets: [end in microseconds, count, …] }, empty buckets left out.
+Napi::Object TimesOf(Napi::Env env, const transport::LinkTimes& times) {
+  Napi::Array buckets = Napi::Array::New(env, 2 * times.buckets.size());
+  uint32_t at = 0;
+  for (const auto& [end_micros, count] : times.buckets) {
+    buckets.Set(at++, static_cast<double>(end_micros));
+    buckets.Set(at++, static_cast<double>(count));
+  }
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("sumMicros", static_cast<double>(times.sum_micros));
+  out.Set("buckets", buckets);
+  return out;
+}
+
+/// linkTimes(link) → { rtt, latency }
+Napi::Value LinkTimes(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  const int link = static_cast<int>(NumberOf(info[0]));
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("rtt", TimesOf(info.Env(), running->LinkHistogram(link, &link::LinkMetrics::rtt)));
+  out.Set("latency",
+          TimesOf(info.Env(), running->LinkHistogram(link, &link::LinkMetrics::latency)));
+  return out;
+}
+
+Napi::Value LinksConfigured(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), running->LinksConfigured());
 }
 
 /// bootstrapBatch({ topics, actor, incarnation, cursor, entriesMax, bytesMax }) → { payload | null,
@@ -288,6 +327,8 @@ void ExportLink(Napi::Env env, Napi::Object exports) {
   Export<Remove<&transport::Engine::ClearRoutes>>(env, exports, "clearRoutes");
   Export<RouteCount>(env, exports, "routeCount");
   Export<LinkCounters>(env, exports, "linkCounters");
+  Export<LinkTimes>(env, exports, "linkTimes");
+  Export<LinksConfigured>(env, exports, "linksConfigured");
   Export<BootstrapBatch>(env, exports, "bootstrapBatch");
 }
 

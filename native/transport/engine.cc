@@ -410,39 +410,6 @@ void Engine::RemoveRoute(std::string_view filter, int link) {
   index_.Release(found);
 }
 
-void Engine::ConfigureLinks(std::string self, std::vector<fanout::LinkSpec> links) {
-  auto plan = std::make_shared<fanout::LinkPlan>();
-  plan->self = std::move(self);
-  plan->links = std::move(links);
-  for (const fanout::LinkSpec& spec : plan->links) {
-    CHECK(spec.index >= 0 && spec.index < kLinks);
-    if (spec.enabled) plan->enabled |= uint64_t{1} << spec.index;
-  }
-  for (int i = 0; i < options_.loops; ++i) Post(i, LinksCommand{plan});
-}
-
-std::vector<std::pair<const char*, uint64_t>> Engine::LinkCounters(int link) const {
-  CHECK(link >= 0 && link < kLinks);
-  std::vector<std::pair<const char*, uint64_t>> sums = {
-      {"matched", 0},     {"sent", 0},        {"sentQos0", 0},    {"retried", 0},  {"acked", 0},
-      {"rejected", 0},    {"expired", 0},     {"overflowed", 0},  {"oversize", 0}, {"queued", 0},
-      {"inflight", 0},    {"queuedBytes", 0}, {"slotsOnline", 0}, {"received", 0}, {"filtered", 0},
-      {"undecodable", 0}, {"repeated", 0}};
-  for (const auto& loop : loops_) {
-    const fanout::LinkEgress::Gauges& gauges = loop->links()->gauges(link);
-    const fanout::LinkIngressCounters& ingress = loop->links()->ingress(link);
-    const std::atomic<uint64_t>* const values[] = {
-        &gauges.matched,  &gauges.sent,      &gauges.sent_qos0, &gauges.retried,
-        &gauges.acked,    &gauges.rejected,  &gauges.expired,   &gauges.overflowed,
-        &gauges.oversize, &gauges.waiting,   &gauges.inflight,  &gauges.bytes,
-        &gauges.online,   &ingress.received, &ingress.filtered, &ingress.undecodable,
-        &ingress.repeated};
-    for (size_t i = 0; i < sums.size(); ++i)
-      sums[i].second += values[i]->load(std::memory_order_relaxed);
-  }
-  return sums;
-}
-
 BootstrapBatch Engine::MakeBootstrap(const BootstrapRequest& request) {
   const link::LinkTopics topics(request.topics);
   link::RouteBatchWriter writer(request.actor, request.incarnation, request.entries_max,

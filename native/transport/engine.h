@@ -52,6 +52,13 @@ struct BootstrapBatch {
   bool done = false;
 };
 
+/// A histogram's buckets that are not empty, by the microseconds where they end, and the sum of
+/// all.
+struct LinkTimes {
+  std::vector<std::pair<uint64_t, uint64_t>> buckets;
+  uint64_t sum_micros = 0;
+};
+
 class Engine final : public LoopPeers, public link::RouteSink {
  public:
   static constexpr int kLinks = 64;
@@ -118,7 +125,10 @@ class Engine final : public LoopPeers, public link::RouteSink {
   }
   size_t RouteCount(int link) const { return routes_.holdings(link); }
   /// Sums over loops, by name.
-  std::vector<std::pair<const char*, uint64_t>> LinkCounters(int link) const;
+  std::vector<std::pair<std::string_view, uint64_t>> LinkCounters(int link) const;
+  LinkTimes LinkHistogram(int link, link::LogHistogram link::LinkMetrics::* which) const;
+  /// Every loop works by what ConfigureLinks said last.
+  bool LinksConfigured() const;
 
   /// Any thread: the next stretch of this cluster's interest, cut by a link's topics, as a route
   /// term.
@@ -176,6 +186,8 @@ class Engine final : public LoopPeers, public link::RouteSink {
   Interest interests_[kLinks];
   uint8_t interest_flags_[2 * kLinks] = {};
   link::RouteTable routes_;
+  std::shared_ptr<const fanout::LinkPlan> plan_ = std::make_shared<fanout::LinkPlan>();
+  uint64_t plan_number_ = 0;
   std::vector<std::vector<uint32_t>> route_epochs_;  // by link, lane
   std::vector<std::string> cuts_;
   uint64_t retained_expired_ = 0;

@@ -253,11 +253,22 @@ void IoLoop::Tick() {
   wheel_.Advance(now_ms_,
                  [this](TimerEntry* entry) { CheckDeadlines(static_cast<Socket*>(entry)); });
   ResumeRateLimited();
+  shard_.links()->PublishGauges(now_ms_);
   if (second_ == now_ms_ / 1000) return;
   second_ = now_ms_ / 1000;
-  shard_.links()->Expire(now_ms_);
+  ExpireLinks();
   shard_.PublishGauges();
   ResumeAccepting(kPausedFailed);  // descriptors or memory may be back
+}
+
+/// A far end that answers pings but no messages would hold up its share for ever.
+void IoLoop::ExpireLinks() {
+  std::vector<session::Connection*> stuck;
+  shard_.links()->Expire(now_ms_, &stuck);
+  for (session::Connection* connection : stuck) {
+    Close(static_cast<Socket*>(connection), CloseCause::kKeepAlive, mqtt::Reason::kSuccess,
+          "no PUBACK in time");
+  }
 }
 
 void IoLoop::CheckDeadlines(Socket* socket) {

@@ -90,6 +90,7 @@ class IoLoop final : public fanout::ShardHost {
   void EndTurn();
   void RunCommands();
   void Tick();
+  void ExpireLinks();
   void CheckDeadlines(Socket* socket);
   void Schedule(Socket* socket, int64_t at_ms);
 

@@ -262,13 +262,27 @@ export interface ListenerState {
   readonly refusedPeer: string
 }
 
+/** Slots `first` … `first + count - 1` of a link. */
+export interface SlotRange {
+  readonly first: number
+  readonly count: number
+}
+
+/** Times in buckets: [end of a bucket in µs, how many, …], ascending, empty buckets left out. */
+export interface TimeHistogram {
+  readonly sumMicros: number
+  readonly buckets: readonly number[]
+}
+
 /** What the data plane must know of each link, by index (0…63). */
 export interface LinkDataPlane {
   readonly index: number
   readonly name: string
   readonly enabled: boolean
   readonly topics: readonly string[] // ours: what we accept from it, and what its routes… are cut by at the other side
-  readonly poolSize: number
+  readonly pool: SlotRange
+  /** The pool before its size was changed: takes nothing more, and is there until it is empty. None: a count of 0. */
+  readonly former: SlotRange
   readonly maxInflight: number
   readonly bufferBytesMax: number // per slot
   readonly requestTtlMs: number // 0: none
@@ -358,7 +372,12 @@ export interface LinkEngine {
   clearRoutes(link: number, lane: number, budget: number): { removed: number; done: boolean }
   /** Distinct (filter, route id) entries of the link. */
   routeCount(link: number): number
+  /** Counters and gauges of one link; empty for an unknown one. native/link/link_metrics.h says what they mean. */
   linkCounters(link: number): Readonly<Record<string, number>>
+  /** `rtt`: from a PUBLISH of ours to its PUBACK. `latency`: from the publisher's broker to ours, of what came. */
+  linkTimes(link: number): { readonly rtt: TimeHistogram; readonly latency: TimeHistogram }
+  /** Whether every loop works by what `configureLinks` said last. */
+  linksConfigured(): boolean
 
   dial(command: DialCommand): void
   send(address: ConnectionAddress, bytes: Uint8Array): void

@@ -20,6 +20,7 @@ import type {
   RoutesApplied,
   SessionAddress,
   SlotOnlineCommand,
+  TimeHistogram,
   TlsContextOptions,
   TlsRefusal,
 } from './engine.js'
@@ -246,6 +247,14 @@ export class NativeEngine implements Engine {
 
   linkCounters(link: number): Readonly<Record<string, number>> {
     return this.#binding.linkCounters(link)
+  }
+
+  linkTimes(link: number): { readonly rtt: TimeHistogram; readonly latency: TimeHistogram } {
+    return this.#binding.linkTimes(link)
+  }
+
+  linksConfigured(): boolean {
+    return this.#binding.linksConfigured()
   }
 
   counters(): Readonly<Record<string, number>> {

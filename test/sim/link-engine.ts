@@ -10,6 +10,7 @@ import type {
   LinkEngine,
   RouteMessage,
   RoutesApplied,
+  TimeHistogram,
 } from '../../src/native/engine.js'
 
 const entriesPerBatch = 3
@@ -258,6 +259,15 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
 
   linkCounters(): Readonly<Record<string, number>> {
     return {}
+  }
+
+  linkTimes(): { readonly rtt: TimeHistogram; readonly latency: TimeHistogram } {
+    const none = { sumMicros: 0, buckets: [] }
+    return { rtt: none, latency: none }
+  }
+
+  linksConfigured(): boolean {
+    return true
   }
 
   #edge(change: Change): void {

@@ -78,6 +78,8 @@ function bench(change: (config: Config) => Config = (config) => config) {
     clearRoutes: unused('clearRoutes'),
     routeCount: unused('routeCount'),
     linkCounters: unused('linkCounters'),
+    linkTimes: unused('linkTimes'),
+    linksConfigured: unused('linksConfigured'),
     dial: unused('dial'),
     send: unused('send'),
     slotOnline: unused('slotOnline'),

@@ -17,7 +17,11 @@ namespace {
 constexpr int kLink = 3;
 constexpr uint32_t kPool = 4;
 
-std::shared_ptr<LinkPlan> Plan(int64_t ttl_ms = 0, uint32_t pool_size = kPool) {
+/// Plans of one world count in the same place.
+std::shared_ptr<link::LinkMetrics[]> Metrics() { return link::NewLinkMetrics(8); }
+
+std::shared_ptr<LinkPlan> Plan(std::shared_ptr<link::LinkMetrics[]> metrics, int64_t ttl_ms = 0,
+                               uint32_t pool_size = kPool) {
   auto plan = std::make_shared<LinkPlan>();
   plan->self = "here";
   LinkSpec spec;
@@ -25,8 +29,9 @@ std::shared_ptr<LinkPlan> Plan(int64_t ttl_ms = 0, uint32_t pool_size = kPool) {
   spec.name = "there";
   spec.enabled = true;
   spec.topics = link::LinkTopics({"#"});
-  spec.pool_size = pool_size;
+  spec.pool = {0, pool_size};
   spec.request_ttl_ms = ttl_ms;
+  spec.metrics = std::move(metrics);
   plan->links.push_back(spec);
   plan->enabled = uint64_t{1} << kLink;
   return plan;
@@ -35,6 +40,7 @@ std::shared_ptr<LinkPlan> Plan(int64_t ttl_ms = 0, uint32_t pool_size = kPool) {
 /// A world whose router knows that the other cluster wants `filter`.
 struct Linked {
   World world;
+  std::shared_ptr<link::LinkMetrics[]> metrics = Metrics();
   std::vector<World::LinkConnection*> slots;
   router::Filter* filter;
 
@@ -42,7 +48,15 @@ struct Linked {
       : world(loops, lane_slots) {
     filter = world.index().Acquire("far/#");
     world.index().AddLink(filter, kLink);
-    for (int loop = 0; loop < loops; ++loop) world.shard(loop).links()->Configure(Plan(ttl_ms));
+    Configure(Plan(metrics, ttl_ms));
+  }
+  void Configure(const std::shared_ptr<const LinkPlan>& plan) {
+    for (int loop = 0; loop < loops(); ++loop) world.shard(loop).links()->Configure(plan);
+  }
+  uint64_t Sum(std::atomic<uint64_t> link::LinkMetrics::* metric) const {
+    uint64_t sum = 0;
+    for (int loop = 0; loop < loops(); ++loop) sum += metrics[static_cast<size_t>(loop)].*metric;
+    return sum;
   }
   ~Linked() {
     for (World::LinkConnection* slot : slots) world.shard(slot->loop).links()->Offline(slot);
@@ -144,13 +158,14 @@ TEST_CASE("over an outage messages wait; unacknowledged ones go again first, in 
   linked.world.Publish(publisher, "far/t", "5", 1);
   linked.Online(at, 100);
   got.clear();
-  for (const auto& [topic, payload] : linked.Take(at)) got.push_back(payload);
+  // Nothing was acknowledged on the first connection: one by one until something is.
+  CHECK(linked.Sum(&link::LinkMetrics::inflight) == 1);
+  for (int round = 0; round < 2; ++round)
+    for (const auto& [topic, payload] : linked.Take(at)) got.push_back(payload);
   CHECK(got == std::vector<std::string>{"0", "1", "2", "3", "4", "5"});
-  linked.world.shard(0).PublishGauges();
-  const LinkEgress::Gauges& gauges = linked.world.shard(0).links()->gauges(kLink);
-  CHECK(gauges.retried == 3);
-  CHECK(gauges.acked == 6);
-  CHECK(gauges.inflight == 0);
+  CHECK(linked.Sum(&link::LinkMetrics::retried) == 3);
+  CHECK(linked.Sum(&link::LinkMetrics::acked) == 6);
+  CHECK(linked.Sum(&link::LinkMetrics::inflight) == 0);
 }
 
 TEST_CASE("what waits longer than the request's time to live is dropped and counted") {
@@ -160,44 +175,129 @@ TEST_CASE("what waits longer than the request's time to live is dropped and coun
   linked.world.now_ms += 999;
   linked.world.Publish(publisher, "far/t", "young", 1);
   linked.world.now_ms += 1;
-  linked.world.shard(0).links()->Expire(linked.world.now_ms);
+  std::vector<session::Connection*> stuck;
+  linked.world.shard(0).links()->Expire(linked.world.now_ms, &stuck);
   for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot);
   std::vector<std::string> got;
   for (uint32_t slot = 0; slot < kPool; ++slot)
     for (const auto& [topic, payload] : linked.Take(slot)) got.push_back(payload);
   CHECK(got == std::vector<std::string>{"young"});
-  linked.world.shard(0).PublishGauges();
-  CHECK(linked.world.shard(0).links()->gauges(kLink).expired == 1);
+  CHECK(linked.Sum(&link::LinkMetrics::expired) == 1);
+  CHECK(stuck.empty());
+}
+
+TEST_CASE("a connection that owes an acknowledgement for too long is named, once a message waits") {
+  Linked linked(1);
+  for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot);
+  Client* publisher = linked.world.Add(0);
+  linked.world.Publish(publisher, "far/t", "never answered", 1);
+  std::vector<session::Connection*> stuck;
+  linked.world.now_ms += limits::kLinkAckTimeoutMs - 1;
+  linked.world.shard(0).links()->Expire(linked.world.now_ms, &stuck);
+  CHECK(stuck.empty());
+  linked.world.now_ms += 1;
+  linked.world.shard(0).links()->Expire(linked.world.now_ms, &stuck);
+  CHECK(stuck.size() == 1);
+  CHECK(linked.Sum(&link::LinkMetrics::ack_timeouts) == 1);
 }
 
 TEST_CASE("the largest pool that can be configured is reached from every loop") {
   Linked linked(3);
-  for (int loop = 0; loop < 3; ++loop) linked.world.shard(loop).links()->Configure(Plan(0, 1024));
+  linked.Configure(Plan(linked.metrics, 0, LinkSpec::kSlotsMax));
   Client* publisher = linked.world.Add(0);
   for (int i = 0; i < 600; ++i) linked.world.Publish(publisher, "far/" + std::to_string(i), "x", 1);
   CHECK(linked.world.Settle());
   CHECK(linked.world.Sum(&Counters::link_dropped_no_slot) == 0);
-  uint64_t waiting = 0;
-  for (int loop = 0; loop < 3; ++loop) {
-    linked.world.shard(loop).PublishGauges();
-    waiting += linked.world.shard(loop).links()->gauges(kLink).waiting;
-  }
-  CHECK(waiting == 600);
+  CHECK(linked.Sum(&link::LinkMetrics::queued) == 600);
 }
 
-TEST_CASE("a link switched off gets nothing, and what was under way in a lane is counted") {
+TEST_CASE("a pool of another size begins beside the former one, which keeps what it has") {
+  Linked linked(2);
+  Client* publisher = linked.world.Add(0);
+  for (int i = 0; i < 40; ++i) linked.world.Publish(publisher, "far/" + std::to_string(i), "a", 1);
+  CHECK(linked.world.Settle());
+  auto changed = Plan(linked.metrics);
+  changed->number = 7;
+  changed->links[0].pool = {LinkSpec::kSlotsMax, 3};
+  changed->links[0].former = {0, kPool};
+  linked.Configure(changed);
+  for (int i = 0; i < 10; ++i) linked.world.Publish(publisher, "far/" + std::to_string(i), "b", 1);
+  CHECK(linked.world.Settle());
+  const auto draining = [&] {
+    for (int loop = 0; loop < 2; ++loop)
+      linked.world.shard(loop).links()->PublishGauges(linked.world.now_ms);
+    return linked.Sum(&link::LinkMetrics::draining);
+  };
+  CHECK(draining() == 40);
+  CHECK(linked.Sum(&link::LinkMetrics::plan) == 2 * 7);
+  for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot);
+  size_t crossed = 0;
+  for (uint32_t slot = 0; slot < kPool; ++slot) {
+    for (const auto& [topic, payload] : linked.Take(slot)) {
+      CHECK(payload == "a");
+      ++crossed;
+    }
+  }
+  CHECK(crossed == 40);
+  CHECK(draining() == 0);
+  CHECK(linked.Sum(&link::LinkMetrics::queued) == 10);
+}
+
+TEST_CASE("a link switched off gets nothing more and keeps what waits; removed, that is counted") {
   Linked linked(2);
   Client* publisher = linked.world.Add(0);
   for (int i = 0; i < 40; ++i) linked.world.Publish(publisher, "far/" + std::to_string(i), "x", 1);
-  auto off = Plan();
+  auto off = Plan(linked.metrics);
   off->links[0].enabled = false;
   off->enabled = 0;
-  for (int loop = 0; loop < 2; ++loop) linked.world.shard(loop).links()->Configure(off);
+  linked.Configure(off);
   CHECK(linked.world.Settle());
-  CHECK(linked.world.Sum(&Counters::link_dropped_no_slot) > 0);
   linked.world.Publish(publisher, "far/1", "y", 1);
   CHECK(linked.world.Settle());
   CHECK(linked.world.Sum(&Counters::dropped_no_subscribers) == 1);
+  CHECK(linked.Sum(&link::LinkMetrics::queued) == 40);
+
+  linked.Configure(Plan(linked.metrics));
+  CHECK(linked.Sum(&link::LinkMetrics::queued) == 40);
+  linked.Configure(std::make_shared<LinkPlan>());
+  CHECK(linked.Sum(&link::LinkMetrics::queued) == 0);
+  CHECK(linked.Sum(&link::LinkMetrics::queued_bytes) == 0);
+  CHECK(linked.Sum(&link::LinkMetrics::dropped) == 40);
+  CHECK(linked.world.Sum(&Counters::link_dropped_removed) == 40);
+}
+
+TEST_CASE("what crosses to the loop of a link that was removed meanwhile is counted") {
+  Linked linked(2);
+  Client* publisher = linked.world.Add(0);
+  for (int i = 0; i < 40; ++i) linked.world.Publish(publisher, "far/" + std::to_string(i), "x", 1);
+  linked.Configure(std::make_shared<LinkPlan>());
+  CHECK(linked.world.Settle());
+  CHECK(linked.world.Sum(&Counters::link_dropped_no_slot) > 0);
+  CHECK(linked.world.Sum(&Counters::link_dropped_no_slot) +
+            linked.world.Sum(&Counters::link_dropped_removed) ==
+        40);
+}
+
+TEST_CASE("long terms leave compressed where that makes them smaller, and are read like others") {
+  Linked linked(1);
+  for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot);
+  Client* publisher = linked.world.Add(0);
+  std::string text, noise;
+  uint64_t state = 1;
+  while (text.size() < 5000) text += "{\"temperature\":21.5,\"unit\":\"C\"},";
+  while (noise.size() < 5000) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    noise.push_back(static_cast<char>(state >> 56));
+  }
+  for (const std::string& payload : {text, noise, std::string("short")}) {
+    linked.world.Publish(publisher, "far/t", payload, 1);
+    CHECK(linked.world.Settle());
+    std::vector<std::string> got;
+    for (uint32_t slot = 0; slot < kPool; ++slot)
+      for (const auto& [topic, crossed] : linked.Take(slot)) got.push_back(crossed);
+    CHECK(got == std::vector<std::string>{payload});
+  }
+  CHECK(linked.world.Sum(&Counters::link_compressed) == 1);
 }
 
 }  // namespace causeway::fanout

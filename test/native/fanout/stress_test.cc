@@ -53,6 +53,7 @@ struct User {
 };
 
 std::shared_ptr<LinkPlan> Plan(uint32_t pool) {
+  static const auto metrics = link::NewLinkMetrics(8);
   auto plan = std::make_shared<LinkPlan>();
   plan->self = "here";
   LinkSpec spec;
@@ -60,7 +61,8 @@ std::shared_ptr<LinkPlan> Plan(uint32_t pool) {
   spec.name = "there";
   spec.enabled = pool > 0;
   spec.topics = link::LinkTopics({"#"});
-  spec.pool_size = pool;
+  spec.pool = {0, std::max(pool, 1u)};
+  spec.metrics = metrics;
   spec.buffer_bytes_max = 1 << 16;
   plan->links.push_back(spec);
   plan->enabled = pool > 0 ? uint64_t{1} << kLink : 0;

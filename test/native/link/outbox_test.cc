@@ -14,7 +14,11 @@ namespace {
 
 /// A message number that knows how many references to it live.
 using Ref = std::shared_ptr<int>;
-using Box = Outbox<Ref>;
+
+/// With metrics of its own.
+struct Box : LinkMetrics, Outbox<Ref> {
+  explicit Box(const Config& config) : Outbox<Ref>(config, this) {}
+};
 
 constexpr size_t kPayload = 100;
 constexpr size_t kCost = kPayload + Box::kItemBytes;
@@ -39,9 +43,8 @@ std::vector<int> SendAll(Box* box, int64_t now, std::vector<uint16_t>* ids = nul
 }
 
 uint64_t Accounted(const Box& box) {
-  const OutboxCounters& c = box.counters();
-  return c.acked + c.rejected + c.sent_qos0 + c.expired + c.overflowed + c.oversize +
-         box.waiting() + box.unacknowledged();
+  return box.acked + box.rejected + box.sent_qos0 + box.expired + box.overflowed + box.oversize +
+         box.undeliverable + box.dropped + box.waiting() + box.unacknowledged();
 }
 
 TEST_SUITE("link/outbox") {
@@ -84,8 +87,10 @@ TEST_SUITE("link/outbox") {
     CHECK(box.OnAck(0, 0x00) == AckClass::kUnknownId);
     CHECK(box.OnAck(999, 0x00) == AckClass::kUnknownId);
     CHECK(box.OnAck(ids[2], 0x00) == AckClass::kSuccess);
-    CHECK(box.counters().acked == 2);
-    CHECK(box.counters().rejected == 1);
+    CHECK(box.acked == 2);
+    CHECK(box.rejected == 1);
+    CHECK(box.rejected_0x97 == 1);
+    CHECK(box.unmatched == 1);
     CHECK(box.bytes() == 0);
   }
 
@@ -113,8 +118,8 @@ TEST_SUITE("link/outbox") {
     for (const uint16_t id : second) {
       for (const uint16_t old : first) CHECK(id != old);
     }
-    CHECK(box.counters().retried == 3);
-    CHECK(box.counters().sent == 9);
+    CHECK(box.retried == 3);
+    CHECK(box.sent == 9);
   }
 
   TEST_CASE("when full the oldest waiting message goes, never one in flight") {
@@ -123,12 +128,12 @@ TEST_SUITE("link/outbox") {
     box.Push(Message(0), 0);
     SendAll(&box, 0);
     for (int i = 1; i <= 4; ++i) CHECK(box.Push(Message(i), 0));
-    CHECK(box.counters().overflowed == 2);
+    CHECK(box.overflowed == 2);
     CHECK(box.unacknowledged() == 1);
     CHECK(SendAll(&box, 0) == std::vector<int>{3, 4});
     CHECK_FALSE(box.Push(Message(5), 0));  // all of the room is in flight
-    CHECK(box.counters().overflowed == 3);
-    CHECK(Accounted(box) == box.counters().matched);
+    CHECK(box.overflowed == 3);
+    CHECK(Accounted(box) == box.matched);
   }
 
   TEST_CASE(
@@ -145,7 +150,7 @@ TEST_SUITE("link/outbox") {
     CHECK(box.oldest_waiting_since_ms() == 50);
     box.OnConnect(100, 0);
     CHECK(SendAll(&box, 120) == std::vector<int>{1, 3});
-    CHECK(box.counters().expired == 2);
+    CHECK(box.expired == 2);
   }
 
   TEST_CASE("a message larger than the peer takes is dropped and counted, not retried for ever") {
@@ -153,11 +158,77 @@ TEST_SUITE("link/outbox") {
     box.OnConnect(100, kPayload + 60 - 1);
     box.Push(Message(0), 0);
     CHECK(SendAll(&box, 0).empty());
-    CHECK(box.counters().oversize == 1);
+    CHECK(box.oversize == 1);
     box.OnDisconnect();
     box.OnConnect(100, kPayload + 60);
     box.Push(Message(1), 0);
     CHECK(SendAll(&box, 0) == std::vector<int>{1});
+  }
+
+  TEST_CASE("a message that ends every connection is sent alone, and given up; the others arrive") {
+    Box box(kRoomy);
+    for (int i = 0; i < 4; ++i) box.Push(Message(i), 0);
+    std::vector<int> arrived;
+    int connections = 0;
+    // The far end hangs up on message 1, and acknowledges whatever it has had before.
+    for (; box.waiting() + box.unacknowledged() > 0 && connections < 20; ++connections) {
+      box.OnConnect(100, 0);
+      for (bool up = true; up;) {
+        std::vector<uint16_t> ids;
+        const std::vector<int> sent = SendAll(&box, 0, &ids);
+        if (sent.empty()) break;
+        for (size_t i = 0; i < sent.size() && up; ++i) {
+          if (sent[i] == 1) {
+            up = false;
+          } else {
+            arrived.push_back(sent[i]);
+            if (connections > 0) box.OnAck(ids[i], 0);
+          }
+        }
+      }
+      box.OnDisconnect();
+    }
+    CHECK(box.undeliverable == 1);
+    // In vain, with one acknowledgement, in vain, the attempts, the rest.
+    CHECK(connections == 4 + limits::kLinkDeliveryAttempts);
+    CHECK(arrived == std::vector<int>{0, 0, 2, 3});
+    CHECK(box.acked == 3);
+    CHECK(Accounted(box) == box.matched);
+  }
+
+  TEST_CASE("connections that end after acknowledgements, or that sent nothing, blame no message") {
+    Box box(kRoomy);
+    for (int i = 0; i < 100; ++i) box.Push(Message(i), 0);
+    for (int round = 0; round < 40; ++round) {
+      box.OnConnect(10, 0);
+      if (round % 2 == 0) {
+        std::vector<uint16_t> ids;
+        SendAll(&box, 0, &ids);
+        box.OnAck(ids[0], 0);
+        SendAll(&box, 0, &ids);
+      }
+      box.OnDisconnect();
+    }
+    CHECK(box.undeliverable == 0);
+    CHECK(box.acked == 20);
+  }
+
+  TEST_CASE("other bounds hold from now on, for what waits as well") {
+    Box box(kRoomy);
+    box.OnConnect(100, 0);
+    for (int i = 0; i < 10; ++i) box.Push(Message(i), 0);
+    SendAll(&box, 0);
+    for (int i = 10; i < 20; ++i) box.Push(Message(i), 0);
+    box.Configure({15 * kCost, 10, 12, 60});
+    CHECK(box.overflowed == 5);
+    CHECK(SendAll(&box, 0) == std::vector<int>{15, 16});
+    CHECK(box.ExpireWaiting(10) == 3);
+    CHECK(box.Drop() == 12);
+    CHECK(box.dropped == 12);
+    CHECK(box.queued == 0);
+    CHECK(box.inflight == 0);
+    CHECK(box.queued_bytes == 0);
+    CHECK(Accounted(box) == box.matched);
   }
 
   TEST_CASE("a reference is let go with the acknowledgement, the drop or the next call") {
@@ -243,15 +314,18 @@ TEST_SUITE("link/outbox") {
           last_sent = -1;
         }
         REQUIRE(box.unacknowledged() == in_flight.size());
-        REQUIRE(box.counters().matched == static_cast<uint64_t>(pushed));
-        REQUIRE(Accounted(box) == box.counters().matched);
+        REQUIRE(box.matched == static_cast<uint64_t>(pushed));
+        REQUIRE(Accounted(box) == box.matched);
         REQUIRE(box.bytes() == (box.waiting() + box.unacknowledged()) * kCost);
+        REQUIRE(box.queued == box.waiting());
+        REQUIRE(box.inflight == box.unacknowledged());
+        REQUIRE(box.queued_bytes == box.bytes());
         REQUIRE(box.bytes() <= 60 * kCost);
       }
       std::sort(confirmed.begin(), confirmed.end());
       CHECK(std::unique(confirmed.begin(), confirmed.end()) ==
             confirmed.end());  // confirmed once, never repeated after
-      CHECK(confirmed.size() == box.counters().acked + box.counters().sent_qos0);
+      CHECK(confirmed.size() == box.acked + box.sent_qos0);
     }
   }
 }
