@@ -97,10 +97,16 @@ export const linkLimits = {
   dialGraceMs: 1_000,
   /** From CONNECT to CONNACK, and from SUBSCRIBE to SUBACK. */
   connackTimeoutMs: 10_000,
-  /** Until the answer to actor_init. As EMQX ≥ 5.9. */
-  initTimeoutMs: 5_000,
+  /** Until the answer to actor_init. As EMQX 5.8; newer ones wait for 5 s, and 5.8.0 is the slowest to answer. */
+  initTimeoutMs: 7_000,
   /** A route connection with nothing to say says so this often. As EMQX. */
   heartbeatEveryMs: 10_000,
+
+  /**
+   * How often all routes are announced again on a connection that stays up, to peers that are no Causeway: some EMQX versions lose
+   * routes of others when they forget an actor (≤ 5.8.8, < 5.10.3, ≤ 6.0.1), and none of them says so.
+   */
+  refreshEveryMs: 600_000,
 
   /** Route connection: attempts begin at least this far apart after the first failures, as EMQX ≥ 5.9 does always. */
   routeRetryMs: 5_000,

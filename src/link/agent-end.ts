@@ -29,6 +29,7 @@ export function connect(
       retry: started(state.retry, now),
       nextPacketId: 1,
       heartbeatAtMs: Number.POSITIVE_INFINITY,
+      refresh: { kind: 'none' },
     },
     effects: [...effects, ...step.effects],
   }
@@ -45,6 +46,7 @@ export function stop(state: AgentState): AgentStep {
       unacked: [],
       fresh: true,
       heartbeatAtMs: Number.POSITIVE_INFINITY,
+      refresh: { kind: 'none' },
     },
     effects: [...step.effects, ...settleAll(state), { kind: 'close-interest' }],
   }
@@ -97,6 +99,7 @@ export function disconnected(
     retry,
     unacked: [],
     heartbeatAtMs: Number.POSITIVE_INFINITY,
+    refresh: { kind: 'none' },
     // Ended by the far end instead of answered: our incarnation may be smaller than the one it knows.
     fresh: state.fresh || (phase.kind === 'handshaking' && endedByPeer.has(why.code)),
     reported: said,

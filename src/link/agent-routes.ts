@@ -4,6 +4,7 @@
  */
 import { linkLimits } from '../limits.js'
 import { fail } from './agent-end.js'
+import { afterBatch, isMaking, refresh, scheduled } from './agent-refresh.js'
 import {
   type AgentEffect,
   type AgentEvent,
@@ -43,6 +44,7 @@ export function onBatch(
   now: number,
 ): AgentStep {
   const { phase } = state
+  if (phase.kind === 'online') return onRefreshBatch(state, event, now)
   if (phase.kind !== 'bootstrapping' || event.attempt !== state.connection.attempt)
     return still(state)
   if (event.kind === 'batch-failed') {
@@ -71,9 +73,29 @@ export function onBatch(
   return after(sent.effects, walk(sent.state, now))
 }
 
+/** One batch of a walk that repeats everything while online. */
+function onRefreshBatch(
+  state: AgentState,
+  event: AgentEvent & { kind: 'batch' | 'batch-failed' },
+  now: number,
+): AgentStep {
+  if (!isMaking(state) || event.attempt !== state.connection.attempt) return still(state)
+  const walked = afterBatch(state, event, now)
+  if (event.kind === 'batch-failed' || event.payload === null) {
+    // Nothing of this stretch passes the link's topics.
+    const next = refresh(walked.state, now)
+    const effects = [...walked.effects, ...next.effects, ...takeIfOpen(next.state)]
+    return { state: next.state, effects }
+  }
+  const sent = send(walked.state, event.payload, null, event.entries, now)
+  // The next one is made when a PUBACK comes: now it is the turn of live changes.
+  const effects = [...walked.effects, ...sent.effects, ...takeIfOpen(sent.state)]
+  return { state: sent.state, effects }
+}
+
 function goOnline(state: AgentState, now: number): AgentStep {
   const online: AgentState = {
-    ...state,
+    ...scheduled(state, now),
     phase: { kind: 'online', sinceMs: now },
     bootstrap: { ...state.bootstrap, done: true },
     reported: '',
@@ -98,6 +120,7 @@ function goOnline(state: AgentState, now: number): AgentStep {
 
 export function takeIfOpen(state: AgentState): readonly AgentEffect[] {
   if (state.incarnation === null || state.unacked.length >= state.windowBatches) return []
+  if (isMaking(state)) return []
   return [{ kind: 'take', incarnation: state.incarnation, bytesMax: state.batchBytes }]
 }
 
@@ -175,8 +198,11 @@ export function onPuback(
   }
   const settled: AgentEffect[] =
     batch.token === null ? [] : [{ kind: 'settle', token: batch.token, delivered: true }]
-  if (next.phase.kind === 'online')
-    return { state: next, effects: [...settled, ...takeIfOpen(next)] }
+  if (next.phase.kind === 'online') {
+    const walked = refresh(next, now)
+    const effects = [...settled, ...walked.effects, ...takeIfOpen(walked.state)]
+    return { state: walked.state, effects }
+  }
   return after(settled, walk(next, now))
 }
 

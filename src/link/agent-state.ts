@@ -33,6 +33,14 @@ export interface Unacked {
   readonly deadlineMs: number
 }
 
+/** Announcing everything again while online; live changes go on in between. */
+export type Refresh =
+  /** Not online, or a far end that does not need it. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'due'; readonly atMs: number }
+  /** `making`: a task is at the batch that begins at `cursor`; no live change leaves before that batch has. */
+  | { readonly kind: 'walking'; readonly cursor: number; readonly making: boolean }
+
 export interface AgentState {
   readonly phase: AgentPhase
   readonly connection: ConnectionState
@@ -49,6 +57,9 @@ export interface AgentState {
   readonly nextPacketId: number
   readonly heartbeatAtMs: number
   readonly bootstrap: { readonly batches: number; readonly entries: number; readonly done: boolean }
+  /** The far end has not said that it is a Causeway: it may forget routes without a word. */
+  readonly peerMayForget: boolean
+  readonly refresh: Refresh
   readonly routesOut: number
   /** What was last said about failures, so that a reason is logged when it changes and not at every attempt. */
   readonly reported: string
@@ -133,6 +144,7 @@ export type AgentCounter =
   | 'route_batches_failed'
   | 'route_entries_oversize'
   | 'route_attempts_failed'
+  | 'route_refreshes'
 
 export interface AgentStep {
   readonly state: AgentState
@@ -153,6 +165,8 @@ export function newAgent(routeTopic: string, seed: number): AgentState {
     nextPacketId: 1,
     heartbeatAtMs: Number.POSITIVE_INFINITY,
     bootstrap: { batches: 0, entries: 0, done: false },
+    peerMayForget: true,
+    refresh: { kind: 'none' },
     routesOut: 0,
     reported: '',
     lastFailure: null,

@@ -17,6 +17,7 @@
 import { linkLimits } from '../limits.js'
 import type { RouteMessage } from '../native/index.js'
 import { connect, disconnected, fail, stop } from './agent-end.js'
+import { refresh } from './agent-refresh.js'
 import { onBatch, onInterestLost, onLive, onPuback, takeIfOpen, walk } from './agent-routes.js'
 import {
   type AgentEffect,
@@ -41,7 +42,8 @@ export function agentDeadline(state: AgentState): number {
       ? phase.deadlineMs
       : Number.POSITIVE_INFINITY
   const oldest = state.unacked[0]?.deadlineMs ?? Number.POSITIVE_INFINITY
-  return Math.min(own, oldest, state.heartbeatAtMs, state.connection.deadlineMs)
+  const refresh = state.refresh.kind === 'due' ? state.refresh.atMs : Number.POSITIVE_INFINITY
+  return Math.min(own, oldest, state.heartbeatAtMs, refresh, state.connection.deadlineMs)
 }
 
 /** @param now monotonic milliseconds */
@@ -222,6 +224,7 @@ function onAnswer(
     phase: { kind: 'bootstrapping', cursor: 0, making: false },
     heartbeatAtMs: now + linkLimits.heartbeatEveryMs,
     bootstrap: { batches: 0, entries: 0, done: false },
+    peerMayForget: message.capabilities === null,
   }
   const accepted: AgentEffect = { kind: 'accepted', capabilities: message.capabilities }
   return after([accepted], walk(next, now))
@@ -268,7 +271,8 @@ function onTimer(state: AgentState, now: number): AgentStep {
       0,
     )
   }
-  const step = viaConnection(state, { kind: 'timer' }, now)
+  const refreshed = refresh(state, now)
+  const step = after(refreshed.effects, viaConnection(refreshed.state, { kind: 'timer' }, now))
   if (
     step.state.connection.kind !== 'up' ||
     now < state.heartbeatAtMs ||

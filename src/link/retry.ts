@@ -51,12 +51,21 @@ export function failed(
     floorMs,
     failures <= policy.fastFailures ? policy.fastMs : policy.slowMs,
   )
-  const seed = nextSeed(state.seed)
-  const jittered = interval * (1 + policy.jitter * ((seed >>> 0) / 0x1_0000_0000))
+  const { seed, ms } = lengthened(state.seed, interval, policy.jitter)
   return {
     state: { ...state, failures, seed },
-    retryAtMs: Math.max(now, state.startedAtMs + Math.round(jittered)),
+    retryAtMs: Math.max(now, state.startedAtMs + ms),
   }
+}
+
+/** An interval lengthened at random by up to `share` of itself, and the seed for the next one. */
+export function lengthened(
+  seed: number,
+  intervalMs: number,
+  share: number,
+): { readonly seed: number; readonly ms: number } {
+  const next = nextSeed(seed)
+  return { seed: next, ms: Math.round(intervalMs * (1 + share * ((next >>> 0) / 0x1_0000_0000))) }
 }
 
 /** xorshift32: enough to spread attempts, and reproducible. 0 would stay 0. */

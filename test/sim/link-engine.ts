@@ -14,7 +14,6 @@ import type {
 } from '../../src/native/engine.js'
 
 const entriesPerBatch = 3
-const captureEntriesMax = 6
 
 interface Change {
   readonly filter: string
@@ -52,6 +51,10 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
   readonly #captures = new Map<number, Capture>()
   readonly #lanes = new Map<string, Lane>()
   links: readonly LinkDataPlane[] = []
+  /** Answers as EMQX does: without a word about what it is. */
+  isPlain = false
+  /** Tiny, so that small worlds overflow it. */
+  captureEntriesMax = 6
   #arrivals = 0
   #tokens = 0
 
@@ -205,7 +208,7 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
       actor,
       error,
       needBootstrap,
-      capabilities: hex(capabilities),
+      capabilities: this.isPlain ? null : hex(capabilities),
     })
   }
 
@@ -253,6 +256,11 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     return [...filters].sort()
   }
 
+  /** Loses all routes of a link without telling anybody, as some EMQX versions do. */
+  forgetRoutes(link: number): void {
+    for (const [key, { routes }] of this.#lanes) if (key.startsWith(`${link}/`)) routes.clear()
+  }
+
   routeCount(link: number): number {
     return this.routesOf(link).length
   }
@@ -274,7 +282,7 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     for (const capture of this.#captures.values()) {
       if (capture.overflowed || !matches(capture.topics, change.filter)) continue
       capture.pending.set(change.filter, change)
-      if (capture.pending.size <= captureEntriesMax) continue
+      if (capture.pending.size <= this.captureEntriesMax) continue
       capture.pending.clear()
       capture.overflowed = true
     }

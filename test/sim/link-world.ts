@@ -161,11 +161,15 @@ export class SimBroker {
         tls: { open: () => 0 },
         tasks: {
           bootstrapBatch: (request) =>
+            // Made at one moment, heard of at a later one: interest changes in between.
             new Promise((resolve) => {
               world.at(world.delay(), () => {
                 if (!alive()) return
-                world.unsettled = true
-                resolve(this.engine.bootstrapBatch(request))
+                const batch = this.engine.bootstrapBatch(request)
+                world.at(world.delay(), () => {
+                  world.unsettled = true
+                  if (alive()) resolve(batch)
+                })
               })
             }),
         },

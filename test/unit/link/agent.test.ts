@@ -36,6 +36,11 @@ class Script {
     return this.play({ kind: 'timer' })
   }
 
+  /** Everybody answers, and nothing happens until everything is announced again. */
+  untilRefresh(): void {
+    while (this.state.refresh.kind === 'due') this.untilDeadline().play(packet(pingresp))
+  }
+
   connect(): this {
     return this.play(
       { kind: 'prepared', host: '10.0.0.1', port: 1883 },
@@ -89,6 +94,8 @@ const accepted: RouteMessage = {
 function packet(from: ServerPacket): AgentEvent {
   return { kind: 'packet', packet: from }
 }
+
+const pingresp: ServerPacket = { type: 'pingresp' }
 
 function rejected(error: string): AgentEvent {
   return {
@@ -202,7 +209,7 @@ for (const reason of ['unknown_cluster', 'bad_remote_cluster_link_name', 'cluste
   })
 }
 
-test('an answer without our correlation data is somebody else’s; without any the attempt ends after 5 s', () => {
+test('an answer without our correlation data is somebody else’s; without any the attempt ends after 7 s', () => {
   const script = new Script().play({ kind: 'start' }).connect()
   script.play(
     packet({ type: 'suback', packetId: 1, reasonCodes: [1] }),
@@ -211,7 +218,7 @@ test('an answer without our correlation data is somebody else’s; without any t
     { kind: 'answer', correlation: null, message: accepted },
   )
   script.untilDeadline()
-  assert.equal(script.now, 5_000)
+  assert.equal(script.now, 7_000)
   assertTranscript('agent-answer-lost', script.lines)
 })
 
@@ -366,4 +373,43 @@ test('a far end that misbehaves is left with a reason', () => {
     lines.push(`# ${title}`, ...script.lines.slice(before), '')
   }
   assertTranscript('agent-hostile', lines)
+})
+
+test('a far end that may forget is told everything again while online, one batch at a time, live changes in between', () => {
+  const script = new Script().online()
+  script.untilRefresh()
+  const due = script.now
+  assert.ok(due >= 600_000 && due <= 720_000 && script.state.phase.kind === 'online')
+  script.lines.length = 0
+  const { attempt } = script.state.connection
+  script
+    .play({ kind: 'interest-waits' }) // waits for the batch that is being made
+    .play(batch(attempt, 17, false))
+    .play(live(71)) // there is room behind it
+    .play(packet({ type: 'puback', packetId: 3, reasonCode: 0x10 }))
+    .play(packet({ type: 'puback', packetId: 4, reasonCode: 0x10 }))
+    .play(batch(attempt, 30, true))
+    .play(packet({ type: 'puback', packetId: 5, reasonCode: 0x10 }))
+  assertTranscript('agent-refresh', script.lines)
+  const { refresh } = script.state
+  assert.ok(refresh.kind === 'due' && refresh.atMs >= due + 600_000)
+})
+
+test('a Causeway is not told everything again, and a refresh that cannot be made is put off', () => {
+  const known = { ...accepted, capabilities: Buffer.from('x') }
+  const script = new Script().play({ kind: 'start' }).connect()
+  script.play(
+    packet({ type: 'suback', packetId: 1, reasonCodes: [1] }),
+    { kind: 'identified', incarnation: 1n, correlation: 'c0ffee', fresh: true },
+    packet({ type: 'puback', packetId: 2, reasonCode: 0x10 }),
+    { kind: 'answer', correlation: 'c0ffee', message: known },
+    batch(1, 0, true),
+    packet({ type: 'puback', packetId: 3, reasonCode: 0x10 }),
+  )
+  assert.deepEqual([script.state.phase.kind, script.state.refresh.kind], ['online', 'none'])
+
+  const other = new Script().online()
+  other.untilRefresh()
+  other.play({ kind: 'batch-failed', attempt: other.state.connection.attempt, reason: 'full' })
+  assert.deepEqual([other.state.phase.kind, other.state.refresh.kind], ['online', 'due'])
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { linkConfig } from '../../sim/link-config.js'
+import { Random } from '../../sim/link-schedule.js'
 import { SimBroker, World } from '../../sim/link-world.js'
 
 function statusOf(broker: SimBroker, link = 0) {
@@ -129,4 +130,50 @@ test('stopping hangs up everywhere and leaves no timer that acts', async () => {
   assert.equal(statusOf(east).route.state, 'disabled')
   assert.equal(statusOf(east).pool.online, 0)
   assert.deepEqual(west.engine.routesOf(0), [])
+})
+
+test('a far end that is no Causeway and forgets routes without a word has them back within 12 minutes', async () => {
+  const { world, east, west } = twoClusters(['#'], ['#'])
+  west.engine.isPlain = true
+  for (const filter of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) east.subscribe(filter)
+  await world.run(5_000)
+  assert.equal(statusOf(east).peerIsCauseway, false)
+  west.engine.forgetRoutes(0)
+  await world.run(599_000)
+  assert.deepEqual(west.engine.routesOf(0), [])
+  await world.run(730_000)
+  assert.deepEqual(west.engine.routesOf(0), ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
+  assert.equal(statusOf(east).counters.route_refreshes, 1)
+  assert.equal(statusOf(west).counters.route_refreshes, undefined, 'east said what it is')
+})
+
+test('what comes and goes while everything is announced again is neither lost nor left behind', async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const { world, east, west } = twoClusters(['#'], ['#'])
+    west.engine.isPlain = true
+    east.engine.captureEntriesMax = 1_000
+    const held = new Set<string>()
+    const filters = Array.from({ length: 600 }, (_, number) => `f/${number}`)
+    const random = new Random(seed)
+    const flip = () => {
+      const filter = filters[random.below(filters.length)] ?? ''
+      if (held.delete(filter)) east.unsubscribe(filter)
+      else {
+        held.add(filter)
+        east.subscribe(filter)
+      }
+    }
+    for (let count = 0; count < 300; count++) flip()
+    await world.run(599_000)
+    // It begins at some moment of the next two minutes; what is wrong at its end stays wrong.
+    const flipOn = () => {
+      if (statusOf(east).counters.route_refreshes === 1) return
+      flip()
+      world.at(25, flipOn)
+    }
+    world.at(1, flipOn)
+    await world.run(760_000)
+    assert.equal(statusOf(east).counters.route_refreshes, 1)
+    assert.deepEqual(west.engine.routesOf(0), [...held].sort(), `seed ${seed}`)
+  }
 })
