@@ -8,15 +8,7 @@ import { Cluster } from './cluster.js'
 import { EmqxRouteClient } from './emqx-client.js'
 import { atomsIn, decodeTerm, plain, type Term, Tuple } from './etf.js'
 import { type FakeConnection, FakeEmqx } from './fake-emqx.js'
-
-/** Atoms that every EMQX 5.8 and later knows. Source: docs/protocol/cluster-link.md "Safe decoding". */
-const knownAtoms = new Set([
-  ...['message', '$op', 'ok', 'error', 'true', 'false', 'undefined', 'dup', 'retain', 'sys'],
-  ...['properties', 'username', 'proto_ver', 'protocol', 'mqtt', 'peername', 'peerhost'],
-  ...['client_attrs', 'retained'],
-  ...['Payload-Format-Indicator', 'Message-Expiry-Interval', 'Content-Type', 'Response-Topic'],
-  ...['Correlation-Data', 'User-Property', 'Topic-Alias', 'Subscription-Identifier'],
-])
+import { knownAtoms } from './known-atoms.js'
 
 const node = 'east@127.0.0.1'
 const nodeHash = createHash('sha1').update(node).digest('hex').slice(0, 8)

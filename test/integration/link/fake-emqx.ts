@@ -57,6 +57,8 @@ export class FakeEmqx {
   error: string | null = null
   /** What `ok` says of the bootstrap: EMQX before 5.8.9 always said false. */
   needBootstrap = false
+  /** The answer's whole payload, as recorded; null: made of the two above. */
+  answer: Buffer | null = null
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
@@ -115,7 +117,7 @@ export class FakeEmqx {
     connection.send({
       cmd: 'publish',
       topic: responseTopic,
-      payload: ackTerm(actor, this.error, this.needBootstrap),
+      payload: this.answer ?? ackTerm(actor, this.error, this.needBootstrap),
       qos: 1,
       messageId: 1,
       retain: false,

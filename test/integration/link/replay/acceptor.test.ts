@@ -44,25 +44,30 @@ for (const { scenarios } of all) {
   }
 }
 
-for (const play of all) {
-  const { recording, dialler, acceptor, scenarios } = play
-  describe(`recording ${recording}: ${dialler} dials a broker that is ${acceptor}`, () => {
-    let broker: Cluster
-    let emqx: Dialler
-    before(async () => {
-      broker = await Cluster.planned(acceptor)
-      emqx = new Dialler(play, broker, openings)
-    })
-    after(async () => {
-      await emqx.end()
-      await broker.remove()
-    })
-    for (const scenario of scenarios)
-      test(`scenario ${scenario.name} is answered as EMQX answered it, dialled by ${dialler}`, async () => {
-        await emqx.perform(scenario, settingOf(scenario.name, play))
+// Each play has a broker of its own.
+describe('the capture, dialling a broker', { concurrency: 3 }, () => {
+  for (const play of all) {
+    const { recording, dialler, acceptor, scenarios } = play
+    describe(`recording ${recording}: ${dialler} dials a broker that is ${acceptor}`, {
+      concurrency: 1,
+    }, () => {
+      let broker: Cluster
+      let emqx: Dialler
+      before(async () => {
+        broker = await Cluster.planned(acceptor)
+        emqx = new Dialler(play, broker, openings)
       })
-  })
-}
+      after(async () => {
+        await emqx.end()
+        await broker.remove()
+      })
+      for (const scenario of scenarios)
+        test(`scenario ${scenario.name} is answered as EMQX answered it, dialled by ${dialler}`, async () => {
+          await emqx.perform(scenario, settingOf(scenario.name, play))
+        })
+    })
+  }
+})
 
 test('every packet of the capture is in a play', () => {
   const lines = all.flatMap(({ scenarios }) => scenarios.flatMap(({ lines }) => lines))
