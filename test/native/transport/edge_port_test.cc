@@ -64,6 +64,7 @@ class Edge {
         .U32(kEdgeListener)
         .U32(may_pause ? 1 : 0)
         .Bytes("10.0.0.9:1234")
+        .Bytes("")  // no certificate
         .End();
   }
   void Data(uint32_t id, std::string_view bytes) {
