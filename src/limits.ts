@@ -135,6 +135,12 @@ export const linkLimits = {
   bootstrapQuietMs: 2_000,
   /** … and at the latest now, also when no batch came at all. */
   bootstrapLongestMs: 30_000,
+  /** Comparisons of a remote actor's routes that differ in a row before they are asked for again: one may be a moment's. */
+  driftStrikes: 2,
+  /** Between two repairs of one actor, doubled each time until both sides agree … */
+  driftRepairEveryMs: 30_000,
+  /** … up to this: what a bootstrap does not mend, such as a route that we refuse, is no reason for one a minute. */
+  driftRepairLongestMs: 3_600_000,
   /** Characters of an actor's name: node names are shorter than a topic level may be; longer ones are a protocol error. */
   actorNameChars: 1_024,
   /** Holdings per native call when routes are removed: some 2 ms. */

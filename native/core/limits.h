@@ -270,6 +270,8 @@ inline constexpr size_t kRouteBatchBytes = 512 * kKiB;
 inline constexpr size_t kInterestEntriesMax = 1'000'000;
 inline constexpr size_t kInterestBytesMax = 64 * kMiB;
 
+/// Filters of one step when control counts interest for a drift checksum: some 0.2 ms.
+inline constexpr size_t kInterestDigestStep = 500;
 /// Routes of all linked clusters together, each about 130 bytes: 8 million in 1 GiB.
 /// Full: further adds are refused; the batch's answer to control counts them as invalid.
 inline constexpr size_t kExternalRoutesMax = 8'000'000;

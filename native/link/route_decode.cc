@@ -141,6 +141,7 @@ RouteStatus DecodeRouteMessage(std::string_view payload, std::string* scratch, R
       out->has_capabilities = reader.ReadRaw(LocalTerms::kRefuse, &out->capabilities, 1);
       if (out->has_capabilities) continue;
     }
+    if (key == kDigestKey && reader.ReadBinary(&out->digest)) continue;
     EtfReader value = reader;
     if (ReadValue(key, &value, out)) {
       found |= 1u << key;

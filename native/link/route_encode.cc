@@ -87,13 +87,18 @@ void EncodeActorInitAckError(std::string_view actor, std::string_view reason, st
   PutOp(&writer, "actor_init_ack");
 }
 
-void EncodeHeartbeat(std::string_view actor, int64_t incarnation, std::string* out) {
+void EncodeHeartbeat(std::string_view actor, int64_t incarnation, std::string_view digest,
+                     std::string* out) {
   EtfWriter writer(out);
   writer.Version();
-  writer.Map(3);
+  writer.Map(digest.empty() ? 3 : 4);
   PutActor(&writer, actor);
   writer.Integer(kIncarnationKey);
   writer.Integer(incarnation);
+  if (!digest.empty()) {
+    writer.Integer(kDigestKey);
+    writer.Binary(digest);
+  }
   PutOp(&writer, "heartbeat");
 }
 

@@ -15,6 +15,8 @@ inline constexpr int64_t kLinkProtocolVersion = 1;
 /// Integer key of the map by which two Causeways recognise each other; EMQX ignores keys it does
 /// not know.
 inline constexpr int64_t kCapabilityKey = 1000;
+/// Integer key of a heartbeat's drift checksum, sent only to a peer that announced it.
+inline constexpr int64_t kDigestKey = 1001;
 
 enum class RouteOp : uint8_t { kActorInit, kActorInitAck, kRoute, kHeartbeat, kUnknown };
 enum class NeedBootstrap : uint8_t { kUndefined, kFalse, kTrue };
@@ -34,6 +36,7 @@ struct RouteHeader {
   bool missing_keys = false;  // a key this operation requires is absent or of another type
   bool has_capabilities = false;
   std::string_view capabilities;  // raw term under kCapabilityKey, without version byte
+  std::string_view digest;        // heartbeat: bytes under kDigestKey, empty when absent
   std::string_view operations;    // raw list elements of a route batch, checked
   uint32_t operation_count = 0;
 };
@@ -78,7 +81,9 @@ void EncodeActorInitAckOk(std::string_view actor, bool need_bootstrap,
                           std::string_view capabilities, std::string* out);
 /// `reason`: "unknown_cluster", "bad_remote_cluster_link_name" or "cluster_link_disabled".
 void EncodeActorInitAckError(std::string_view actor, std::string_view reason, std::string* out);
-void EncodeHeartbeat(std::string_view actor, int64_t incarnation, std::string* out);
+/// `digest`: goes under kDigestKey, empty to stay byte-exact EMQX.
+void EncodeHeartbeat(std::string_view actor, int64_t incarnation, std::string_view digest,
+                     std::string* out);
 
 /// What a Causeway says about itself: `#{<<"caps">> => [Names], <<"sw">> => Software}` as a raw
 /// term.

@@ -113,6 +113,7 @@ void RouteTable::Add(int link, uint32_t lane, uint32_t epoch, const RouteOperati
   }
   holding_index_.Insert(HoldingHash(filter, lane, own), position);
   Append(&lanes_[lane], position);
+  lanes_[lane].hashes += DigestHash(holding);
   ++filter_pool_[filter].holdings;
   ++result->adds;
   if (first) sink_->AddRoute(filter_pool_[filter].view(), link);
@@ -168,6 +169,11 @@ size_t RouteTable::holdings(int link) const {
 size_t RouteTable::holdings(int link, int lane) const {
   const Lane* at = FindLane(link, lane);
   return at == nullptr ? 0 : at->holdings;
+}
+
+RouteDigest RouteTable::digest(int link, int lane) const {
+  const Lane* at = FindLane(link, lane);
+  return at == nullptr ? RouteDigest() : RouteDigest{at->holdings, at->hashes};
 }
 
 bool RouteTable::Wants(int link, std::string_view filter) const {
@@ -236,6 +242,12 @@ uint32_t RouteTable::CreateFilter(uint64_t hash, std::string_view filter, uint32
   return position;
 }
 
+uint64_t RouteTable::DigestHash(const Holding& holding) const {
+  const std::string_view filter = filter_pool_[holding.filter].view();
+  return holding.route_id == nullptr ? RouteHashOfText(digest_key_, filter, filter)
+                                     : RouteHash(digest_key_, filter, holding.own_route_id());
+}
+
 void RouteTable::Append(Lane* lane, uint32_t position) {
   Holding& holding = holding_pool_[position];
   holding.previous = lane->tail;
@@ -257,6 +269,7 @@ void RouteTable::Remove(uint32_t position) {
   const std::string_view own = holding.own_route_id();
   holding_index_.Erase(HoldingHash(holding.filter, holding.lane, own), position);
   Unlink(&lanes_[holding.lane], position);
+  lanes_[holding.lane].hashes -= DigestHash(holding);
   if (holding.route_id != nullptr) FreeText(holding.route_id, kLengthBytes + own.size());
   holding_pool_.Give(position);
   if (--filter_pool_[holding.filter].holdings == 0) ReleaseFilter(holding.filter);

@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "link/index_table.h"
 #include "link/pool.h"
+#include "link/route_digest.h"
 #include "link/route_message.h"
 
 namespace causeway::link {
@@ -73,6 +74,10 @@ class RouteTable {
   /// (filter, link) pairs the sink knows of.
   size_t filters() const { return filter_pool_.live(); }
   bool Wants(int link, std::string_view filter) const;
+  /// What the lane holds, under digest_key(): the receiver's half of a drift checksum.
+  RouteDigest digest(int link, int lane) const;
+  /// Random for this table, told to peers: the table's own seed is not.
+  SipKey digest_key() const { return digest_key_; }
   size_t bytes() const;  // owned memory, heap overhead estimated
 
  private:
@@ -103,6 +108,7 @@ class RouteTable {
     uint32_t head = kNone;
     uint32_t tail = kNone;
     size_t holdings = 0;
+    uint64_t hashes = 0;  // sum of RouteHash
   };
 
   const Lane* FindLane(int link, int lane) const;  // null when it never held anything
@@ -116,6 +122,7 @@ class RouteTable {
            ApplyResult* result);
   void Delete(int link, uint32_t lane, const RouteOperation& operation, ApplyResult* result);
   uint32_t CreateFilter(uint64_t hash, std::string_view filter, uint32_t link);
+  uint64_t DigestHash(const Holding& holding) const;
   void Append(Lane* lane, uint32_t position);
   void Unlink(Lane* lane, uint32_t position);
   void Remove(uint32_t position);
@@ -124,6 +131,7 @@ class RouteTable {
   void FreeText(char* text, size_t bytes);
 
   const HashSeed seed_;
+  const SipKey digest_key_ = SipKey::Random();
   RouteSink* const sink_;  // borrowed for the table's life
   const size_t holdings_max_;
   Pool<Filter, &Filter::next_free> filter_pool_;

@@ -150,6 +150,7 @@ Napi::Value DecodeRoute(const Napi::CallbackInfo& info) {
       text("op", "heartbeat");
       text("actor", header.actor);
       out.Set("incarnation", Napi::BigInt::New(env, header.incarnation));
+      out.Set("digest", header.digest.empty() ? env.Null() : BufferOf(env, header.digest));
       break;
     case link::RouteOp::kUnknown:
       text("op", "unknown");
@@ -183,10 +184,61 @@ Napi::Value EncodeActorInitAck(const Napi::CallbackInfo& info) {
   return BufferOf(info.Env(), out);
 }
 
+/// encodeHeartbeat(actor, incarnation, digest | null)
 Napi::Value EncodeHeartbeat(const Napi::CallbackInfo& info) {
   std::string out;
-  link::EncodeHeartbeat(TextOf(info[0]), BigIntOf(info[1]), &out);
+  const std::string_view digest = info[2].IsNull() ? std::string_view() : BytesOf(info[2]);
+  link::EncodeHeartbeat(TextOf(info[0]), BigIntOf(info[1]), digest, &out);
   return BufferOf(info.Env(), out);
+}
+
+Napi::Value DigestOf(Napi::Env env, const link::RouteDigest& digest) {
+  std::string bytes;
+  digest.Append(&bytes);
+  return BufferOf(env, bytes);
+}
+
+/// digestKey() → Buffer, SipKey::kBytes
+Napi::Value DigestKey(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  std::string key(SipKey::kBytes, '\0');
+  running->digest_key().Write(key.data());
+  return BufferOf(info.Env(), key);
+}
+
+/// laneDigest(link, lane) → Buffer, RouteDigest::kBytes
+Napi::Value LaneDigest(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  return DigestOf(info.Env(), running->LaneDigest(static_cast<int>(NumberOf(info[0])),
+                                                  static_cast<int>(NumberOf(info[1]))));
+}
+
+/// startInterestDigest(link, key)
+Napi::Value StartInterestDigest(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) {
+    running->StartInterestDigest(static_cast<int>(NumberOf(info[0])), SipKey::Of(BytesOf(info[1])));
+  }
+  return info.Env().Undefined();
+}
+
+/// stepInterestDigest(link) → whether nothing is left
+Napi::Value StepInterestDigest(const Napi::CallbackInfo& info) {
+  transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(),
+                            running->StepInterestDigest(static_cast<int>(NumberOf(info[0]))));
+}
+
+/// interestDigest(link) → Buffer, RouteDigest::kBytes, or null while changes are under way
+Napi::Value InterestDigest(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  link::RouteDigest digest;
+  if (!running->ReadInterestDigest(static_cast<int>(NumberOf(info[0])), &digest))
+    return info.Env().Null();
+  return DigestOf(info.Env(), digest);
 }
 
 /// applyRoutes(link, lane, payload) → { adds, deletes, invalid }
@@ -321,6 +373,11 @@ void ExportLink(Napi::Env env, Napi::Object exports) {
   Export<EncodeActorInit>(env, exports, "encodeActorInit");
   Export<EncodeActorInitAck>(env, exports, "encodeActorInitAck");
   Export<EncodeHeartbeat>(env, exports, "encodeHeartbeat");
+  Export<DigestKey>(env, exports, "digestKey");
+  Export<LaneDigest>(env, exports, "laneDigest");
+  Export<StartInterestDigest>(env, exports, "startInterestDigest");
+  Export<StepInterestDigest>(env, exports, "stepInterestDigest");
+  Export<InterestDigest>(env, exports, "interestDigest");
   Export<ApplyRoutes>(env, exports, "applyRoutes");
   Export<MarkRoutes>(env, exports, "markRoutes");
   Export<Remove<&transport::Engine::SweepRoutes>>(env, exports, "sweepRoutes");

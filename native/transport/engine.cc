@@ -267,13 +267,14 @@ SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t fl
   if (change.subscribe && !existing) {
     change.filter = index_.Acquire(filter_text);
     if (!shared) {
-      if (index_.AddLocal(change.filter)) Edge(link::RouteOperation::Kind::kAdd, filter_text, {});
+      if (index_.AddLocal(change.filter))
+        Edge(link::RouteOperation::Kind::kAdd, *change.filter, {});
       return change;
     }
     bool first = false;
     change.group =
         index_.JoinGroup(change.filter, group_name, options_.sharing, member, &first)->id;
-    if (first) Edge(link::RouteOperation::Kind::kAdd, filter_text, group_name);
+    if (first) Edge(link::RouteOperation::Kind::kAdd, *change.filter, group_name);
     return change;
   }
 
@@ -289,12 +290,12 @@ SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t fl
   if (change.subscribe) return change;
   if (!shared) {
     if (index_.RemoveLocal(change.filter))
-      Edge(link::RouteOperation::Kind::kDelete, filter_text, {});
+      Edge(link::RouteOperation::Kind::kDelete, *change.filter, {});
     return change;
   }
   bool last = false;
   index_.LeaveGroup(change.filter, group_name, member, &last);
-  if (last) Edge(link::RouteOperation::Kind::kDelete, filter_text, group_name);
+  if (last) Edge(link::RouteOperation::Kind::kDelete, *change.filter, group_name);
   return change;
 }
 
@@ -313,8 +314,9 @@ void Engine::ReleaseLimbo() {
 
 // ---- interest and routes
 
-void Engine::Edge(link::RouteOperation::Kind kind, std::string_view filter,
+void Engine::Edge(link::RouteOperation::Kind kind, const router::Filter& edge,
                   std::string_view group) {
+  const std::string_view filter = edge.text;
   std::string route_id;
   for (int link = 0; link < kLinks; ++link) {
     Interest& interest = interests_[link];
@@ -327,6 +329,7 @@ void Engine::Edge(link::RouteOperation::Kind kind, std::string_view filter,
     interest.topics.Cut(filter, &cuts_);
     for (const std::string& cut : cuts_) interest.batch->Push(kind, cut, route_id);
     UpdateInterestFlags(link);
+    interest_digests_[link].OnChange(kind, edge.ref.id, filter, route_id);
   }
 }
 
@@ -349,6 +352,7 @@ void Engine::OpenInterest(int link, const std::vector<std::string>& topics) {
 void Engine::CloseInterest(int link) {
   CHECK(link >= 0 && link < kLinks);
   interests_[link] = Interest();
+  interest_digests_[link].Stop();
   UpdateInterestFlags(link);
 }
 

@@ -15,6 +15,7 @@
 #include "core/limits.h"
 #include "fanout/shard.h"
 #include "link/delta_batch.h"
+#include "link/interest_digest.h"
 #include "link/intersection.h"
 #include "link/route_message.h"
 #include "link/route_table.h"
@@ -115,6 +116,19 @@ class Engine final : public LoopPeers, public link::RouteSink {
   /// capture overflowed.
   uint8_t* interest_flags() { return interest_flags_; }
 
+  // Drift checksums: engine_digest.cc.
+  /// Counts this cluster's interest for `link`, cut by the topics of its capture, under a key that
+  /// the far end chose.
+  void StartInterestDigest(int link, SipKey key);
+  /// A step of the walk, some 2 ms at most; true when nothing is left to walk, or nothing began.
+  bool StepInterestDigest(int link);
+  /// False while the walk goes on, and while changes wait or are not acknowledged: then the far end
+  /// cannot agree yet.
+  bool ReadInterestDigest(int link, link::RouteDigest* out) const;
+  /// What a lane of the route table holds, under our own key.
+  link::RouteDigest LaneDigest(int link, int lane) const { return routes_.digest(link, lane); }
+  SipKey digest_key() const { return routes_.digest_key(); }
+
   /// Applies a `route` term; kMalformed when it is none.
   link::RouteStatus ApplyRoutes(int link, int lane, std::string_view payload,
                                 link::ApplyResult* result);
@@ -163,7 +177,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   SubscriptionChange Change(const router::GroupMember& member, uint32_t flags,
                             uint32_t subscription_id, std::string_view filter,
                             std::string_view group);
-  void Edge(link::RouteOperation::Kind kind, std::string_view filter, std::string_view group);
+  void Edge(link::RouteOperation::Kind kind, const router::Filter& edge, std::string_view group);
   void ReleaseLimbo();
   void UpdateInterestFlags(int link);
   uint32_t& EpochOf(int link, int lane);
@@ -185,6 +199,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   std::deque<Limbo> limbo_;
   Interest interests_[kLinks];
   uint8_t interest_flags_[2 * kLinks] = {};
+  link::InterestDigest interest_digests_[kLinks];
   link::RouteTable routes_;
   std::shared_ptr<const fanout::LinkPlan> plan_ = std::make_shared<fanout::LinkPlan>();
   uint64_t plan_number_ = 0;

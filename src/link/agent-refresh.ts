@@ -13,6 +13,7 @@ import {
   type AgentEvent,
   type AgentState,
   type AgentStep,
+  after,
   still,
 } from './agent-state.js'
 import { lengthened } from './retry.js'
@@ -53,6 +54,24 @@ export function refresh(state: AgentState, now: number): AgentStep {
     bytesMax: state.batchBytes,
   }
   return { state: { ...state, refresh: { ...walk, making: true } }, effects: [make] }
+}
+
+/** The far end holds other routes than we announced. It decides when it says so, we how often it is heard. */
+export function onBootstrapAsked(state: AgentState, now: number): AgentStep {
+  const tooSoon = now - state.askedAtMs < linkLimits.routeRetryMs
+  if (state.phase.kind !== 'online' || state.refresh.kind === 'walking' || tooSoon)
+    return still(state)
+  const asked: AgentEffect[] = [
+    { kind: 'count', counter: 'route_bootstraps_asked', by: 1 },
+    {
+      kind: 'log',
+      level: 'warn',
+      event: 'cluster_link_routerepl_bootstrap_asked',
+      text: 'the far end holds other routes than were announced; all are announced again',
+    },
+  ]
+  const due = { ...state, askedAtMs: now, refresh: { kind: 'due', atMs: now } as const }
+  return after(asked, refresh(due, now))
 }
 
 /** A batch was made, or could not be: the walk goes on, ends, or is tried again next time. */

@@ -146,7 +146,7 @@ function send(
 ): AgentStep {
   if (payload.byteLength > state.batchBytes) {
     return {
-      state,
+      state: { ...state, entriesOversize: state.entriesOversize + entries },
       effects: [
         { kind: 'count', counter: 'route_entries_oversize', by: entries },
         {

@@ -60,7 +60,11 @@ export interface AgentState {
   /** The far end has not said that it is a Causeway: it may forget routes without a word. */
   readonly peerMayForget: boolean
   readonly refresh: Refresh
+  /** When the far end last asked for all routes and was heard. */
+  readonly askedAtMs: number
   readonly routesOut: number
+  /** Routes too large for the far end, of this incarnation. */
+  readonly entriesOversize: number
   /** What was last said about failures, so that a reason is logged when it changes and not at every attempt. */
   readonly reported: string
   readonly lastFailure: LinkFailure | null
@@ -103,6 +107,8 @@ export type AgentEvent =
       readonly token: number
       readonly entries: number
     }
+  /** The far end holds other routes than we announced: it wants all of them again. */
+  | { readonly kind: 'bootstrap-asked' }
   /** Our own actor_init has arrived at our own listener. */
   | { readonly kind: 'self-connected'; readonly text: string }
 
@@ -145,6 +151,7 @@ export type AgentCounter =
   | 'route_entries_oversize'
   | 'route_attempts_failed'
   | 'route_refreshes'
+  | 'route_bootstraps_asked'
 
 export interface AgentStep {
   readonly state: AgentState
@@ -167,7 +174,9 @@ export function newAgent(routeTopic: string, seed: number): AgentState {
     bootstrap: { batches: 0, entries: 0, done: false },
     peerMayForget: true,
     refresh: { kind: 'none' },
+    askedAtMs: Number.NEGATIVE_INFINITY,
     routesOut: 0,
+    entriesOversize: 0,
     reported: '',
     lastFailure: null,
   }

@@ -17,7 +17,7 @@
 import { linkLimits } from '../limits.js'
 import type { RouteMessage } from '../native/index.js'
 import { connect, disconnected, fail, stop } from './agent-end.js'
-import { refresh } from './agent-refresh.js'
+import { onBootstrapAsked, refresh } from './agent-refresh.js'
 import { onBatch, onInterestLost, onLive, onPuback, takeIfOpen, walk } from './agent-routes.js'
 import {
   type AgentEffect,
@@ -75,6 +75,8 @@ export function stepAgent(state: AgentState, event: AgentEvent, now: number): Ag
       return onInterestLost(state, now)
     case 'live':
       return onLive(state, event, now)
+    case 'bootstrap-asked':
+      return onBootstrapAsked(state, now)
     case 'self-connected':
       return fail(state, failure('self_connected', event.text), now, linkLimits.selfRetryMs)
   }
@@ -188,6 +190,7 @@ function onIdentified(
       ],
       incarnation,
       fresh: false,
+      entriesOversize: event.fresh ? 0 : state.entriesOversize,
       nextPacketId: packetId + 1,
     },
     effects: [{ kind: 'send-init', packetId, incarnation, correlation }],

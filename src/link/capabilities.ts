@@ -1,30 +1,52 @@
 /**
  * How two Causeways recognise each other: a map under integer key 1000 of actor_init and its answer, which EMQX ignores.
  *
- *   #{<<"caps">> => [], <<"id">> => <<instance>>, <<"sw">> => <<"causeway">>}     raw term, no version byte
+ *   #{<<"caps">> => [<<"drift/1">>], <<"drift_key">> => <<32 hex digits>>, <<"id">> => <<instance>>, <<"sw">> => <<"causeway">>}
  *
- * `instance` is random per process; whoever receives its own is talking to itself.
+ * as a raw term without version byte. `instance` is random per process; whoever receives its own is talking to itself.
  * Source: docs/protocol/cluster-link.md "Capabilities".
  */
+
+/** Extensions, with the version of their wire form. Announced when the link's configuration asks for them. */
+export type CapabilityName = 'drift/1'
 
 export interface Capabilities {
   readonly software: string
   readonly instance: string
+  /** Extensions by name and version; also those that we do not know. */
+  readonly names: readonly string[]
+  /** Of the answer: under which key the sender's checksums are counted. Null: absent, or not 16 bytes in hex. */
+  readonly driftKey: Buffer | null
+}
+
+/** What we announce beside who we are. */
+export interface Announced {
+  readonly names?: readonly CapabilityName[]
+  /** 16 bytes. */
+  readonly driftKey?: Uint8Array
 }
 
 const tagNil = 106
 const tagList = 108
 const tagBinary = 109
 const tagMap = 116
+const namesMax = 64
 
-export function encodeCapabilities(instance: string): Buffer {
-  const count = Buffer.alloc(5)
-  count[0] = tagMap
-  count.writeUInt32BE(3, 1)
+export function encodeCapabilities(
+  instance: string,
+  { names = [], driftKey }: Announced = {},
+): Buffer {
+  const key =
+    driftKey === undefined
+      ? []
+      : [binary('drift_key'), binary(Buffer.from(driftKey).toString('hex'))]
   return Buffer.concat([
-    count,
+    head(tagMap, driftKey === undefined ? 3 : 4),
     binary('caps'),
+    ...(names.length === 0 ? [] : [head(tagList, names.length)]),
+    ...names.map(binary),
     Buffer.from([tagNil]),
+    ...key,
     binary('id'),
     binary(instance),
     binary('sw'),
@@ -37,30 +59,39 @@ export function decodeCapabilities(raw: Uint8Array): Capabilities | null {
   const reader = new TermReader(raw)
   const pairs = reader.head(tagMap)
   if (pairs === null || pairs > 64) return null
-  let software: string | null = null
-  let instance: string | null = null
+  const texts = new Map<string, string>()
+  let names: readonly string[] = []
   for (let pair = 0; pair < pairs; pair++) {
     const key = reader.binary()
     if (key === null) return null
-    if (key === 'id' || key === 'sw') {
-      const value = reader.binary()
-      if (value === null) return null
-      if (key === 'id') instance = value
-      else software = value
-    } else if (!reader.skip()) return null
+    const value = reader.value()
+    if (value === null) return null
+    if (typeof value === 'string') texts.set(key, value)
+    else if (key === 'caps') names = value
   }
-  return software === null || instance === null ? null : { software, instance }
+  const software = texts.get('sw')
+  const instance = texts.get('id')
+  if (software === undefined || instance === undefined) return null
+  return { software, instance, names, driftKey: keyOf(texts.get('drift_key')) }
+}
+
+function keyOf(hex: string | undefined): Buffer | null {
+  return hex !== undefined && /^[0-9a-f]{32}$/.test(hex) ? Buffer.from(hex, 'hex') : null
+}
+
+function head(tag: number, count: number): Buffer {
+  const bytes = Buffer.alloc(5)
+  bytes[0] = tag
+  bytes.writeUInt32BE(count, 1)
+  return bytes
 }
 
 function binary(text: string): Buffer {
   const bytes = Buffer.from(text)
-  const head = Buffer.alloc(5)
-  head[0] = tagBinary
-  head.writeUInt32BE(bytes.length, 1)
-  return Buffer.concat([head, bytes])
+  return Buffer.concat([head(tagBinary, bytes.length), bytes])
 }
 
-/** Reads what we write, and skips lists of binaries; refuses the rest. Every length is checked against what is left. */
+/** Reads binaries and lists of them; refuses the rest. Every length is checked against what is left. */
 class TermReader {
   readonly #bytes: Buffer
   #at = 0
@@ -84,12 +115,19 @@ class TermReader {
     return this.#bytes.toString('utf8', this.#at - length, this.#at)
   }
 
-  skip(): boolean {
-    if (this.#nil()) return true
-    const items = this.head(tagList)
-    if (items === null) return this.binary() !== null
-    for (let item = 0; item < items; item++) if (this.binary() === null) return false
-    return this.#nil()
+  /** A binary, or a list of at most `namesMax` binaries. */
+  value(): string | readonly string[] | null {
+    if (this.#nil()) return []
+    const count = this.head(tagList)
+    if (count === null) return this.binary()
+    if (count > namesMax) return null
+    const items: string[] = []
+    for (let item = 0; item < count; item++) {
+      const text = this.binary()
+      if (text === null) return null
+      items.push(text)
+    }
+    return this.#nil() ? items : null
   }
 
   #nil(): boolean {

@@ -12,9 +12,10 @@
 import { linkLimits } from '../limits.js'
 import { encodeDisconnect } from '../mqtt/index.js'
 import type { EngineEvent, RouteMessage } from '../native/index.js'
-import { decodeCapabilities, encodeCapabilities } from './capabilities.js'
+import { type Capabilities, decodeCapabilities, encodeCapabilities } from './capabilities.js'
 import { Complaints, printable } from './complaints.js'
 import { Counters } from './counters.js'
+import { DriftWatch } from './drift.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { ActorRegistry, type RemoteActor } from './registry.js'
 import { Retirement } from './retirement.js'
@@ -46,6 +47,7 @@ export class Inbound {
   /** Of clusters that we have no link with. */
   readonly #strangers = new Counters()
   readonly #retirement: Retirement
+  readonly #drift: DriftWatch
 
   /** @param onSelfConnected told the name of the link whose route agent has reached this process */
   constructor(
@@ -64,6 +66,12 @@ export class Inbound {
     this.#retirement = new Retirement(environment, this.#registry, (cluster, name, by) =>
       this.#count(cluster, name, by),
     )
+    this.#drift = new DriftWatch({
+      environment,
+      registry: this.#registry,
+      retirement: this.#retirement,
+      count: (cluster, name) => this.#count(cluster, name),
+    })
   }
 
   start(): void {
@@ -178,8 +186,10 @@ export class Inbound {
     }
     if (cluster === this.#settings.clusterName) this.#warnOfNamesake(event, cluster)
 
+    const link = this.#indexOf.get(cluster)
+    const compares = this.#compares(link, capabilities)
     const respond = (error: string | null, needBootstrap: boolean | null) => {
-      const ours = capabilities === null ? null : encodeCapabilities(this.#instance)
+      const ours = capabilities === null ? null : this.#announced(compares && error === null)
       const ack = this.#environment.engine.encodeActorInitAck(
         message.actor,
         error,
@@ -191,7 +201,6 @@ export class Inbound {
       this.#answer(event, carrier, noMatchingSubscribers)
     }
 
-    const link = this.#indexOf.get(cluster)
     const rejection = this.#rejection(link, message.target)
     if (link === undefined || rejection !== null) {
       this.#count(cluster, `init_rejected_${rejection}`)
@@ -204,9 +213,22 @@ export class Inbound {
       respond(rejection, null)
       return null
     }
-    return this.#admit(event, cluster, link, message, (needBootstrap) =>
-      respond(null, needBootstrap),
-    )
+    return this.#admit(event, cluster, link, message, (actor, needBootstrap) => {
+      this.#drift.onInit(actor, compares ? responseTopic : null)
+      respond(null, needBootstrap)
+    })
+  }
+
+  /** Both sides of the link ask for drift checksums. */
+  #compares(link: number | undefined, peer: Capabilities | null): boolean {
+    if (link === undefined || peer === null) return false
+    return this.#settings.links[link]?.driftCheck === true && peer.names.includes('drift/1')
+  }
+
+  #announced(compares: boolean): Buffer {
+    if (!compares) return encodeCapabilities(this.#instance)
+    const driftKey = this.#environment.engine.digestKey()
+    return encodeCapabilities(this.#instance, { names: ['drift/1'], driftKey })
   }
 
   /** In this order. Source: docs/protocol/cluster-link.md "Receiver". */
@@ -222,7 +244,7 @@ export class Inbound {
     cluster: string,
     link: number,
     message: InitMessage,
-    accept: (needBootstrap: boolean) => void,
+    accept: (actor: RemoteActor, needBootstrap: boolean) => void,
   ): Violation | null {
     const now = this.#environment.clock.monotonicMs()
     const verdict = this.#registry.init(
@@ -268,7 +290,7 @@ export class Inbound {
       },
       `link ${cluster}: ${printable(message.actor)} announces its routes`,
     )
-    accept(verdict.kind !== 'known')
+    accept(verdict.actor, verdict.kind !== 'known')
     return null
   }
 
@@ -314,6 +336,7 @@ export class Inbound {
     const actor = this.#touch(event, cluster, message, false)
     if ('reason' in actor && actor.reason !== 'not_initialised') return actor
     this.#count(cluster, 'reason' in actor ? 'heartbeats_ignored' : 'heartbeats')
+    if (!('reason' in actor)) this.#drift.onHeartbeat(actor, message.digest, event.loop)
     this.#answer(event, carrier, noMatchingSubscribers)
     return null
   }

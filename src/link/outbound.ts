@@ -6,13 +6,14 @@ import { assertNever } from '../errors.js'
 import { linkLimits } from '../limits.js'
 import { agentDeadline, stepAgent } from './agent.js'
 import { type AgentEffect, type AgentEvent, type AgentState, newAgent } from './agent-state.js'
-import { decodeCapabilities, encodeCapabilities } from './capabilities.js'
+import { type CapabilityName, decodeCapabilities, encodeCapabilities } from './capabilities.js'
 import type { ConnectionEvent } from './connection.js'
 import { Counters } from './counters.js'
 import { type Dialer, serverOf } from './dialer.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { errorCodeOf, type LinkFailure } from './failure.js'
 import type { Incarnations } from './incarnation.js'
+import { InterestDigest } from './interest-digest.js'
 import { Line } from './line.js'
 import { Machine } from './machine.js'
 import { MessageSlot } from './message-slot.js'
@@ -40,6 +41,7 @@ export class Outbound {
   readonly #line: Line
   readonly #slots: readonly MessageSlot[]
   readonly #counters = new Counters()
+  readonly #digest: InterestDigest
   #peerIsCauseway = false
   #server = ''
   #seenFailure: LinkFailure | null = null
@@ -53,6 +55,7 @@ export class Outbound {
     this.#index = index
     this.#routeTopic = routeTopic(parts.settings.clusterName)
     this.#responseTopic = responseTopic(parts.settings.clusterName, parts.settings.nodeName)
+    this.#digest = new InterestDigest(parts.environment, index, config.driftCheck)
     const { clock, timers } = parts.environment
     this.#agent = new Machine<AgentState, AgentEvent, AgentEffect>(
       newAgent(this.#routeTopic, this.#seed()),
@@ -181,7 +184,8 @@ export class Outbound {
         this.#line.send(encodeAcknowledgement(1, effect.packetId, 0, 5))
         break
       case 'heartbeat': {
-        const payload = engine.encodeHeartbeat(nodeName, effect.incarnation)
+        const digest = this.#digest.read(state)
+        const payload = engine.encodeHeartbeat(nodeName, effect.incarnation, digest)
         this.#line.send(encodePublish(this.#routeTopic, 0, 0, payload, null))
         break
       }
@@ -219,12 +223,12 @@ export class Outbound {
     this.#agent.dispatch(event)
     if (event.kind !== 'packet' || event.packet.type !== 'publish') return
     const { correlation, payload } = event.packet
-    if (this.#agent.state.phase.kind !== 'handshaking') return
-    this.#agent.dispatch({
-      kind: 'answer',
-      correlation,
-      message: this.#parts.environment.engine.decodeRoute(payload),
-    })
+    const { kind } = this.#agent.state.phase
+    if (kind !== 'handshaking' && !(kind === 'online' && this.#digest.active)) return
+    const message = this.#parts.environment.engine.decodeRoute(payload)
+    if (kind === 'handshaking') this.#agent.dispatch({ kind: 'answer', correlation, message })
+    else if (message.op === 'actor_init_ack' && message.needBootstrap === true)
+      this.#agent.dispatch({ kind: 'bootstrap-asked' })
   }
 
   /** Capture is opened before anything is announced; what it catches until the bootstrap is over waits. */
@@ -280,7 +284,9 @@ export class Outbound {
   }
 
   #onAccepted(raw: Uint8Array | null): void {
-    this.#peerIsCauseway = raw !== null && decodeCapabilities(raw) !== null
+    const peer = raw === null ? null : decodeCapabilities(raw)
+    this.#peerIsCauseway = peer !== null
+    this.#digest.onAccepted(peer)
     // Slots that were held because the server was ourselves; a start is nothing to the others.
     for (const slot of this.#slots) slot.start()
   }
@@ -291,7 +297,7 @@ export class Outbound {
       settings.nodeName,
       incarnation,
       this.#config.name,
-      encodeCapabilities(instance),
+      encodeCapabilities(instance, { names: announcedOf(this.#config) }),
     )
     const request = {
       responseTopic: this.#responseTopic,
@@ -346,6 +352,11 @@ export class Outbound {
   #seed(): number {
     return Number.parseInt(this.#parts.environment.randomHex(4), 16) | 0
   }
+}
+
+/** What the link's configuration asks the far end for. */
+function announcedOf({ driftCheck }: LinkConfig): readonly CapabilityName[] {
+  return driftCheck ? ['drift/1'] : []
 }
 
 function addressText({ host, port }: LinkConfig['servers'][number]): string {

@@ -140,6 +140,14 @@ export class ActorRegistry {
     return expired
   }
 
+  /** What the actor holds is to be confirmed by a new bootstrap, as after a reincarnation. */
+  reopen({ cluster, actor }: RemoteActor, now: number): void {
+    const key = keyOf(cluster, actor)
+    const known = this.#actors.get(key)
+    if (known === undefined) return
+    this.#actors.set(key, { ...known, reincarnation: { beganAtMs: now, lastBatchAtMs: null } })
+  }
+
   /** Everything the lane held is gone: another actor may have it. */
   releaseLane(link: number, lane: number): void {
     this.#lanes.get(link)?.delete(lane)

@@ -312,7 +312,12 @@ export type RouteMessage =
       readonly incarnation: bigint
       readonly count: number
     }
-  | { readonly op: 'heartbeat'; readonly actor: string; readonly incarnation: bigint }
+  | {
+      readonly op: 'heartbeat'
+      readonly actor: string
+      readonly incarnation: bigint
+      readonly digest: Buffer | null // drift checksum, as it was sent
+    }
   | { readonly op: 'unknown'; readonly name: string }
   | { readonly op: 'invalid'; readonly reason: string } // not ETF, keys missing, wrong types
 
@@ -362,7 +367,18 @@ export interface LinkEngine {
     needBootstrap: boolean | null,
     capabilities: Uint8Array | null,
   ): Buffer
-  encodeHeartbeat(actor: string, incarnation: bigint): Buffer
+  /** @param digest drift checksum, for a peer that announced it only; null: byte for byte EMQX's */
+  encodeHeartbeat(actor: string, incarnation: bigint, digest: Uint8Array | null): Buffer
+  /** Key of our digests: 16 bytes, random for this process. Peers count under it. */
+  digestKey(): Buffer
+  /** What a lane of the route table holds, under our key: 16 bytes, see `interestDigest`. */
+  laneDigest(link: number, lane: number): Buffer
+  /** Counts this cluster's interest for `link`, cut as its open capture is, under a peer's key of 16 bytes; begins anew. */
+  startInterestDigest(link: number, key: Uint8Array): void
+  /** A step of that, some 0.2 ms; true when it is done. */
+  stepInterestDigest(link: number): boolean
+  /** Number of routes and sum of their hashes, 16 bytes; null while it is being counted or changes are not acknowledged. */
+  interestDigest(link: number): Buffer | null
   /** Applies a `route` term to the table for (link, lane). */
   applyRoutes(link: number, lane: number, payload: Uint8Array): RoutesApplied
   /** Mark-and-sweep: everything the lane holds now is old until it is added again; sweep removes what stayed old. */

@@ -221,8 +221,28 @@ export class NativeEngine implements Engine {
     return this.#binding.encodeActorInitAck(actor, error, needBootstrap, capabilities)
   }
 
-  encodeHeartbeat(actor: string, incarnation: bigint): Buffer {
-    return this.#binding.encodeHeartbeat(actor, incarnation)
+  encodeHeartbeat(actor: string, incarnation: bigint, digest: Uint8Array | null): Buffer {
+    return this.#binding.encodeHeartbeat(actor, incarnation, digest)
+  }
+
+  digestKey(): Buffer {
+    return this.#binding.digestKey()
+  }
+
+  laneDigest(link: number, lane: number): Buffer {
+    return this.#binding.laneDigest(link, lane)
+  }
+
+  startInterestDigest(link: number, key: Uint8Array): void {
+    if (!this.#halted) this.#binding.startInterestDigest(link, key)
+  }
+
+  stepInterestDigest(link: number): boolean {
+    return this.#halted || this.#binding.stepInterestDigest(link)
+  }
+
+  interestDigest(link: number): Buffer | null {
+    return this.#binding.interestDigest(link)
   }
 
   applyRoutes(link: number, lane: number, payload: Uint8Array): RoutesApplied {

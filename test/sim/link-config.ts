@@ -20,6 +20,7 @@ export function linkConfig(
     poolSize: 1,
     retryIntervalMs: 15_000,
     maxInflight: 32,
+    driftCheck: false,
     tls: null,
     tcp: { nodelay: true, keepalive: false, sndbufBytes: null, recbufBytes: null },
     resource: {

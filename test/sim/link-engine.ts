@@ -50,6 +50,7 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
   readonly interest = new Map<string, number>()
   readonly #captures = new Map<number, Capture>()
   readonly #lanes = new Map<string, Lane>()
+  readonly #digests = new Set<number>()
   links: readonly LinkDataPlane[] = []
   /** Answers as EMQX does: without a word about what it is. */
   isPlain = false
@@ -176,7 +177,7 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
       case 'route':
         return { op: 'route', actor, incarnation, count: (term.changes as Change[]).length }
       case 'heartbeat':
-        return { op: 'heartbeat', actor, incarnation }
+        return { op: 'heartbeat', actor, incarnation, digest: bytes(term.digest) }
       default:
         return { op: 'unknown', name: term.op }
     }
@@ -212,8 +213,36 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     })
   }
 
-  encodeHeartbeat(actor: string, incarnation: bigint): Buffer {
-    return encode({ op: 'heartbeat', actor, incarnation: String(incarnation) })
+  encodeHeartbeat(actor: string, incarnation: bigint, digest: Uint8Array | null): Buffer {
+    return encode({
+      op: 'heartbeat',
+      actor,
+      incarnation: String(incarnation),
+      ...(digest === null ? {} : { digest: hex(digest) }),
+    })
+  }
+
+  digestKey(): Buffer {
+    return Buffer.alloc(16, 1)
+  }
+
+  laneDigest(link: number, lane: number): Buffer {
+    return digestOf(this.#lane(link, lane).routes.keys())
+  }
+
+  startInterestDigest(link: number): void {
+    this.#digests.add(link)
+  }
+
+  stepInterestDigest(): boolean {
+    return true
+  }
+
+  interestDigest(link: number): Buffer | null {
+    const capture = this.#captures.get(link)
+    if (capture === undefined || !this.#digests.has(link)) return null
+    if (capture.overflowed || capture.pending.size + capture.out.size > 0) return null
+    return digestOf([...this.interest.keys()].filter((filter) => matches(capture.topics, filter)))
   }
 
   applyRoutes(link: number, lane: number, payload: Uint8Array): RoutesApplied {
@@ -301,6 +330,10 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
 
 function encode(term: Term): Buffer {
   return Buffer.from(JSON.stringify(term))
+}
+
+function digestOf(filters: Iterable<string>): Buffer {
+  return Buffer.from([...filters].sort().join(' '))
 }
 
 function hex(raw: Uint8Array | null): string | null {

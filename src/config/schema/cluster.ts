@@ -112,6 +112,11 @@ const link = entry({
     32,
     'Messages per connection not yet acknowledged; 0: as many as the peer accepts.',
   ),
+  drift_check: key(
+    form.boolean,
+    false,
+    'Whether heartbeats carry a checksum of the routes announced, so that a remote Causeway that also asks for it finds and repairs differences. Not in EMQX.',
+  ),
   ssl: tlsClientSchema,
   tcp_opts: section({
     nodelay: asleep('always on', key(form.boolean, true, 'Send small packets at once.')),
@@ -175,6 +180,7 @@ function toLink(it: z.output<typeof link>, index: number, clusterName: string): 
     poolSize: it.pool_size,
     retryIntervalMs: it.retry_interval,
     maxInflight: it.max_inflight,
+    driftCheck: it.drift_check,
     tls: servers.some((server) => server.tls)
       ? toTlsClient(it.ssl, `cluster.links.${index + 1}.ssl`)
       : null,

@@ -5,6 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import mqttPacket, { type IConnectPacket, type IPublishPacket, type Packet } from 'mqtt-packet'
 import { Mailbox } from '../harness/index.js'
+import type { Term } from './etf.js'
 import { ackTerm } from './route-terms.js'
 
 /** CONNACK of EMQX 5.8.9 as recorded: 1 MiB packets, Receive Maximum 32, all features. */
@@ -59,6 +60,8 @@ export class FakeEmqx {
   needBootstrap = false
   /** The answer's whole payload, as recorded; null: made of the two above. */
   answer: Buffer | null = null
+  /** What an answer has under key 1000, where a Causeway says what it can do; null: this is an EMQX. */
+  capabilities: Term | null = null
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
@@ -117,7 +120,8 @@ export class FakeEmqx {
     connection.send({
       cmd: 'publish',
       topic: responseTopic,
-      payload: this.answer ?? ackTerm(actor, this.error, this.needBootstrap),
+      payload:
+        this.answer ?? ackTerm(actor, this.error, this.needBootstrap, this.capabilities),
       qos: 1,
       messageId: 1,
       retain: false,

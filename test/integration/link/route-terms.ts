@@ -15,6 +15,9 @@ export const key = {
   version: 14n,
   result: 15n,
   needBootstrap: 16n,
+  /** Between two Causeways. */
+  capabilities: 1000n,
+  digest: 1001n,
 }
 
 /** `Filter` by itself, or withdrawn. */
@@ -29,12 +32,18 @@ export function initTerm({ name, incarnation }: Actor, target: string): Buffer {
   ])
 }
 
-export function ackTerm(actor: string, error: string | null, needBootstrap = true): Buffer {
+export function ackTerm(
+  actor: string,
+  error: string | null,
+  needBootstrap = true,
+  capabilities: Term | null = null,
+): Buffer {
   return operation('actor_init_ack', [
     [key.actor, actor],
     [key.version, 1n],
     [key.result, error === null ? new Atom('ok') : new Tuple(new Atom('error'), error)],
     [key.needBootstrap, new Atom(error === null ? String(needBootstrap) : 'undefined')],
+    ...(capabilities === null ? [] : [[key.capabilities, capabilities] as const]),
   ])
 }
 

@@ -134,7 +134,7 @@ TEST_SUITE("link/route_message") {
     EncodeActorInitAckError(kActor, "cluster_link_disabled", &out);
     CHECK(ToHex(out) == VectorHex("link_ack_err_disabled"));
     out.clear();
-    EncodeHeartbeat(kActor, kIncarnation, &out);
+    EncodeHeartbeat(kActor, kIncarnation, {}, &out);
     CHECK(ToHex(out) == VectorHex("link_heartbeat"));
   }
 

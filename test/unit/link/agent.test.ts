@@ -413,3 +413,13 @@ test('a Causeway is not told everything again, and a refresh that cannot be made
   other.play({ kind: 'batch-failed', attempt: other.state.connection.attempt, reason: 'full' })
   assert.deepEqual([other.state.phase.kind, other.state.refresh.kind], ['online', 'due'])
 })
+
+test('asked for all routes again, it announces them on the same connection, and is not asked again at once', () => {
+  const script = new Script().online()
+  script.play({ kind: 'bootstrap-asked' }, { kind: 'bootstrap-asked' }, { kind: 'interest-waits' })
+  script.play(batch(1, 0, true), packet({ type: 'puback', packetId: 3, reasonCode: 0x10 }))
+  script.wait(4_999).play({ kind: 'bootstrap-asked' }) // sooner than a reconnect would bring one
+  script.wait(1).play({ kind: 'bootstrap-asked' })
+  assert.equal(script.state.phase.kind, 'online')
+  assertTranscript('agent-bootstrap-asked', script.lines)
+})

@@ -42,11 +42,19 @@ test('capabilities survive the way there and back', () => {
   assert.deepEqual(decodeCapabilities(encodeCapabilities('a1b2')), {
     software: 'causeway',
     instance: 'a1b2',
+    names: [],
+    driftKey: null,
   })
+  const driftKey = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')
+  assert.deepEqual(
+    decodeCapabilities(encodeCapabilities('a1b2', { names: ['drift/1'], driftKey })),
+    { software: 'causeway', instance: 'a1b2', names: ['drift/1'], driftKey },
+  )
 })
 
 test('capabilities that are not ours are null, whatever the bytes', () => {
-  const ours = encodeCapabilities('a1b2c3d4')
+  const driftKey = Buffer.alloc(16, 7)
+  const ours = encodeCapabilities('a1b2c3d4', { names: ['drift/1'], driftKey })
   for (let length = 0; length < ours.length; length++)
     assert.equal(decodeCapabilities(ours.subarray(0, length)), null)
   fc.assert(

@@ -137,7 +137,7 @@ class Bench {
     return this.receive(
       connection,
       '$LINK/cluster/route/eu',
-      this.engine.encodeHeartbeat('eu@1', incarnation),
+      this.engine.encodeHeartbeat('eu@1', incarnation, null),
       { qos: 0 },
     )
   }
