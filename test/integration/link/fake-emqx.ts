@@ -120,8 +120,7 @@ export class FakeEmqx {
     connection.send({
       cmd: 'publish',
       topic: responseTopic,
-      payload:
-        this.answer ?? ackTerm(actor, this.error, this.needBootstrap, this.capabilities),
+      payload: this.answer ?? ackTerm(actor, this.error, this.needBootstrap, this.capabilities),
       qos: 1,
       messageId: 1,
       retain: false,
