@@ -313,6 +313,11 @@ export class Inbound {
   ): Violation | null {
     const actor = this.#touch(event, cluster, message, true)
     if ('reason' in actor) return actor
+    if (message.count > linkLimits.batchEntriesTaken)
+      return {
+        reason: 'batch_too_large',
+        text: `a batch of ${message.count} routes; ${linkLimits.batchEntriesTaken} are taken`,
+      }
     const { adds, deletes, invalid } = this.#environment.engine.applyRoutes(
       actor.link,
       actor.lane,

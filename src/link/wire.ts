@@ -143,6 +143,14 @@ export function decodeServerPacket(bytes: Buffer): ServerPacket {
     case 'puback':
       return { type: 'puback', packetId: packet.messageId ?? 0, reasonCode: packet.reasonCode ?? 0 }
     case 'publish':
+      // We allow no aliases [MQTT-3.1.2-26] and number no subscription.
+      if (packet.topic === '' || packet.properties?.topicAlias !== undefined)
+        return { type: 'malformed', what: 'a PUBLISH with a Topic Alias, which we did not allow' }
+      if (packet.properties?.subscriptionIdentifier !== undefined)
+        return {
+          type: 'malformed',
+          what: 'a PUBLISH for a numbered subscription, which we do not have',
+        }
       return {
         type: 'publish',
         topic: packet.topic,

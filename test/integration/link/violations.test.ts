@@ -1,12 +1,13 @@
 /** What a peer must not say on a link, and what becomes of its connection. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { deflateSync } from 'node:zlib'
 import { TestClient } from '../harness/index.js'
 import { bytesOf, captured } from './capture.js'
 import { Cluster } from './cluster.js'
 import { EmqxRouteClient } from './emqx-client.js'
-import { decodeTerm, plain } from './etf.js'
-import { heartbeatTerm, initTerm, key, operation, routeTerm } from './route-terms.js'
+import { Atom, decodeTerm, encodeTerm, plain, type Term, Tuple } from './etf.js'
+import { ackTerm, heartbeatTerm, initTerm, key, operation, routeTerm } from './route-terms.js'
 
 const implementationError = 0x83
 let actors = 0
@@ -90,7 +91,82 @@ const violations: readonly {
         correlationData: Buffer.from('x'),
       }),
   },
+  {
+    name: 'a compressed term that unfolds to more than it may',
+    isIntroduced: true,
+    commit: (peer) => peer.send(bomb(), 1),
+  },
+  {
+    name: 'a compressed term that says another size',
+    isIntroduced: true,
+    commit: (peer) => peer.send(Buffer.from('8350ffffffff789c030000000001', 'hex'), 1),
+  },
+  {
+    name: 'a term that is too deep',
+    isIntroduced: true,
+    commit: (peer) =>
+      peer.send(
+        operation('route', [
+          [key.actor, peer.actor.name],
+          [key.incarnation, peer.actor.incarnation],
+          [key.routes, []],
+          [99n, deep(70)],
+        ]),
+        1,
+      ),
+  },
+  {
+    name: 'an arity that is not there',
+    isIntroduced: true,
+    commit: (peer) => peer.send(Buffer.from('8369ffffffff', 'hex'), 1),
+  },
+  {
+    name: 'an incarnation beyond 64 bits',
+    isIntroduced: true,
+    commit: (peer) => peer.send(heartbeatTerm({ ...peer.actor, incarnation: 1n << 80n }), 1),
+  },
+  {
+    name: 'an answer to actor_init, which is ours to give',
+    isIntroduced: true,
+    commit: (peer) => peer.send(ackTerm(peer.actor.name, null), 1),
+  },
+  {
+    name: 'a batch of more routes than anybody sends',
+    isIntroduced: true,
+    commit: (peer) =>
+      peer.send(
+        routeTerm(
+          peer.actor,
+          Array.from({ length: 70_000 }, () => ({ add: 'a' })),
+        ),
+        1,
+      ),
+  },
+  ...[
+    { what: 'no name', name: '' },
+    { what: 'a name with NUL', name: 'a\0b' },
+    { what: 'a name of 2,000 characters', name: 'n'.repeat(2_000) },
+  ].map(({ what, name }) => ({
+    name: `actor_init of an actor with ${what}`,
+    isIntroduced: false,
+    commit: (peer: EmqxRouteClient) =>
+      peer.send(initTerm({ ...peer.actor, name }, 'here'), 1, {
+        responseTopic: peer.responseTopic,
+        correlationData: Buffer.from('x'),
+      }),
+  })),
 ]
+
+/** 64 MiB of zeros in 64 KiB. */
+function bomb(): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeUInt32BE(64 * 1024 * 1024)
+  return Buffer.concat([Buffer.from([131, 80]), size, deflateSync(Buffer.alloc(64 * 1024 * 1024))])
+}
+
+function deep(levels: number): Term {
+  return levels === 0 ? [] : [deep(levels - 1)]
+}
 
 describe('the acceptor of a link', () => {
   let here: Cluster
@@ -216,4 +292,73 @@ describe('the acceptor of a link', () => {
     assert.equal(subscriber.messages.length, 0)
     await Promise.all([stranger.drop(), subscriber.drop()])
   })
+
+  test('takes a batch of 4,000 long filters, as EMQX may send it, in one packet of many MiB', async () => {
+    const big = await peer()
+    await big.init('here')
+    const ops = Array.from({ length: 4_000 }, (_, number) => ({
+      add: `${'long/'.repeat(400)}${number}`,
+    }))
+    assert.equal(await big.routes(ops), 0x10)
+    await big.client.drop()
+  })
+
+  for (const [what, payload] of [
+    ['a compressed term that unfolds to more than it may', bomb()],
+    ['a term that is too deep', encodeTerm(deep(70))],
+    ['a tuple of nine', encodeTerm(new Tuple(...Array<Term>(9).fill(1n)))],
+    ['a topic with a wildcard', message('a/+')],
+    ['a topic with NUL', message('a\0')],
+    ['no topic', message('')],
+    ['an integer for a topic', message(7n)],
+    ['QoS 3', message('a', 3n)],
+  ] as const)
+    test(`answers a message that is ${what} with 0x99, counts it, and the connection stays`, async () => {
+      const sender = await TestClient.connect({ port: here.linkPort, version: 5 })
+      const before = await here.broker.counter('native_link_undecodable')
+      const answer = await sender.publish({ topic: '$LINK/cluster/msg/peer', qos: 1, payload })
+      assert.equal(answer?.cmd === 'puback' ? answer.reasonCode : null, 0x99)
+      assert.equal((await here.broker.counter('native_link_undecodable')) - before, 1)
+      await sender.ping()
+      await sender.drop()
+    })
+
+  test('serves its own clients while peers do all this at once', async () => {
+    const local = await here.client()
+    await local.subscribe('local')
+    const culprits = await Promise.all(violations.map(() => peer()))
+    const ends = violations.map(async ({ isIntroduced, commit }, at) => {
+      const culprit = culprits[at]
+      if (culprit === undefined) return
+      if (isIntroduced) await culprit.init('here')
+      commit(culprit)
+      await culprit.client.whenClosed()
+    })
+    for (let count = 0; count < 50; count++) {
+      await local.publish({ topic: 'local', qos: 1, payload: String(count) })
+      assert.equal((await local.message()).payload.toString(), String(count))
+    }
+    await Promise.all(ends)
+    const late = await here.client()
+    await Promise.all([late.drop(), local.drop()])
+  })
+
+  test('forgets the names that strangers make up: counters and log stay as small as they were', async () => {
+    const logged = here.broker.log.length
+    const forger = await TestClient.connect({ port: here.linkPort, version: 5 })
+    for (let number = 0; number < 300; number++) {
+      const cluster = `forged-${number}-${'x'.repeat(1_000)}`
+      await forger.publish({ topic: `$LINK/cluster/msg/${cluster}`, qos: 1, payload: 'x' })
+    }
+    assert.equal(here.broker.log.length, logged)
+    await forger.drop()
+  })
 })
+
+function message(topic: Term, qos: Term = 1n): Buffer {
+  const empty = new Map()
+  const id = Buffer.alloc(16)
+  return encodeTerm(
+    new Tuple(new Atom('message'), id, qos, 'from', empty, empty, topic, 'x', 1n, empty),
+  )
+}
