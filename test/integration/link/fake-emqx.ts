@@ -11,6 +11,8 @@ import { ackTerm } from './route-terms.js'
 /** CONNACK of EMQX 5.8.9 as recorded: 1 MiB packets, Receive Maximum 32, all features. */
 const connack = Buffer.from('2016000013270010000021002025012a01290122ffff2801', 'hex')
 const noMatchingSubscribers = 0x10
+const implementationError = 0x83
+const notAuthorized = 0x87
 
 const options = { protocolVersion: 5 } as const
 
@@ -24,11 +26,22 @@ export class FakeConnection {
   constructor(socket: Socket, connect: IConnectPacket) {
     this.#socket = socket
     this.connect = connect
-    this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.said.end('the connection is closed')
+        resolve()
+      })
+    })
   }
 
   send(packet: Packet): void {
     this.#socket.write(mqttPacket.generate(packet, options))
+  }
+
+  /** DISCONNECT, and the end. */
+  end(reasonCode: number): void {
+    this.send({ cmd: 'disconnect', reasonCode })
+    this.#socket.end()
   }
 
   drop(): void {
@@ -58,10 +71,14 @@ export class FakeEmqx {
   error: string | null = null
   /** What `ok` says of the bootstrap: EMQX before 5.8.9 always said false. */
   needBootstrap = false
+  /** What becomes of SUBSCRIBE and actor_init: served, or their connection ended with this reason; silence for actor_init. */
+  mood: 'serving' | 'silent' | 'refusing' | 'forbidding' = 'serving'
   /** The answer's whole payload, as recorded; null: made of the two above. */
   answer: Buffer | null = null
   /** What an answer has under key 1000, where a Causeway says what it can do; null: this is an EMQX. */
   capabilities: Term | null = null
+  /** Accepts connections and says nothing, not even CONNACK. */
+  isStalled = false
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
@@ -81,6 +98,15 @@ export class FakeEmqx {
     return fake
   }
 
+  get connections(): number {
+    return this.#sockets.size
+  }
+
+  /** All connections break. */
+  dropAll(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
@@ -90,6 +116,7 @@ export class FakeEmqx {
     this.#sockets.add(socket)
     socket.on('error', () => {}) // a broker that goes resets its connections
     socket.once('close', () => this.#sockets.delete(socket))
+    if (this.isStalled) return
     const parser = mqttPacket.parser(options)
     let connection: FakeConnection | null = null
     parser.on('packet', (packet) => {
@@ -109,10 +136,19 @@ export class FakeEmqx {
 
   #answer(connection: FakeConnection, packet: Packet): void {
     if (packet.cmd === 'pingreq') connection.send({ cmd: 'pingresp' })
+    if (packet.cmd === 'subscribe' && this.mood === 'forbidding') {
+      connection.end(notAuthorized)
+      return
+    }
     if (packet.cmd === 'subscribe' && packet.messageId !== undefined)
       connection.send({ cmd: 'suback', messageId: packet.messageId, granted: [1] })
     if (packet.cmd !== 'publish' || packet.qos === 0 || packet.messageId === undefined) return
     const { messageId, properties } = packet
+    if (properties !== undefined && this.mood === 'silent') return
+    if (properties !== undefined && this.mood === 'refusing') {
+      connection.end(implementationError)
+      return
+    }
     connection.send({ cmd: 'puback', messageId, reasonCode: noMatchingSubscribers })
     const { responseTopic, correlationData } = properties ?? {}
     if (responseTopic === undefined || correlationData === undefined) return
