@@ -11,7 +11,16 @@ export class Titles {
   }
 
   has(title: string): boolean {
-    return this.#patterns.some((pattern) => pattern.test(title))
+    return this.holes(title) !== null
+  }
+
+  /** What stands in the holes of a title that is made in a loop; null when there is no such title. */
+  holes(title: string): readonly string[] | null {
+    for (const pattern of this.#patterns) {
+      const match = pattern.exec(title)
+      if (match !== null) return match.slice(1)
+    }
+    return null
   }
 }
 
@@ -33,7 +42,7 @@ function pattern(literal: string): RegExp {
   const text = literal.slice(1, -1).replaceAll(/\\(.)/g, '$1')
   const parts = literal.startsWith('`') ? text.split(/\$\{[^}]*\}/) : [text]
   const escaped = parts.map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${escaped.join('.+')}$`)
+  return new RegExp(`^${escaped.join('(.+)')}$`)
 }
 
 export interface TaggedTest {

@@ -169,6 +169,54 @@ describe('a broker whose link peer is EMQX 5.8', () => {
     await Promise.all([subscriber.drop(), first.drop(), second.drop()])
   })
 
+  test('a subscriber with No Local and the publisher’s client id does not get it', async () => {
+    const [same, other] = await Promise.all([
+      broker.client({ clientId: 'from' }),
+      broker.client({ clientId: 'other' }),
+    ])
+    await same.subscribe([{ topic: 'local/1', nl: true }, { topic: 'local/2' }])
+    await other.subscribe({ topic: 'local/1', nl: true })
+    const peer = await messageClient(broker)
+    for (const topic of ['local/1', 'local/2'])
+      await peer.publish({ topic: messageTopic, qos: 1, payload: encodeTerm(message(topic, 'x')) })
+    assert.equal((await same.message()).topic, 'local/2')
+    assert.equal((await other.message()).topic, 'local/1')
+    await Promise.all([same.drop(), other.drop(), peer.drop()])
+  })
+
+  test('a clock that is ahead prolongs no message, one that is behind shortens it', async () => {
+    const subscriber = await broker.client()
+    await subscriber.subscribe('timed/#')
+    const peer = await messageClient(broker)
+    for (const [topic, aheadSeconds] of [
+      ['timed/ahead', 3_600],
+      ['timed/behind', -40],
+      ['timed/over', -101],
+    ] as const) {
+      const expiry = new Map([[new Atom('Message-Expiry-Interval'), 100n]])
+      const headers = new Map([[new Atom('properties'), expiry]])
+      const { elements } = message(topic, 'x')
+      const term = [...elements]
+      term[5] = headers
+      term[8] = BigInt(Date.now() + aheadSeconds * 1_000)
+      await peer.publish({
+        topic: messageTopic,
+        qos: 1,
+        payload: encodeTerm(new Tuple(...term)),
+      })
+    }
+    await peer.publish({ topic: messageTopic, qos: 1, payload: encodeTerm(message('timed/z', '')) })
+    const left = async () => {
+      const { topic, properties } = await subscriber.message()
+      return [topic, properties?.messageExpiryInterval ?? null] as const
+    }
+    const [[ahead, whole], [behind, part], [last]] = [await left(), await left(), await left()]
+    assert.deepEqual([ahead, behind, last], ['timed/ahead', 'timed/behind', 'timed/z'])
+    assert.ok(whole !== null && whole <= 100 && whole > 60, `${whole}`)
+    assert.ok(part !== null && part <= 60 && part > 20, `${part}`)
+    await Promise.all([subscriber.drop(), peer.drop()])
+  })
+
   test('carriers of QoS 0 and 2 are taken like those of QoS 1', async () => {
     const subscriber = await broker.client()
     await subscriber.subscribe({ topic: '#', qos: 0 })

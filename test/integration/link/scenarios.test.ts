@@ -17,12 +17,12 @@ async function settled(from: Cluster, to: Cluster, client: TestClient): Promise<
 }
 
 describe('scenarios of forwarding', { concurrency: 2 }, () => {
-  for (const [numbers, strategy, group] of [
-    ['1 and 2', 'per_clientid', ''],
-    ['3', 'random', ''],
-    ['4', 'per_clientid', '$share/test-group/'],
+  for (const [numbers, strategy, group, how] of [
+    ['1 and 2', 'per_clientid', '', 'alone'],
+    ['3', 'random', '', 'dispatched at random'],
+    ['4', 'per_clientid', '$share/test-group/', 'in groups'],
   ] as const)
-    test(`scenario ${numbers}: each subscriber gets one copy, whether it came before the link or after (${strategy}${group === '' ? '' : ', in a group'})`, async () => {
+    test(`scenario ${numbers}: each subscriber gets one copy, whether it came before the link or after, ${how}`, async () => {
       const more = `pool_size = 2, resource_opts.dispatch_strategy = ${strategy}`
       const [source, target] = await Promise.all([
         Cluster.planned('source', { io: 1 }),
