@@ -27,18 +27,20 @@ Taken LinkIntake::Take(const Carrier& carrier, session::Connection* connection, 
     Bump(ingress.undecodable);
     return {Verdict::kUndecodable};
   }
+  // The sender did not hear our acknowledgement and sends again, with another packet id. What was
+  // filtered then is not published now, should our topics be others: it would come behind later
+  // ones of its topic.
+  if (carrier.qos != 0 && repeats_.IsRepeated(spec->index, carrier.client_id, message.id)) {
+    Bump(counters_->link_repeated);
+    Bump(ingress.duplicate);
+    return {Verdict::kRepeated};
+  }
   // What another broker says about itself stays there, whatever our topics ask for.
   const bool foreign_sys = message.topic.starts_with(kSysPrefix);
   if (!spec->enabled || foreign_sys || !spec->topics.Matches(message.topic)) {
     Bump(counters_->link_filtered);
     Bump(ingress.filtered);
     return {Verdict::kFiltered};
-  }
-  // The sender did not hear our acknowledgement and sends again, with another packet id.
-  if (carrier.qos != 0 && repeats_.IsRepeated(spec->index, carrier.client_id, message.id)) {
-    Bump(counters_->link_repeated);
-    Bump(ingress.duplicate);
-    return {Verdict::kRepeated};
   }
   Bump(counters_->link_received);
   Bump(ingress.received);

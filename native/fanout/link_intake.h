@@ -18,7 +18,7 @@ struct Taken {
   enum class Verdict : uint8_t {
     kPublished,    // see `outcome`
     kFiltered,     // no such link, disabled, or outside our topics: 0x10
-    kRepeated,     // published already; the sender did not hear so: 0x00
+    kRepeated,     // taken or filtered already; the sender did not hear so: 0x00
     kUndecodable,  // 0x99
   };
   Verdict verdict = Verdict::kPublished;
