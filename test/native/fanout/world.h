@@ -181,6 +181,38 @@ class World {
     }
     Wake(client->loop);
   }
+  /// As Publish, of a client that is not blocked; the caller wakes its loop.
+  void PublishNow(Client* client, const std::string& topic, const std::string& payload, uint8_t qos,
+                  bool retain, uint32_t expiry) {
+    session::Session* session = SessionOf(client);
+    Publication publication;
+    publication.topic = topic;
+    publication.payload = payload;
+    publication.qos = qos;
+    publication.retain = retain;
+    publication.expiry_seconds = expiry;
+    publication.protocol_version = static_cast<uint8_t>(client->version);
+    publication.timestamp_ms = wall_ms;
+    publication.received_ms = now_ms;
+    publication.publisher = session;
+    publication.publisher_loop = static_cast<uint16_t>(client->loop);
+    publication.publisher_session = client->index;
+    publication.publisher_generation = client->generation;
+    publication.client_id = client->id;
+    session::Connection* connection = client->connection.get();
+    Shard& own = shard(client->loop);
+    const Shard::Published outcome = own.Publish(&publication, connection, now_ms);
+    if (outcome == Shard::Published::kPending) ++pauses;
+    if (qos == 0) return;
+    const uint16_t packet_id = ++next_packet_id_ == 0 ? ++next_packet_id_ : next_packet_id_;
+    const auto type = qos == 1 ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
+    if (outcome == Shard::Published::kPending) {
+      own.SettleWhenDone(connection,
+                         connection->acks.Add(type, packet_id, mqtt::Reason::kSuccess, true));
+    } else {
+      own.sender()->Acknowledge(connection, type, packet_id, mqtt::Reason::kSuccess);
+    }
+  }
   /// A message without a connection of this broker: a will, or one of a link.
   Shard::Published PublishFrom(int loop, const std::string& topic, const std::string& payload,
                                uint8_t qos, Origin origin, const std::string& client_id = "") {
@@ -282,6 +314,7 @@ class World {
   }
 
   int64_t now_ms = 10'000;
+  int64_t wall_ms = 0;  // of what clients publish; 0: the machine's
   uint16_t window_max = 1000;
   uint32_t queue_length_max = 1000;
   uint32_t high_watermark_bytes = 1 << 20;
@@ -309,37 +342,6 @@ class World {
     Shard shard;
     bool woken = false;
   };
-
-  void PublishNow(Client* client, const std::string& topic, const std::string& payload, uint8_t qos,
-                  bool retain, uint32_t expiry) {
-    session::Session* session = SessionOf(client);
-    Publication publication;
-    publication.topic = topic;
-    publication.payload = payload;
-    publication.qos = qos;
-    publication.retain = retain;
-    publication.expiry_seconds = expiry;
-    publication.protocol_version = static_cast<uint8_t>(client->version);
-    publication.received_ms = now_ms;
-    publication.publisher = session;
-    publication.publisher_loop = static_cast<uint16_t>(client->loop);
-    publication.publisher_session = client->index;
-    publication.publisher_generation = client->generation;
-    publication.client_id = client->id;
-    session::Connection* connection = client->connection.get();
-    Shard& own = shard(client->loop);
-    const Shard::Published outcome = own.Publish(&publication, connection, now_ms);
-    if (outcome == Shard::Published::kPending) ++pauses;
-    if (qos == 0) return;
-    const uint16_t packet_id = ++next_packet_id_ == 0 ? ++next_packet_id_ : next_packet_id_;
-    const auto type = qos == 1 ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
-    if (outcome == Shard::Published::kPending) {
-      own.SettleWhenDone(connection,
-                         connection->acks.Add(type, packet_id, mqtt::Reason::kSuccess, true));
-    } else {
-      own.sender()->Acknowledge(connection, type, packet_id, mqtt::Reason::kSuccess);
-    }
-  }
 
   const router::Strategy strategy_;
   const HashSeed seed_;
