@@ -35,6 +35,8 @@ export const configLimits = {
   sniHosts: 64,
   /** `supported_subprotocols` of one listener; there are five in use. */
   subprotocols: 32,
+  /** `check_origins` of one listener; walked for each handshake. */
+  origins: 256,
   /** Listeners in all. */
   listeners: 256,
   /** `access_rules` of one listener; walked for each connection: 1,000 comparisons, some 5 µs. */
@@ -229,6 +231,8 @@ export const edgeLimits = {
   stopGraceMs: 200,
   /** The thread ends in this time, or the process goes on without it. */
   stopMs: 1_000,
+  /** Added to the nice value of the thread. design.md §1. */
+  nice: 10,
 } as const
 
 /** Bounds of the control thread and of sessions as it sees them. Source: design.md §1, §2. */

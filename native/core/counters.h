@@ -130,6 +130,16 @@ namespace causeway {
   X(not_mqtt_proxy, "connections", "a PROXY header where proxy_protocol is off: closed")          \
   X(not_mqtt_other, "connections", "first bytes that are no CONNECT, nor known: closed")          \
   X(ws_overruns, "connections", "WebSocket clients that sent more than may wait: 0x97")           \
+  X(ws_refused_path, "handshakes", "another path than websocket.mqtt_path: 404")                  \
+  X(ws_refused_http, "requests", "HTTP that does not ask for WebSocket, version 13: 426")         \
+  X(ws_refused_subprotocol, "handshakes", "none of supported_subprotocols, or none at all: 400")  \
+  X(ws_refused_origin, "handshakes", "an Origin that is not in check_origins, or none: 403")      \
+  X(ws_refused_rate, "requests", "above max_conn_rate: 503")                                      \
+  X(ws_refused_request, "connections", "HTTP malformed, too large or late; where ws serves")      \
+  X(ws_refused_tls, "connections", "TLS handshakes of wss that failed; where ws serves")          \
+  X(ws_text_frames, "connections", "WebSocket clients that sent text: closed with 1003")          \
+  X(ws_large_messages, "connections", "WebSocket messages above max_frame_size: closed")          \
+  X(ws_malformed_frames, "connections", "that broke RFC 6455: closed; where ws serves")           \
   X(takeovers, "sessions", "a new connection took over a connected session: 0x8E")                \
   X(keepalive_timeouts, "connections", "closed after 1.5 x keep alive: 0x8D")                     \
   /* retained */                                                                                  \
@@ -158,7 +168,8 @@ inline constexpr CounterInfo kCounterInfos[] = {CAUSEWAY_COUNTERS(CAUSEWAY_COUNT
 #undef CAUSEWAY_COUNTER_INFO
 inline constexpr size_t kCounterCount = std::size(kCounterInfos);
 
-/// One loop's counters; they wrap after 2^64. Written by that loop only, read by any thread.
+/// One loop's counters, or those of the edge thread; they wrap after 2^64. Written by that thread
+/// only, read by any.
 struct alignas(64) Counters {
 #define CAUSEWAY_COUNTER_MEMBER(name, unit, meaning) std::atomic<uint64_t> name{0};
   CAUSEWAY_COUNTERS(CAUSEWAY_COUNTER_MEMBER)

@@ -1,5 +1,11 @@
 // The edge thread's environment: it attaches to the engine of the process, and exchanges one batch
 // a turn with it.
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "core/clock.h"
 #include "seam/arguments.h"
 #include "seam/crossings.h"
@@ -31,7 +37,20 @@ void LeaveEdge(void* argument) {
   transport::CloseLeftoverPolls(bell->loop);
 }
 
-/// attachEdge({ ringBytes, stallMs }, onBell)
+/// Adds to the nice value of the calling thread: io loops go first (design.md §1). Where that
+/// cannot be had it runs as it is.
+void LowerPriority(int by) {
+#ifdef __linux__
+  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+  errno = 0;
+  const int now = getpriority(PRIO_PROCESS, thread);
+  if (errno == 0) setpriority(PRIO_PROCESS, thread, now + by);
+#else
+  static_cast<void>(by);
+#endif
+}
+
+/// attachEdge({ ringBytes, stallMs, nice }, onBell)
 Napi::Value AttachEdge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   transport::Engine* running = EngineOrThrow(env);
@@ -43,6 +62,7 @@ Napi::Value AttachEdge(const Napi::CallbackInfo& info) {
   auto* bell = new EdgeBell;
   bell->port = running->edge();
   CHECK(napi_get_uv_event_loop(env, &bell->loop) == napi_ok);
+  LowerPriority(static_cast<int>(NumberOf(from.Get("nice"))));
   bell->function =
       Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "causeway.edge", 0, 1);
   bell->function.Unref(env);
@@ -72,11 +92,20 @@ Napi::Value ExchangeEdge(const Napi::CallbackInfo& info) {
                            more ? -static_cast<double>(written) : static_cast<double>(written));
 }
 
+/// admitEdge(listener, address, peer) → index into layout().edgeVerdicts
+Napi::Value AdmitEdge(const Napi::CallbackInfo& info) {
+  transport::EdgePort* port = engine.load(std::memory_order_acquire)->edge();
+  const transport::EdgeVerdict verdict =
+      port->Admit(NumberOf(info[0]), TextOf(info[1]), TextOf(info[2]), MonotonicNs());
+  return Napi::Number::New(info.Env(), static_cast<double>(verdict));
+}
+
 }  // namespace
 
 void ExportEdge(Napi::Env env, Napi::Object exports) {
   Export<AttachEdge>(env, exports, "attachEdge");
   Export<ExchangeEdge>(env, exports, "exchangeEdge");
+  Export<AdmitEdge>(env, exports, "admitEdge");
 }
 
 }  // namespace causeway::seam

@@ -42,6 +42,18 @@ Napi::Value Layout(const Napi::CallbackInfo& info) {
   {
     at = 0;
     Napi::Array list = Napi::Array::New(env);
+    CAUSEWAY_EDGE_REFUSALS(CAUSEWAY_NAME)
+    layout.Set("edgeRefusals", list);
+  }
+  {
+    at = 0;
+    Napi::Array list = Napi::Array::New(env);
+    CAUSEWAY_EDGE_VERDICTS(CAUSEWAY_NAME)
+    layout.Set("edgeVerdicts", list);
+  }
+  {
+    at = 0;
+    Napi::Array list = Napi::Array::New(env);
     CAUSEWAY_CLOSE_CAUSES(CAUSEWAY_TEXT)
     layout.Set("closeCauses", list);
   }

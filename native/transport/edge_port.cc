@@ -1,8 +1,12 @@
 #include "transport/edge_port.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "core/check.h"
 #include "core/limits.h"
@@ -18,6 +22,19 @@ constexpr size_t kNamedBytes = kHeaderBytes + 4;
 constexpr size_t kDataBytes = kNamedBytes + 4;
 /// Least room worth filling with bytes: a frame of less only costs.
 constexpr size_t kDataRoomMin = 512;
+
+/// Of an IP literal; of no family where it is none, which only rules for everybody cover.
+sockaddr_storage SocketAddress(const std::string& literal) {
+  sockaddr_storage address = {};
+  auto* const v4 = reinterpret_cast<sockaddr_in*>(&address);
+  auto* const v6 = reinterpret_cast<sockaddr_in6*>(&address);
+  if (inet_pton(AF_INET, literal.c_str(), &v4->sin_addr) == 1) {
+    address.ss_family = AF_INET;
+  } else if (inet_pton(AF_INET6, literal.c_str(), &v6->sin6_addr) == 1) {
+    address.ss_family = AF_INET6;
+  }
+  return address;
+}
 
 /// What one conduit may need: some bytes, and two events beside them.
 constexpr size_t kLookBytes = kDataBytes + kDataRoomMin + 2 * kNamedBytes;
@@ -100,6 +117,10 @@ void EdgePort::Submit(std::string_view batch, int64_t now_ms) {
       Open(id, &reader);
       continue;
     }
+    if (kind == EdgeCommandKind::kRefused) {
+      Refused(&reader);
+      continue;
+    }
     const auto found = conduits_.find(id);
     if (found == conduits_.end()) continue;  // its loop let go of it, and the edge will hear of it
     const ConduitRef conduit = found->second;
@@ -118,6 +139,7 @@ void EdgePort::Submit(std::string_view batch, int64_t now_ms) {
         LookAt(conduit);
         break;
       case EdgeCommandKind::kOpen:
+      case EdgeCommandKind::kRefused:
         break;
     }
   }
@@ -127,16 +149,57 @@ void EdgePort::Submit(std::string_view batch, int64_t now_ms) {
   if (cannot_pause_) WaitForLoops();
 }
 
+Listener* EdgePort::ListenerOf(uint32_t id) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = listeners_.find(id);
+  CHECK(found != listeners_.end());
+  return found->second;
+}
+
+EdgeVerdict EdgePort::Admit(uint32_t listener_id, const std::string& address, std::string peer,
+                            int64_t now_ns) {
+  Listener* const listener = ListenerOf(listener_id);
+  const ListenerOptions& options = listener->options;
+  if (!options.access_rules.empty() && !Allowed(options.access_rules, SocketAddress(address))) {
+    Bump(counters_.connects_refused_access);
+    listener->NoteRefused(ListenerCounter::refused_access, std::move(peer));
+    return EdgeVerdict::kDenied;
+  }
+  // Those on their way to a loop are not counted yet: it looks again (IoLoop::AcceptsMore).
+  const uint32_t limit = options.connections_max;
+  if (limit != 0 && listener->connections.load(std::memory_order_relaxed) >= limit) {
+    Bump(counters_.connects_refused_quota);
+    listener->NoteRefused(ListenerCounter::refused_full, std::move(peer));
+    return EdgeVerdict::kFull;
+  }
+  if (listener->rate.limited() && listener->rate.Take(now_ns) > 0) {
+    Bump(counters_.ws_refused_rate);
+    listener->NoteRefused(ListenerCounter::ws_refused_rate, std::move(peer));
+    return EdgeVerdict::kTooFast;
+  }
+  return EdgeVerdict::kAdmitted;
+}
+
+void EdgePort::Refused(RecordReader* fields) {
+  Listener* const listener = ListenerOf(fields->U32());
+  const auto why = static_cast<EdgeRefusal>(fields->U32());
+  std::string peer(fields->Bytes());
+  switch (why) {
+#define CAUSEWAY_COUNT(NAME, name) \
+  case EdgeRefusal::NAME:          \
+    Bump(counters_.name);          \
+    return listener->NoteRefused(ListenerCounter::name, std::move(peer));
+    CAUSEWAY_EDGE_REFUSALS(CAUSEWAY_COUNT)
+#undef CAUSEWAY_COUNT
+  }
+}
+
 void EdgePort::Open(uint32_t id, RecordReader* fields) {
   const uint32_t listener_id = fields->U32();
   const bool may_pause = fields->U32() != 0;
   std::string peer(fields->Bytes());
   std::string certificate(fields->Bytes());
-  Listener* listener;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    listener = listeners_.at(listener_id);
-  }
+  Listener* const listener = ListenerOf(listener_id);
   const uint32_t loop = next_loop_++ % ready_.size();
   const uint32_t number = NextConnectionNumber();
   auto conduit =

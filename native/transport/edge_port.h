@@ -10,10 +10,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "core/counters.h"
 #include "edge/conduit.h"
 #include "transport/io_loop.h"
 #include "transport/records.h"
@@ -52,6 +54,10 @@ class EdgePort final : public ConduitListener {
   /// kTakeBytesMin; returns how many were written. `*more`: there is more than fits.
   size_t Take(char* into, size_t bytes, int64_t now_ms, bool* more);
   static constexpr size_t kTakeBytesMin = 4096;
+  /// Whether somebody may ask for a WebSocket; counted where not. `address`: an IP literal, `peer`:
+  /// for the log. Takes one connection's share of max_conn_rate.
+  EdgeVerdict Admit(uint32_t listener, const std::string& address, std::string peer,
+                    int64_t now_ns);
 
   // ---- io loops
 
@@ -61,11 +67,14 @@ class EdgePort final : public ConduitListener {
 
   /// Any thread, relaxed.
   const edge::Totals& totals() const { return totals_; }
+  const Counters& counters() const { return counters_; }
 
  private:
   using ConduitRef = std::shared_ptr<edge::Conduit>;
 
+  Listener* ListenerOf(uint32_t id);
   void Open(uint32_t id, RecordReader* fields);
+  void Refused(RecordReader* fields);
   void Data(const ConduitRef& conduit, std::string_view bytes, int64_t now_ms);
   void Gone(const ConduitRef& conduit);
   void Overrun(const ConduitRef& conduit);
@@ -94,6 +103,7 @@ class EdgePort final : public ConduitListener {
   std::atomic<bool> news_{false};  // saves an idle lock; the mutex orders what it speaks of
 
   // The edge thread's own.
+  Counters counters_;  // of what its listeners turned away
   EdgeOptions options_;
   uint32_t epoch_ = 0;
   uint32_t next_loop_ = 0;

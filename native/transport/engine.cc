@@ -110,6 +110,8 @@ std::vector<uint64_t> Engine::Counters() const {
     const auto values = loop->counters().Read();
     for (size_t i = 0; i < kCounterCount; ++i) sums[i] += values[i];
   }
+  const auto of_edge = edge_.counters().Read();
+  for (size_t i = 0; i < kCounterCount; ++i) sums[i] += of_edge[i];
   return sums;
 }
 

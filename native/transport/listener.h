@@ -12,6 +12,7 @@
 #include "transport/access_rule.h"
 
 #include "transport/rate_limit.h"
+#include "transport/records.h"
 
 namespace causeway::transport {
 
@@ -45,6 +46,8 @@ struct ListenerOptions {
   bool is_unix() const { return !path.empty(); }
 };
 
+#define CAUSEWAY_LISTENER_REFUSAL(NAME, name) CAUSEWAY_LISTENER_COUNTER(name)
+
 /// X(name): what happened at one listener. Counted once a connection at most, so shared by the
 /// loops.
 #define CAUSEWAY_LISTENER_COUNTERS(X) \
@@ -57,7 +60,9 @@ struct ListenerOptions {
   X(not_mqtt_tls)                     \
   X(not_mqtt_http)                    \
   X(not_mqtt_proxy)                   \
-  X(not_mqtt_other)
+  X(not_mqtt_other)                   \
+  X(ws_refused_rate)                  \
+  CAUSEWAY_EDGE_REFUSALS(CAUSEWAY_LISTENER_REFUSAL)
 
 #define CAUSEWAY_LISTENER_COUNTER(name) name,
 enum class ListenerCounter : uint8_t { CAUSEWAY_LISTENER_COUNTERS(CAUSEWAY_LISTENER_COUNTER) };

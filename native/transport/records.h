@@ -75,7 +75,9 @@ namespace causeway::transport {
 ///   data    u32 id, bytes from the client
 ///   gone    u32 id: its socket is closed
 ///   hold    u32 id: its socket has enough to write; unhold: it has room again
+///   refused u32 0, u32 listener, u32 why (CAUSEWAY_EDGE_REFUSALS), bytes peer
 #define CAUSEWAY_EDGE_COMMANDS(X) \
+  X(kRefused, refused)            \
   X(kOpen, open)                  \
   X(kData, data)                  \
   X(kGone, gone)                  \
@@ -92,6 +94,26 @@ namespace causeway::transport {
   X(kDrop, drop)                \
   X(kPause, pause)              \
   X(kResume, resume)
+
+/// X(NAME, name): why the edge thread turned somebody away; the counter of that name, of the
+/// listener and of all, says what it means.
+#define CAUSEWAY_EDGE_REFUSALS(X)         \
+  X(kPath, ws_refused_path)               \
+  X(kHttp, ws_refused_http)               \
+  X(kSubprotocol, ws_refused_subprotocol) \
+  X(kOrigin, ws_refused_origin)           \
+  X(kRequest, ws_refused_request)         \
+  X(kTls, ws_refused_tls)                 \
+  X(kText, ws_text_frames)                \
+  X(kLarge, ws_large_messages)            \
+  X(kMalformed, ws_malformed_frames)
+
+/// X(NAME, text): whether a listener of the edge lets somebody ask for a WebSocket.
+#define CAUSEWAY_EDGE_VERDICTS(X) \
+  X(kAdmitted, admitted)          \
+  X(kDenied, denied)              \
+  X(kFull, full)                  \
+  X(kTooFast, too_fast)
 
 /// X(NAME, text): why a connection ended.
 #define CAUSEWAY_CLOSE_CAUSES(X)            \
@@ -112,6 +134,8 @@ enum class EventKind : uint8_t { CAUSEWAY_EVENTS(CAUSEWAY_ENUMERATOR) };
 enum class CommandKind : uint8_t { CAUSEWAY_COMMANDS(CAUSEWAY_ENUMERATOR) };
 enum class EdgeCommandKind : uint8_t { CAUSEWAY_EDGE_COMMANDS(CAUSEWAY_ENUMERATOR) };
 enum class EdgeEventKind : uint8_t { CAUSEWAY_EDGE_EVENTS(CAUSEWAY_ENUMERATOR) };
+enum class EdgeRefusal : uint8_t { CAUSEWAY_EDGE_REFUSALS(CAUSEWAY_ENUMERATOR) };
+enum class EdgeVerdict : uint8_t { CAUSEWAY_EDGE_VERDICTS(CAUSEWAY_ENUMERATOR) };
 enum class CloseCause : uint8_t { CAUSEWAY_CLOSE_CAUSES(CAUSEWAY_ENUMERATOR) };
 #undef CAUSEWAY_ENUMERATOR
 

@@ -1,5 +1,7 @@
 // Sockets without a descriptor: WebSocket connections, whose bytes come through rings from the edge
 // thread. Where others have a poll these have a list of what to serve in the turn.
+#include <utility>
+
 #include "core/limits.h"
 #include "transport/edge_port.h"
 #include "transport/io_loop.h"
@@ -14,10 +16,13 @@ RingStream* RingOf(Socket* socket) { return static_cast<RingStream*>(socket->str
 }  // namespace
 
 void IoLoop::Execute(EdgeOpenCommand& command) {
-  // PROXY headers and access rules are TCP's. Its socket is open already, so nobody can be made to
-  // wait here: who is too many is cut off.
-  if (draining_ || admissions_ >= admissions_max_ || !AcceptsMore(*command.listener)) {
+  // The edge has looked at its address and number (EdgePort::Admit). Its socket is open already, so
+  // nobody can be made to wait here: who is too many is cut off.
+  const bool is_full = !AcceptsMore(*command.listener);
+  if (draining_ || admissions_ >= admissions_max_ || is_full) {
     Bump(counters_.connects_refused_quota);
+    if (is_full)
+      command.listener->NoteRefused(ListenerCounter::refused_full, std::move(command.peer));
     command.stream.reset();
     return;
   }

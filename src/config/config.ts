@@ -217,6 +217,18 @@ export interface WebsocketConfig {
   readonly failIfNoSubprotocol: boolean
   readonly subprotocols: readonly string[]
   readonly compress: boolean
+  /** Null: an Origin is not looked at. */
+  readonly origins: OriginRules | null
+  /** Headers that say who is behind a proxy, in lower case; null: not read. */
+  readonly proxyAddressHeader: string | null
+  readonly proxyPortHeader: string | null
+}
+
+/** Which web pages may connect. */
+export interface OriginRules {
+  readonly allowed: readonly string[]
+  /** Clients that are no web pages send none. */
+  readonly absenceAllowed: boolean
 }
 
 export type TlsVersion = 'tlsv1' | 'tlsv1.1' | 'tlsv1.2' | 'tlsv1.3'

@@ -39,6 +39,7 @@ import {
   type Problem,
   pathProblems,
   portProblems,
+  proxyProblems,
   rootSchema,
   schemaAt,
   toConfig,
@@ -108,6 +109,7 @@ function validate(root: HoconObject, data: PlainObject): Config {
     ...countProblems(config),
     ...linkProblems(config),
     ...portProblems(config),
+    ...proxyProblems(config),
     ...pathProblems(config),
   ]
   if (related.length > 0) throw refusal(root, related)

@@ -16,7 +16,7 @@ const control = parentPort
 // Cannot lie: edge-thread.ts, which starts this file, gives it these.
 const settings = workerData as EdgeSettings
 process.on('uncaughtException', (error) => tell({ kind: 'broke', error }))
-const exchange = attachEdge(settings, () => pump.run())
+const exchange = attachEdge({ ...settings, nice: edgeLimits.nice }, () => pump.run())
 const pump = new Pump({ exchange, clock: systemClock, defer: setImmediate })
 const ticking = setInterval(() => pump.tick(), edgeLimits.tickMs)
 const uws = settings.library === 'auto' ? loadUws() : null

@@ -23,13 +23,16 @@ const timeouts: ServerOptions = {
   requestTimeout: edgeLimits.handshakeMs,
 }
 
-/** @throws UnusableTls */
-export function httpFront(tls: EdgeTls | null): HttpFront {
-  if (tls !== null) return secureFront(tls)
+/** @param refused a TLS handshake came to nothing @throws UnusableTls */
+export function httpFront(tls: EdgeTls | null, refused: (socket: Socket) => void): HttpFront {
+  if (tls !== null) return secureFront(tls, refused)
   return { server: createServer(timeouts), certificateOf: () => none, renew: () => {} }
 }
 
-function secureFront({ contents, handshakeTimeoutMs }: EdgeTls): HttpFront {
+function secureFront(
+  { contents, handshakeTimeoutMs }: EdgeTls,
+  refused: (socket: Socket) => void,
+): HttpFront {
   let named = usable(() => new NamedContexts(contents))
   const server = usable(() =>
     createSecureServer({
@@ -45,9 +48,12 @@ function secureFront({ contents, handshakeTimeoutMs }: EdgeTls): HttpFront {
   // In front of the HTTP parser: who may not stay is not read.
   server.prependListener('secureConnection', (socket) => {
     const certificate = peerCertificate(socket, contents)
-    if (certificate === null) socket.destroy()
-    else if (certificate.length > 0) certificates.set(socket, certificate)
+    if (certificate === null) {
+      refused(socket)
+      socket.destroy()
+    } else if (certificate.length > 0) certificates.set(socket, certificate)
   })
+  server.on('tlsClientError', (_, socket) => refused(socket))
   return {
     server,
     certificateOf: (socket) => certificates.get(socket) ?? none,

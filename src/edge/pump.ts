@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.js'
 import { edgeLimits } from '../limits.js'
-import type { EdgeClient, EdgeExchange, EdgeVisitor } from '../native/index.js'
+import type { EdgeClient, EdgeExchange, EdgeRefusal, EdgeVisitor } from '../native/index.js'
 
 /** A WebSocket, whichever library has it. After `closed` of its client nothing is called any more. */
 export interface Wire {
@@ -62,7 +62,7 @@ export class Pump {
   add(visitor: EdgeVisitor, wire: Wire, idleTimeoutMs: number): Client {
     do this.#lastId = (this.#lastId + 1) >>> 0
     while (this.#clients.has(this.#lastId))
-    const client = new Client(this, this.#lastId, wire, idleTimeoutMs)
+    const client = new Client(this, this.#lastId, visitor, wire, idleTimeoutMs)
     this.#clients.set(client.id, client)
     this.exchange.open(client.id, visitor, wire.mayPause)
     this.wake()
@@ -144,15 +144,17 @@ export class Client implements EdgeClient {
   /** When it is cut off, once it is being closed. */
   deadlineMs = Number.POSITIVE_INFINITY
   readonly #pump: Pump
+  readonly #visitor: EdgeVisitor
   readonly #wire: Wire
   readonly #idleTimeoutMs: number
   #heardMs: number
   #isHeld = false
   #state: 'open' | 'closing' | 'closed' = 'open'
 
-  constructor(pump: Pump, id: number, wire: Wire, idleTimeoutMs: number) {
+  constructor(pump: Pump, id: number, visitor: EdgeVisitor, wire: Wire, idleTimeoutMs: number) {
     this.id = id
     this.#pump = pump
+    this.#visitor = visitor
     this.#wire = wire
     this.#idleTimeoutMs = idleTimeoutMs
     this.#heardMs = pump.nowMs
@@ -164,11 +166,19 @@ export class Client implements EdgeClient {
   message(bytes: Uint8Array, isBinary: boolean): void {
     if (this.#state !== 'open') return
     if (!isBinary) {
+      this.broke('ws_text_frames')
       this.refuse(closeCodes.notBinary) // [MQTT-6.0.0-1]
       return
     }
     this.#heardMs = this.#pump.nowMs
     this.#pump.exchange.data(this.id, bytes)
+    this.#pump.wake()
+  }
+
+  /** It sent what it may not; counted. The library closes it, or we do. */
+  broke(why: EdgeRefusal): void {
+    const { listener, peer } = this.#visitor
+    this.#pump.exchange.refused(listener, why, peer)
     this.#pump.wake()
   }
 

@@ -1,10 +1,19 @@
 /** A listener over uWebSockets.js. Its clients cannot be paused: who sends more than may wait is closed by its io loop (design.md §6). */
 import { edgeLimits } from '../limits.js'
 import type { EdgeListener, EdgeTls } from '../listener/index.js'
-import { judge, peerText, plainStatus, statusTexts } from './handshake.js'
+import type { EdgeRefusal } from '../native/index.js'
+import { Door, type Knock } from './door.js'
+import { statusTexts } from './handshake.js'
 import type { Client, Pump, Wire } from './pump.js'
 import { type EdgeServer, UnusableTls } from './server.js'
-import type { Uws, UwsApp, UwsListenSocket, UwsResponse, UwsSocket } from './uws-library.js'
+import type {
+  Uws,
+  UwsApp,
+  UwsListenSocket,
+  UwsRequest,
+  UwsResponse,
+  UwsSocket,
+} from './uws-library.js'
 
 /** @throws Error when the address cannot be bound, UnusableTls */
 export async function serveUws(
@@ -36,6 +45,7 @@ class UwsServer implements EdgeServer {
   readonly #library: Uws
   readonly #listener: EdgeListener
   readonly #pump: Pump
+  readonly #door: Door
   /** Accepts, in front of those that still have clients. */
   readonly #generations: Generation[] = []
   #socket: UwsListenSocket | null = null
@@ -45,6 +55,7 @@ class UwsServer implements EdgeServer {
     this.#library = library
     this.#listener = listener
     this.#pump = pump
+    this.#door = new Door(listener, pump)
   }
 
   open(): void {
@@ -104,6 +115,7 @@ class UwsServer implements EdgeServer {
   #generation(tls: EdgeTls | null): Generation {
     const listener = this.#listener
     const pump = this.#pump
+    const door = this.#door
     const generation: Generation = { app: application(this.#library, tls), clients: 0 }
     generation.app.ws<Visitor>('/*', {
       maxPayloadLength: listener.frameBytesMax,
@@ -112,16 +124,14 @@ class UwsServer implements EdgeServer {
       sendPingsAutomatically: true,
       compression: this.#library.DISABLED,
       upgrade: (response, request, context) => {
-        const subprotocols = request.getHeader('sec-websocket-protocol')
-        const version = request.getHeader('sec-websocket-version')
-        const verdict = judge({ path: request.getUrl(), version, subprotocols }, listener)
-        if (verdict.kind === 'refused') {
-          response.writeStatus(statusTexts[verdict.status]).end('', true)
+        const answer = door.upgrade(knock(response, request))
+        if (answer.kind === 'refused') {
+          response.writeStatus(statusTexts[answer.status]).end('', true)
           return
         }
-        const visitor: Visitor = { peer: peerOf(response), wire: null, client: null }
+        const visitor: Visitor = { peer: answer.peer, wire: null, client: null }
         const key = request.getHeader('sec-websocket-key')
-        response.upgrade(visitor, key, verdict.subprotocol, '', context)
+        response.upgrade(visitor, key, answer.subprotocol, '', context)
       },
       open: (socket) => {
         const visitor = socket.getUserData()
@@ -137,15 +147,17 @@ class UwsServer implements EdgeServer {
       message: (socket, message, isBinary) =>
         socket.getUserData().client?.message(new Uint8Array(message), isBinary),
       drain: (socket) => socket.getUserData().client?.drained(),
-      close: (socket) => {
+      close: (socket, code, message) => {
         const { wire, client } = socket.getUserData()
         generation.clients--
+        const fault = code === closedByLibrary ? faultOf(Buffer.from(message).toString()) : null
+        if (fault !== null) client?.broke(fault)
         wire?.release()
         client?.closed()
       },
     })
     generation.app.any('/*', (response, request) => {
-      response.writeStatus(statusTexts[plainStatus(request.getUrl(), listener)]).end('', true)
+      response.writeStatus(statusTexts[door.plain(knock(response, request))]).end('', true)
     })
     return generation
   }
@@ -169,8 +181,22 @@ function application(library: Uws, tls: EdgeTls | null): UwsApp {
   }
 }
 
-function peerOf(response: UwsResponse): string {
-  return peerText(addressText(new Uint8Array(response.getRemoteAddress())), 0)
+/** What the library says when it closes by itself; with this code come no words of the client's. RFC 6455 §7.4.1 */
+const closedByLibrary = 1006
+
+/** Its words, and what they mean. It has none for frames that are none, which therefore look like a lost connection. */
+function faultOf(words: string): EdgeRefusal | null {
+  if (words === 'Received too big message') return 'ws_large_messages'
+  return words === 'Received invalid UTF-8' ? 'ws_text_frames' : null
+}
+
+function knock(response: UwsResponse, request: UwsRequest): Knock {
+  return {
+    address: addressText(new Uint8Array(response.getRemoteAddress())),
+    port: 0,
+    path: request.getUrl(),
+    header: (name) => request.getHeader(name),
+  }
 }
 
 /** Four or sixteen bytes as text. */

@@ -1,5 +1,10 @@
 /** What the listener room asks of the edge thread, and tells it of each WebSocket listener. */
-import type { TlsServerConfig, WsListenerConfig, WssListenerConfig } from '../config/index.js'
+import type {
+  OriginRules,
+  TlsServerConfig,
+  WsListenerConfig,
+  WssListenerConfig,
+} from '../config/index.js'
 import { edgeLimits } from '../limits.js'
 import type { TlsContextOptions } from '../native/index.js'
 import { isPem } from '../tls/index.js'
@@ -17,6 +22,11 @@ export interface EdgeListener {
   /** Names that a client may offer. */
   readonly subprotocols: readonly string[]
   readonly failIfNoSubprotocol: boolean
+  /** Null: an Origin is not looked at. */
+  readonly origins: OriginRules | null
+  /** Headers that say who is behind a proxy, in lower case; null: not read. */
+  readonly proxyAddressHeader: string | null
+  readonly proxyPortHeader: string | null
   readonly frameBytesMax: number
   readonly idleTimeoutMs: number
   /** Null: plain. */
@@ -50,7 +60,9 @@ export function edgeListener(
   listener: WsListenerConfig | WssListenerConfig,
   tls: EdgeTls | null,
 ): EdgeListener {
-  const { path, host, port, websocket } = listener
+  const { path, host, port, websocket, messageRate, byteRate } = listener
+  // Who is above a rate is not read for a while, which uWebSockets.js cannot do.
+  const isLimited = messageRate !== null || byteRate !== null
   return {
     id,
     path,
@@ -59,10 +71,13 @@ export function edgeListener(
     mqttPath: websocket.path,
     subprotocols: websocket.subprotocols,
     failIfNoSubprotocol: websocket.failIfNoSubprotocol,
+    origins: websocket.origins,
+    proxyAddressHeader: websocket.proxyAddressHeader,
+    proxyPortHeader: websocket.proxyPortHeader,
     frameBytesMax: websocket.maxFrameBytes ?? edgeLimits.frameBytes,
     idleTimeoutMs: websocket.idleTimeoutMs,
     tls,
-    isBeyondUws: tls !== null && (tls.files === null || isBeyondUws(tls)),
+    isBeyondUws: isLimited || (tls !== null && (tls.files === null || isBeyondUws(tls))),
     mayStayClosed: false,
   }
 }

@@ -26,6 +26,16 @@ const kinds = [
   'not_mqtt_http',
   'not_mqtt_proxy',
   'not_mqtt_other',
+  'ws_refused_rate',
+  'ws_refused_path',
+  'ws_refused_http',
+  'ws_refused_subprotocol',
+  'ws_refused_origin',
+  'ws_refused_request',
+  'ws_refused_tls',
+  'ws_text_frames',
+  'ws_large_messages',
+  'ws_malformed_frames',
 ] as const satisfies readonly (keyof ListenerState)[]
 
 const everyMs = 1_000
@@ -107,6 +117,26 @@ export class Refusals {
         return `a PROXY header on ${name}, which has proxy_protocol = false`
       case 'not_mqtt_other':
         return `what came first on ${name} is no MQTT CONNECT`
+      case 'ws_refused_rate':
+        return `${listener.path}.max_conn_rate is exceeded`
+      case 'ws_refused_path':
+        return `the WebSocket of ${name} is at ${listener.path}.websocket.mqtt_path`
+      case 'ws_refused_http':
+        return `HTTP on ${name} that does not ask for a WebSocket`
+      case 'ws_refused_subprotocol':
+        return `a subprotocol of ${listener.path}.websocket.supported_subprotocols is to be named`
+      case 'ws_refused_origin':
+        return `the Origin is not in ${listener.path}.websocket.check_origins`
+      case 'ws_refused_request':
+        return `what came on ${name} is no HTTP, too large or too late`
+      case 'ws_refused_tls':
+        return `no TLS handshake on ${name}: it needs wss://, and a certificate where ${listener.path}.ssl_options asks for one`
+      case 'ws_text_frames':
+        return `MQTT is binary, and text came on ${name}`
+      case 'ws_large_messages':
+        return `${listener.path}.websocket.max_frame_size is exceeded`
+      case 'ws_malformed_frames':
+        return `frames that are none came on ${name}`
     }
   }
 

@@ -58,6 +58,7 @@ export interface SystemFailure {
 export interface EdgeAttachment {
   readonly ringBytes: number // limits.ws_ring_bytes
   readonly stallMs: number // limits.ws_stall
+  readonly nice: number // added to the thread's nice value
 }
 
 /** Calls of the link room that cross unchanged; the others of LinkEngine read shared memory or join the command batch. */
@@ -100,6 +101,8 @@ export interface Binding extends LinkCalls {
    * and more wait. May block for 2 ms when a client that cannot be paused outruns its loop.
    */
   exchangeEdge(batch: Uint8Array, out: Uint8Array): number
+  /** Index into `layout.edgeVerdicts`. */
+  admitEdge(listener: number, address: string, peer: string): number
 
   // link: besides the calls that cross as the link room makes them
   /** A view of the engine's memory, two bytes a link: a live batch waits, the capture overflowed. */

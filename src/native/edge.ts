@@ -16,6 +16,11 @@ export interface EdgeClient {
   resume(): void
 }
 
+/** Why somebody was turned away; the counter of that name says more. */
+export type EdgeRefusal = (typeof layout.edgeRefusals)[number]
+
+export type EdgeVerdict = (typeof layout.edgeVerdicts)[number]
+
 /** Who came through the door of a listener. */
 export interface EdgeVisitor {
   /** Number of the listener in the engine. */
@@ -32,12 +37,12 @@ const headerBytes = 8
 
 /** Owner: the edge thread. Commands are collected and go down with the next `run`. */
 export class EdgeExchange {
-  readonly #addon: Pick<Binding, 'exchangeEdge'>
+  readonly #addon: Pick<Binding, 'exchangeEdge' | 'admitEdge'>
   readonly #batch = new CommandBatch()
   readonly #out = Buffer.alloc(outBytes)
 
   /** Use `attachEdge`. */
-  constructor(addon: Pick<Binding, 'exchangeEdge'>) {
+  constructor(addon: Pick<Binding, 'exchangeEdge' | 'admitEdge'>) {
     this.#addon = addon
   }
 
@@ -54,6 +59,17 @@ export class EdgeExchange {
       .text(peer)
       .bytes(certificate)
       .end()
+  }
+
+  /** Whether somebody may ask for a WebSocket; counted where not. Takes its share of `max_conn_rate`. */
+  admit(listener: number, address: string, peer: string): EdgeVerdict {
+    return layout.edgeVerdicts[this.#addon.admitEdge(listener, address, peer)] ?? 'denied'
+  }
+
+  /** Counts somebody who was turned away, or cut off. */
+  refused(listener: number, why: EdgeRefusal, peer: string): void {
+    const batch = this.#batch.beginEdge('refused').u32(0).u32(listener)
+    batch.u32(layout.edgeRefusals.indexOf(why)).text(peer).end()
   }
 
   data(id: number, bytes: Uint8Array): void {

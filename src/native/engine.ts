@@ -258,6 +258,16 @@ export interface ListenerState {
   readonly not_mqtt_http: number
   readonly not_mqtt_proxy: number
   readonly not_mqtt_other: number
+  readonly ws_refused_rate: number
+  readonly ws_refused_path: number
+  readonly ws_refused_http: number
+  readonly ws_refused_subprotocol: number
+  readonly ws_refused_origin: number
+  readonly ws_refused_request: number
+  readonly ws_refused_tls: number
+  readonly ws_text_frames: number
+  readonly ws_large_messages: number
+  readonly ws_malformed_frames: number
   /** Who was refused last, for its address, its number or its first bytes; '' for nobody. */
   readonly refusedPeer: string
 }

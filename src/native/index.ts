@@ -17,7 +17,13 @@ import type { BootstrapBatch, BootstrapRequest, EngineEvent } from './engine.js'
 import { layout } from './layout.generated.js'
 import { NativeEngine } from './native-engine.js'
 
-export { type EdgeClient, EdgeExchange, type EdgeVisitor } from './edge.js'
+export {
+  type EdgeClient,
+  EdgeExchange,
+  type EdgeRefusal,
+  type EdgeVerdict,
+  type EdgeVisitor,
+} from './edge.js'
 export type * from './engine.js'
 export { nativeGauges } from './gauges.js'
 export { NativeEngine } from './native-engine.js'

@@ -25,6 +25,7 @@ export const layout = {
     "slot"
   ],
   "edgeCommands": [
+    "refused",
     "open",
     "data",
     "gone",
@@ -37,6 +38,23 @@ export const layout = {
     "drop",
     "pause",
     "resume"
+  ],
+  "edgeRefusals": [
+    "ws_refused_path",
+    "ws_refused_http",
+    "ws_refused_subprotocol",
+    "ws_refused_origin",
+    "ws_refused_request",
+    "ws_refused_tls",
+    "ws_text_frames",
+    "ws_large_messages",
+    "ws_malformed_frames"
+  ],
+  "edgeVerdicts": [
+    "admitted",
+    "denied",
+    "full",
+    "too_fast"
   ],
   "closeCauses": [
     "client-disconnect",
@@ -176,6 +194,16 @@ export const layout = {
     { "name": "not_mqtt_proxy", "unit": "connections", "meaning": "a PROXY header where proxy_protocol is off: closed" },
     { "name": "not_mqtt_other", "unit": "connections", "meaning": "first bytes that are no CONNECT, nor known: closed" },
     { "name": "ws_overruns", "unit": "connections", "meaning": "WebSocket clients that sent more than may wait: 0x97" },
+    { "name": "ws_refused_path", "unit": "handshakes", "meaning": "another path than websocket.mqtt_path: 404" },
+    { "name": "ws_refused_http", "unit": "requests", "meaning": "HTTP that does not ask for WebSocket, version 13: 426" },
+    { "name": "ws_refused_subprotocol", "unit": "handshakes", "meaning": "none of supported_subprotocols, or none at all: 400" },
+    { "name": "ws_refused_origin", "unit": "handshakes", "meaning": "an Origin that is not in check_origins, or none: 403" },
+    { "name": "ws_refused_rate", "unit": "requests", "meaning": "above max_conn_rate: 503" },
+    { "name": "ws_refused_request", "unit": "connections", "meaning": "HTTP malformed, too large or late; where ws serves" },
+    { "name": "ws_refused_tls", "unit": "connections", "meaning": "TLS handshakes of wss that failed; where ws serves" },
+    { "name": "ws_text_frames", "unit": "connections", "meaning": "WebSocket clients that sent text: closed with 1003" },
+    { "name": "ws_large_messages", "unit": "connections", "meaning": "WebSocket messages above max_frame_size: closed" },
+    { "name": "ws_malformed_frames", "unit": "connections", "meaning": "that broke RFC 6455: closed; where ws serves" },
     { "name": "takeovers", "unit": "sessions", "meaning": "a new connection took over a connected session: 0x8E" },
     { "name": "keepalive_timeouts", "unit": "connections", "meaning": "closed after 1.5 x keep alive: 0x8D" },
     { "name": "retained_stored", "unit": "messages", "meaning": "stored or replaced" },

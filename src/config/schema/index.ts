@@ -11,6 +11,7 @@ export {
   type Problem,
   pathProblems,
   portProblems,
+  proxyProblems,
 } from './relation.js'
 export { rootSchema, toConfig } from './root.js'
 export {

@@ -94,6 +94,15 @@ const tcpOptions = section({
   send_timeout_close: ignored('always on'),
 })
 
+/** A field name of RFC 9110 §5.1. */
+const headerName: form.Form<string> = {
+  type: 'the name of an HTTP header',
+  read: (raw) => {
+    const name = form.scalarText(raw) ?? ''
+    return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? name.toLowerCase() : new form.Refusal()
+  },
+}
+
 const websocket = section({
   mqtt_path: key(form.text, '/mqtt', 'Path of the WebSocket.'),
   idle_timeout: key(
@@ -114,20 +123,37 @@ const websocket = section({
     ['mqtt', 'mqttv3.1', 'mqtt-v3', 'mqtt-v3.1.1', 'mqtt-v5'],
     'Subprotocols that a client may name; the first of its own that is among them is selected.',
   ),
-  check_origin_enable: ignored('origins are not checked yet'),
-  allow_origin_absence: ignored('origins are not checked yet'),
-  check_origins: ignored('origins are not checked yet'),
-  proxy_address_header: ignored('proxy headers are not read yet'),
-  proxy_port_header: ignored('proxy headers are not read yet'),
+  check_origin_enable: key(
+    form.boolean,
+    false,
+    'Refuse web pages that are not in `check_origins`.',
+  ),
+  allow_origin_absence: key(
+    form.boolean,
+    true,
+    'With `check_origin_enable`: let clients in that send no Origin, as those do that are no web pages.',
+  ),
+  check_origins: key(
+    form.listOf(form.text, configLimits.origins),
+    ['http://localhost:18083', 'http://127.0.0.1:18083'],
+    'Origins of web pages that may connect, as browsers send them.',
+  ),
+  proxy_address_header: unset(
+    headerName,
+    'Header whose first address is that of the client, such as `X-Forwarded-For`; only behind a proxy that sets it, as anybody may send it. EMQX reads that one by default.',
+  ),
+  proxy_port_header: unset(
+    headerName,
+    'Header with the port of the client, such as `X-Forwarded-Port`; read where `proxy_address_header` is.',
+  ),
   deflate_opts: ignored('the defaults are used'),
   validate_utf8: ignored('frames are binary'),
 })
 
 /** What every listener has. */
 function common(kind: ListenerKind) {
-  /** The edge thread accepts for WebSocket. */
   const awake = <S extends z.ZodType>(schema: S): S =>
-    kind === 'ws' || kind === 'wss' ? asleep('not on WebSocket listeners yet', schema) : schema
+    kind === 'ws' || kind === 'wss' ? asleep('there is no PROXY header here', schema) : schema
   return {
     enable: key(form.boolean, true, 'Whether the listener is started.'),
     enable_link: unset(
@@ -139,45 +165,37 @@ function common(kind: ListenerKind) {
       'infinity',
       'Connections at once.',
     ),
-    max_conn_rate: awake(
-      key(
-        form.orWord(connectionRate, 'infinity'),
-        'infinity',
-        'Connections accepted in a time; faster ones wait in the backlog.',
-      ),
+    max_conn_rate: key(
+      form.orWord(connectionRate, 'infinity'),
+      'infinity',
+      kind === 'ws' || kind === 'wss'
+        ? 'HTTP requests answered in a time; faster ones get 503.'
+        : 'Connections accepted in a time; faster ones wait in the backlog.',
     ),
-    messages_rate: awake(
-      key(
-        form.orWord(messageRate, 'infinity'),
-        'infinity',
-        'Messages that one client may publish in a time; above that its socket is not read for a while.',
-      ),
+    messages_rate: key(
+      form.orWord(messageRate, 'infinity'),
+      'infinity',
+      'Messages that one client may publish in a time; above that its socket is not read for a while.',
     ),
-    messages_burst: awake(
-      unset(
-        messageBurst,
-        'Messages that one client may publish beside `messages_rate`, and the time in which they come back.',
-      ),
+    messages_burst: unset(
+      messageBurst,
+      'Messages that one client may publish beside `messages_rate`, and the time in which they come back.',
     ),
-    bytes_rate: awake(
-      key(
-        form.orWord(byteRate, 'infinity'),
-        'infinity',
-        'Bytes that one client may send in a time; above that its socket is not read for a while.',
-      ),
+    bytes_rate: key(
+      form.orWord(byteRate, 'infinity'),
+      'infinity',
+      'Bytes that one client may send in a time; above that its socket is not read for a while.',
     ),
-    bytes_burst: awake(
-      unset(
-        byteBurst,
-        'Bytes that one client may send beside `bytes_rate`, and the time in which they come back.',
-      ),
+    bytes_burst: unset(
+      byteBurst,
+      'Bytes that one client may send beside `bytes_rate`, and the time in which they come back.',
     ),
-    proxy_protocol: awake(
-      key(
-        form.boolean,
-        false,
-        'Connections begin with a PROXY header, version 1 or 2, which says who is behind a load balancer.',
-      ),
+    proxy_protocol: key(
+      form.boolean,
+      false,
+      kind === 'ws' || kind === 'wss'
+        ? 'Refused when on: have the proxy send a header, `websocket.proxy_address_header`.'
+        : 'Connections begin with a PROXY header, version 1 or 2, which says who is behind a load balancer.',
     ),
     proxy_protocol_timeout: awake(
       key(
@@ -213,8 +231,7 @@ function onPort(kind: Exclude<ListenerKind, 'unix'>) {
   return {
     ...common(kind),
     bind: key(bindAddress(), defaultPorts[kind], 'Port, or address:port.'),
-    access_rules:
-      kind === 'ws' || kind === 'wss' ? asleep('addresses are NOT filtered yet', rules) : rules,
+    access_rules: rules,
   }
 }
 
@@ -359,5 +376,10 @@ function toWebsocket(it: z.output<typeof websocket>) {
     failIfNoSubprotocol: it.fail_if_no_subprotocol,
     subprotocols: it.supported_subprotocols,
     compress: it.compress,
+    origins: it.check_origin_enable
+      ? { allowed: it.check_origins, absenceAllowed: it.allow_origin_absence }
+      : null,
+    proxyAddressHeader: it.proxy_address_header,
+    proxyPortHeader: it.proxy_port_header,
   }
 }

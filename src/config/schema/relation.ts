@@ -88,6 +88,15 @@ export function countProblems({ listeners }: Config): Problem[] {
   return [{ path: ['listeners'], message }]
 }
 
+/** A PROXY header comes before TLS and HTTP, which belong to libraries there. */
+export function proxyProblems({ listeners }: Config): Problem[] {
+  return listeners.flatMap(({ kind, enable, path, proxyTimeoutMs }): Problem[] => {
+    if (!enable || (kind !== 'ws' && kind !== 'wss') || proxyTimeoutMs === null) return []
+    const message = `expected false: PROXY headers are not read on WebSocket listeners; have the proxy send the client's address in a header, and name that in ${path}.websocket.proxy_address_header`
+    return [{ path: [...path.split('.'), 'proxy_protocol'], message }]
+  })
+}
+
 interface Bound {
   /** The path of the key that gives the port; that of the listener when it is a default. */
   readonly path: Path

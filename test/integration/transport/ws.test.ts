@@ -1,10 +1,13 @@
 /** MQTT over WebSocket, over both servers: uWebSockets.js and the package ws. Source: MQTT 5.0 §6, RFC 6455. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { get } from 'node:http'
+import { readdirSync, readFileSync } from 'node:fs'
+import { get, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import mqtt from 'mqtt'
 import { WebSocket } from 'ws'
+import { edgeLimits } from '../../../src/limits.js'
 import {
   type BrokerProcess,
   type ClientOptions,
@@ -26,8 +29,11 @@ for (const { library, forced } of servers) {
   describe(`served by ${library}`, () => {
     let broker: BrokerProcess
     let port: number
+    const ports = { guarded: 0, denied: 0, full: 0, slow: 0, proxied: 0, rated: 0 }
     before(async () => {
       port = await freePort()
+      for (const name of Object.keys(ports) as (keyof typeof ports)[])
+        ports[name] = await freePort()
       broker = await startBroker({
         config: `
 workers.websocket = ${forced}
@@ -36,7 +42,16 @@ listeners.ws.default { enable = true, bind = "127.0.0.1:${port}", websocket.max_
 listeners.ws.free {
   bind = "127.0.0.1:${await freePort()}"
   websocket { fail_if_no_subprotocol = false, mqtt_path = "/elsewhere" }
-}`,
+}
+listeners.ws.guarded { bind = "127.0.0.1:${ports.guarded}"
+  websocket { check_origin_enable = true, check_origins = "http://good.test, http://better.test"
+    allow_origin_absence = false } }
+listeners.ws.denied { bind = "127.0.0.1:${ports.denied}", access_rules = ["deny 127.0.0.0/8"] }
+listeners.ws.full { bind = "127.0.0.1:${ports.full}", max_connections = 1 }
+listeners.ws.slow { bind = "127.0.0.1:${ports.slow}", max_conn_rate = "1/1h" }
+listeners.ws.proxied { bind = "127.0.0.1:${ports.proxied}"
+  websocket { proxy_address_header = "X-Forwarded-For", proxy_port_header = "X-Forwarded-Port" } }
+listeners.ws.rated { bind = "127.0.0.1:${ports.rated}", messages_rate = "50/s" }`,
       })
     })
     after(() => broker.stop())
@@ -47,6 +62,28 @@ listeners.ws.free {
       TestClient.connect({ port: broker.port, version: 5, ...more })
     const dial = (path = '/mqtt', protocols: string | string[] = 'mqtt') =>
       new WebSocket(`ws://127.0.0.1:${port}${path}`, protocols, { perMessageDeflate: false })
+    const knock = (at: number, headers: Record<string, string> = {}, path = '/mqtt') =>
+      new WebSocket(`ws://127.0.0.1:${at}${path}`, 'mqtt', { headers, perMessageDeflate: false })
+    /** Counts up by `by` while `work` is done, and a line of the log says where and why. */
+    const counted = async (
+      name: string,
+      by: number,
+      listener: string,
+      work: () => Promise<unknown>,
+    ) => {
+      const before = await broker.counter(`native_${name}`)
+      const lines = broker.log.length
+      await work()
+      await eventually(
+        `${name} is counted`,
+        async () => (await broker.counter(`native_${name}`)) === before + by,
+      )
+      await eventually('it is logged', () =>
+        broker.log
+          .slice(lines)
+          .some((one) => one.event === 'listener_refused' && one.listener === listener),
+      )
+    }
     const refusal = async (socket: WebSocket): Promise<number | undefined> => {
       socket.on('error', () => {}) // the refusal makes one, too
       const [, response] = await once(socket, 'unexpected-response')
@@ -55,10 +92,16 @@ listeners.ws.free {
 
     test('the broker says which library serves', () => {
       const started = broker.log.find(({ event }) => event === 'edge_started')
-      assert.deepEqual(started?.libraries, {
-        'listeners.ws.default': library,
-        'listeners.ws.free': library,
-      })
+      const { 'listeners.ws.rated': rated, ...others } = Object(started?.libraries)
+      assert.deepEqual(
+        others,
+        Object.fromEntries(
+          ['default', 'free', ...Object.keys(ports).filter((name) => name !== 'rated')].map(
+            (name) => [`listeners.ws.${name}`, library],
+          ),
+        ),
+      )
+      assert.equal(rated, 'ws', 'who is above a rate is not read for a while')
     })
 
     test('messages of every QoS go both ways between WebSocket and TCP, from every loop to every loop', async () => {
@@ -169,9 +212,11 @@ listeners.ws.free {
       socket.send(connectBytes({ clientId: 'talker', will }))
       const [, isBinary] = await once(socket, 'message')
       assert.equal(isBinary, true)
-      socket.send('a text')
-      const [code] = await once(socket, 'close')
-      assert.equal(code, 1003)
+      await counted('ws_text_frames', 1, 'ws:default', async () => {
+        socket.send('a text')
+        const [code] = await once(socket, 'close')
+        assert.equal(code, 1003)
+      })
       assert.equal((await witness.message()).payload.toString(), 'gone')
       await witness.disconnect()
     })
@@ -187,23 +232,156 @@ listeners.ws.free {
         assert.equal(socket.protocol, selected)
         socket.terminate()
       }
-      assert.equal(await refusal(dial('/mqtt', 'chat')), 400)
-      assert.equal(await refusal(dial('/mqtt', [])), 400)
+      await counted('ws_refused_subprotocol', 2, 'ws:default', async () => {
+        assert.equal(await refusal(dial('/mqtt', 'chat')), 400)
+        assert.equal(await refusal(dial('/mqtt', [])), 400)
+      })
     })
 
     test('another path is not found, and plain HTTP is told to upgrade', async () => {
-      assert.equal(await refusal(dial('/other')), 404)
-      assert.equal(await plain(port, '/mqtt'), 426)
-      assert.equal(await plain(port, '/other'), 404)
+      await counted('ws_refused_path', 2, 'ws:default', async () => {
+        assert.equal(await refusal(dial('/other')), 404)
+        assert.equal(await plain(port, '/other'), 404)
+      })
+      await counted('ws_refused_http', 1, 'ws:default', async () => {
+        assert.equal(await plain(port, '/mqtt'), 426)
+      })
+    })
+
+    test('web pages of other origins, and clients without one, are refused where origins are checked', async () => {
+      await counted('ws_refused_origin', 2, 'ws:guarded', async () => {
+        assert.equal(await refusal(knock(ports.guarded, { origin: 'http://evil.test' })), 403)
+        assert.equal(await refusal(knock(ports.guarded)), 403)
+      })
+      for (const origin of ['http://good.test', 'http://better.test']) {
+        const socket = knock(ports.guarded, { origin })
+        await once(socket, 'open')
+        socket.terminate()
+      }
+    })
+
+    test('addresses that access_rules deny are refused', () =>
+      counted('connects_refused_access', 1, 'ws:denied', async () => {
+        assert.equal(await refusal(knock(ports.denied)), 403)
+      }))
+
+    test('who is above max_connections is refused, until somebody has gone', async () => {
+      const first = await overWs({ port: ports.full })
+      await counted('connects_refused_quota', 1, 'ws:full', async () => {
+        assert.equal(await refusal(knock(ports.full)), 503)
+      })
+      await first.disconnect()
+      await eventually('there is room again', async () => {
+        const next = await overWs({ port: ports.full }).catch(() => null)
+        await next?.disconnect()
+        return next !== null
+      })
+    })
+
+    test('who is above max_conn_rate is refused', async () => {
+      const first = await overWs({ port: ports.slow })
+      await counted('ws_refused_rate', 1, 'ws:slow', async () => {
+        assert.equal(await refusal(knock(ports.slow)), 503)
+      })
+      await first.disconnect()
+    })
+
+    test('who is behind a proxy is known by its header, where that is to be read', async () => {
+      const peerAfter = async (forwarded: Record<string, string>) => {
+        const lines = broker.log.length
+        await refusal(knock(ports.proxied, forwarded, '/other'))
+        let peer: unknown
+        await eventually('it is logged', () => {
+          const said = broker.log
+            .slice(lines)
+            .find((one) => one.event === 'listener_refused' && one.listener === 'ws:proxied')
+          peer = said?.peer
+          return said !== undefined
+        })
+        return peer
+      }
+      const from = { 'x-forwarded-for': '203.0.113.7, 10.0.0.1', 'x-forwarded-port': '4711' }
+      assert.equal(await peerAfter(from), '203.0.113.7:4711')
+      assert.equal(await peerAfter({ 'x-forwarded-for': '2001:db8::7' }), '[2001:db8::7]:0')
+      assert.match(String(await peerAfter({ 'x-forwarded-for': 'nobody' })), /^127\.0\.0\.1:/)
+    })
+
+    test('a client above messages_rate is read later, and loses nothing', async () => {
+      const pauses = await broker.counter('native_rate_limited_pauses')
+      const [fast, witness] = await Promise.all([overWs({ port: ports.rated }), overTcp()])
+      await witness.subscribe('rated')
+      const count = 80 // above the second that may come at once
+      const sent = Array.from({ length: count }, (_, n) =>
+        fast.bytesOf({
+          cmd: 'publish',
+          topic: 'rated',
+          payload: `${n}`,
+          qos: 0,
+          dup: false,
+          retain: false,
+        }),
+      )
+      fast.sendBytes(Buffer.concat(sent))
+      assert.deepEqual(
+        await witness.payloads(count),
+        sent.map((_, n) => `${n}`),
+      )
+      assert.ok((await broker.counter('native_rate_limited_pauses')) > pauses)
+      await Promise.all([fast.disconnect(), witness.disconnect()])
+    })
+
+    test('frames that are none close the connection', async () => {
+      const broken = async () => {
+        const socket = await upgraded(port)
+        socket.write(Buffer.from([0x8f, 0x80, 0, 0, 0, 0])) // an opcode that nobody has defined
+        socket.resume()
+        await once(socket, 'close')
+      }
+      // uWebSockets.js does not tell why it closed.
+      if (library === 'uws') await broken()
+      else await counted('ws_malformed_frames', 1, 'ws:default', broken)
+    })
+
+    test('what is no HTTP, or has a header without end, is closed', async () => {
+      const refused = async () => {
+        for (const noise of [
+          Buffer.from('MQTT\r\n\r\n'),
+          Buffer.from(`GET /mqtt HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(64 * 1024)}`),
+        ]) {
+          const socket = connect({ port, host: '127.0.0.1' })
+          socket.on('error', () => {}) // what it was told before may be lost to a reset
+          socket.write(noise)
+          socket.resume()
+          await once(socket, 'close')
+        }
+      }
+      if (library === 'uws') await refused()
+      else await counted('ws_refused_request', 2, 'ws:default', refused)
+      await (await overWs()).disconnect()
+    })
+
+    test('the edge thread runs behind the io loops', { skip: process.platform !== 'linux' }, () => {
+      const nice = (stat: string) => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])
+      const own = nice(readFileSync(`/proc/${broker.pid}/stat`, 'utf8'))
+      const threads = readdirSync(`/proc/${broker.pid}/task`).map((id) =>
+        nice(readFileSync(`/proc/${broker.pid}/task/${id}/stat`, 'utf8')),
+      )
+      const lowered = Math.min(own + edgeLimits.nice, 19)
+      assert.equal(
+        threads.filter((value) => value === lowered).length,
+        own === 19 ? threads.length : 1,
+      )
     })
 
     test('a message above max_frame_size is not read', async () => {
       const socket = dial()
       await once(socket, 'open')
       socket.on('error', () => {}) // uWebSockets.js cuts off, ws says 1009
-      socket.send(Buffer.alloc(3 * 1024 * 1024 + 1))
-      const [code] = await once(socket, 'close')
-      assert.ok([1006, 1009].includes(code), `${code}`)
+      await counted('ws_large_messages', 1, 'ws:default', async () => {
+        socket.send(Buffer.alloc(3 * 1024 * 1024 + 1))
+        const [code] = await once(socket, 'close')
+        assert.ok([1006, 1009].includes(code), `${code}`)
+      })
     })
 
     test('MQTT.js speaks with it', async () => {
@@ -255,5 +433,28 @@ function plain(port: number, path: string): Promise<number | undefined> {
       response.resume()
       resolve(response.statusCode)
     }).on('error', reject)
+  })
+}
+
+/** A WebSocket's socket, for bytes that no library would send. */
+function upgraded(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const asking = request({
+      port,
+      host: '127.0.0.1',
+      path: '/mqtt',
+      agent: false,
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+        'sec-websocket-protocol': 'mqtt',
+      },
+    })
+    // Cannot lie: HTTP over TCP has a socket.
+    asking.on('upgrade', (_, socket) => resolve(socket as Socket))
+    asking.on('error', reject)
+    asking.end()
   })
 }

@@ -15,6 +15,7 @@ function bench() {
   let nowMs = 0
   const deferred: (() => void)[] = []
   const exchange = new EdgeExchange({
+    admitEdge: () => 0,
     exchangeEdge: (batch, out) => {
       const bytes = Buffer.from(batch)
       for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at))
@@ -100,7 +101,7 @@ test('a text frame ends the connection, and nothing behind it is read', () => {
   const client = add()
   client.message(Buffer.from('text'), false)
   client.message(Buffer.from('more'), true)
-  assert.deepEqual(turn(), ['open 1', 'gone 1'])
+  assert.deepEqual(turn(), ['open 1', 'refused 0', 'gone 1'])
   assert.deepEqual(wire.calls, ['resume', 'close 1003'])
 })
 
