@@ -89,7 +89,7 @@ export class Broker {
   readonly #tls: TlsContexts
   readonly #listeners: Listeners
   readonly #link: LinkDoor
-  readonly #linkAllowed: ReadonlySet<number>
+  #linkAllowed: ReadonlySet<number>
   readonly #sys: SysTopics
   readonly metrics: Metrics
   #stopped: Promise<void> | null = null
@@ -144,9 +144,7 @@ export class Broker {
     })
     this.#tls = new TlsContexts(options)
     this.#listeners = new Listeners({ ...options, tls: this.#tls })
-    this.#linkAllowed = new Set(
-      config.listeners.flatMap((listener, id) => (linkAllowed(config, listener) ? [id] : [])),
-    )
+    this.#linkAllowed = listenersForLinks(config)
     this.#link = options.link({ slicer: this.#slicer, tls: this.#tls })
     this.metrics = new Metrics({
       counters: this.#counters,
@@ -180,18 +178,20 @@ export class Broker {
 
   /** @throws CausewayError LISTENER_*; call `stop` afterwards all the same */
   start(): void {
-    const { config, log } = this.#options
-    if (linkOpenToAll(config)) {
-      log.warn(
-        { event: 'link_open_to_all' },
-        'no enabled listener is named clink… or has enable_link = true: every client may pose as a linked cluster',
-      )
-    }
+    this.#warnOfOpenLinks(this.#options.config)
     this.metrics.start()
     this.#sys.start()
     this.#link.start()
     this.#listeners.start()
     this.#options.engine.flush()
+  }
+
+  /** Other links are configured now: clients that connect from here on may, or may not, pose as linked clusters. */
+  linksChanged({ links }: Pick<Config, 'links'>): void {
+    const { config } = this.#options
+    const wasOpen = this.#linkAllowed.size > listenersForLinks({ ...config, links: [] }).size
+    this.#linkAllowed = listenersForLinks({ ...config, links })
+    if (!wasOpen) this.#warnOfOpenLinks({ ...config, links })
   }
 
   /** Certificates, keys and revocation lists are read again; connections stay. */
@@ -233,6 +233,14 @@ export class Broker {
       this.metrics.stop()
       engine.halt()
     }
+  }
+
+  #warnOfOpenLinks(config: Config): void {
+    if (!linkOpenToAll(config)) return
+    this.#options.log.warn(
+      { event: 'link_open_to_all' },
+      'no enabled listener is named clink… or has enable_link = true: every client may pose as a linked cluster',
+    )
   }
 
   #onEvent(event: EngineEvent): void {
@@ -354,6 +362,12 @@ export class Broker {
       return null
     }
   }
+}
+
+function listenersForLinks(config: Config): ReadonlySet<number> {
+  return new Set(
+    config.listeners.flatMap((listener, id) => (linkAllowed(config, listener) ? [id] : [])),
+  )
 }
 
 function assignedClientId(): string {

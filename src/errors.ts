@@ -41,6 +41,16 @@ export const errorCodes = {
     'The remote cluster refused the link: it has no enabled link with our cluster name, or speaks another version of the protocol.',
   LINK_UNREACHABLE:
     'The server of a link does not answer, or does not answer as an MQTT broker. The link retries with back-off.',
+  LINK_UNKNOWN:
+    '`causeway ctl links NAME` named a link that the broker does not have. The message lists those it has.',
+  CTL_NO_BROKER:
+    'No broker answers at the control socket of this data directory: none runs, or it runs with another `node.data_dir`.',
+  CTL_NOT_PERMITTED:
+    'The control socket belongs to another user. Run `causeway ctl` as the user of the broker.',
+  CTL_BUSY:
+    'As many questions are being answered at the control socket as may be at once. Ask again.',
+  CTL_REQUEST_INVALID:
+    'What came through the control socket is no request that this broker knows; perhaps `causeway ctl` is of another version.',
   PASSWD_REFUSED:
     '`causeway passwd` could not make a line: the password is empty, differs from its repetition, or may not be used.',
   TASK_QUEUE_FULL:

@@ -123,6 +123,10 @@ export const linkLimits = {
   routeFastFailures: 5,
   /** Message connections, as EMQX ≥ 5.8.2. The first attempt after a loss is made at once. */
   slotRetryMs: 2_000,
+  /** Numbers of message connections of one pool: `pool_size` is at most this. native LinkSpec::kSlotsMax. */
+  poolSlots: 1_024,
+  /** How often we look whether a former pool is empty: its gauge is refreshed every 256 ms, so each look sees another reading. */
+  poolDrainCheckMs: 600,
   /** A link whose server is this very broker: nothing changes until the operator does. */
   selfRetryMs: 60_000,
   /** Share of an interval added at random. */
@@ -190,6 +194,18 @@ export const authLimits = {
   iterationsMax: 100_000_000,
   /** Authenticators of the chain: each mechanism once. Over: CONFIG_INVALID. */
   authenticators: 2,
+} as const
+
+/** Bounds of the control socket. docs/operating/control.md */
+export const managementLimits = {
+  /** Characters of one request: a command and a link's name of 255. Longer: CTL_REQUEST_INVALID. */
+  requestBytes: 4 * 1024,
+  /** Connections at once: people and their scripts. Full: CTL_BUSY. */
+  clients: 16,
+  /** From the connection to the end of its request; then it is closed. */
+  requestMs: 5_000,
+  /** For the answer: a reload reads files and removes the routes of links. Over: closed without one. */
+  answerMs: 60_000,
 } as const
 
 /** Bounds of the task threads. */

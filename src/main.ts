@@ -14,14 +14,24 @@ import { systemClock, systemTimers } from './clock.js'
 import { type Config, formatPosition, type LoadedConfig } from './config/index.js'
 import type { EarlySignals } from './early-signals.js'
 import { type EdgeStarted, EdgeThread } from './edge/index.js'
+import { CausewayError } from './errors.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
-import { bindText, DataDirLock } from './listener/index.js'
+import { bindText, DataDirLock, isOwnAddress } from './listener/index.js'
 import { type Log, openLog } from './log.js'
+import { answerTo, ControlSocket, Reloader } from './management/index.js'
 import { type Engine, type EngineEvent, openEngine } from './native/index.js'
 import type { Slicer } from './slices.js'
 import { TaskPool } from './tasks/index.js'
 import type { TlsContexts } from './tls/index.js'
 import { version } from './version.js'
+
+/** Where the configuration comes from. */
+export interface ConfigSource {
+  /** Null: defaults and the environment. */
+  readonly file: string | null
+  /** Reads it again. @throws CausewayError CONFIG_* */
+  load(): LoadedConfig
+}
 
 /** What runs, as far as the exit door must know it. */
 interface Running {
@@ -30,6 +40,7 @@ interface Running {
   readonly tasks: TaskPool
   readonly edge: EdgeThread
   readonly links: () => readonly LinkStatus[]
+  readonly linkRoom: () => LinkRoom | null
   readonly lock: DataDirLock
   readonly log: Log
 }
@@ -39,9 +50,11 @@ interface Running {
  * @throws CausewayError LISTENER_*, DATA_DIR_*, NATIVE_*, AUTH_*; nothing runs any more then
  */
 export async function runBroker(
-  { config, warnings, where }: LoadedConfig,
+  loaded: LoadedConfig,
   signals: EarlySignals,
+  source: ConfigSource,
 ): Promise<void> {
+  const { config, warnings } = loaded
   const log = openLog(config.log)
   for (const { kind, message, position } of warnings) {
     log.warn(
@@ -66,27 +79,37 @@ export async function runBroker(
     return
   }
   // From here until the door hears signals no other turn of the event loop: one that comes meanwhile finds the door.
-  const running = opened({ config, warnings, where }, log, lock, tasks, authenticators)
+  const running = opened(loaded, log, lock, tasks, authenticators)
   const ended = exitDoor(running)
   signals.letGo()
   const tellCounters = () => sayCounters(running)
-  const reload = () => running.broker.reloadCertificates()
+  const reloader = reloaderOf(running, loaded, source)
+  // What is wrong with the file is logged by the reloader; anything else is our mistake.
+  const reload = () => void reloader.reload('SIGHUP').catch(ignoreRefusal)
   process.on('SIGUSR2', tellCounters)
   process.on('SIGHUP', reload)
+  const control = controlOf(running, reloader, config, source)
   try {
-    await started(running, ended, config.clusterName)
+    await started(running, control, ended, config.clusterName)
     await ended.done
   } finally {
+    control.stop()
     process.removeListener('SIGUSR2', tellCounters)
     process.removeListener('SIGHUP', reload)
   }
 }
 
 /** Opens the listeners; where there are WebSocket ones that takes turns of the event loop, and a signal may come in between. */
-async function started(running: Running, ended: ExitDoor, clusterName: string): Promise<void> {
+async function started(
+  running: Running,
+  control: ControlSocket,
+  ended: ExitDoor,
+  clusterName: string,
+): Promise<void> {
   try {
     running.broker.start()
     onEdgeStarted(await running.edge.start(), running)
+    await control.start()
   } catch (error) {
     await ended.leave('start failed')
     throw error
@@ -171,7 +194,16 @@ function opened(
       link,
     })
     hear = broker.onEvents
-    return { engine, broker, tasks, edge, links: () => room?.status() ?? [], lock, log }
+    return {
+      engine,
+      broker,
+      tasks,
+      edge,
+      links: () => room?.status() ?? [],
+      linkRoom: () => room,
+      lock,
+      log,
+    }
   } catch (error) {
     engine?.halt()
     lock.release()
@@ -210,8 +242,70 @@ function linkRoom(
       links: config.links,
       dataDir: config.node.dataDir,
       packetBytesMax: config.mqtt.maxPacketBytes,
+      isOwnAddress: (host, port) => isOwnAddress(config.listeners, host, port),
     },
   })
+}
+
+/** Links, and with them who may pose as a linked cluster; certificates. The rest is told. */
+function reloaderOf(running: Running, loaded: LoadedConfig, { load }: ConfigSource): Reloader {
+  const { broker, linkRoom: room, log } = running
+  return new Reloader({
+    loaded,
+    log,
+    load,
+    links: async (config) => {
+      const changes = (await room()?.reconfigure(config.links)) ?? []
+      broker.linksChanged(config)
+      return changes
+    },
+    certificates: () => broker.reloadCertificates(),
+  })
+}
+
+function ignoreRefusal(error: unknown): void {
+  if (!(error instanceof CausewayError)) throw error
+}
+
+function controlOf(
+  { broker, engine, links, log }: Running,
+  reloader: Reloader,
+  config: Config,
+  { file }: ConfigSource,
+): ControlSocket {
+  const status = () => {
+    const { connections = 0, sessions = 0, subscriptions = 0 } = broker.metrics.counts()
+    const states = broker.listenerStates()
+    return {
+      version,
+      pid: process.pid,
+      node: config.node.name,
+      cluster: config.clusterName,
+      configFile: file,
+      uptimeSeconds: Math.round(process.uptime()),
+      loops: engine.loops,
+      listeners: broker.listeners.map(({ config: listener }) => {
+        const name = `${listener.kind}:${listener.name}`
+        const state = states.find(({ listener: of }) => of === name)
+        return { name, bind: bindText(listener), connections: state?.connections ?? 0 }
+      }),
+      connections,
+      sessions,
+      subscriptions,
+    }
+  }
+  const reload = (why: string) => reloader.reload(why)
+  return new ControlSocket({
+    dataDir: config.node.dataDir,
+    log,
+    answer: (request) => answerTo(request, { status, links, reload }),
+    onFatal: rethrowLater,
+  })
+}
+
+/** Out of a promise and into the fatal handler of the exit door. */
+function rethrowLater(error: unknown): void {
+  setImmediate(rethrow, error)
 }
 
 interface ExitDoor {

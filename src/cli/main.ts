@@ -5,6 +5,7 @@
  */
 import { Command, Option } from 'commander'
 import { CausewayError } from '../errors.js'
+import type { ControlRequest } from '../management/index.js'
 import { version } from '../version.js'
 import type { PasswdAlgorithm } from './passwd-command.js'
 
@@ -13,6 +14,12 @@ interface PasswdFlags {
   readonly algorithm: PasswdAlgorithm
   readonly superuser?: boolean
   readonly header?: boolean
+}
+
+interface CtlFlags {
+  readonly config?: string
+  readonly dataDir?: string
+  readonly json?: boolean
 }
 
 interface FileOptions {
@@ -86,6 +93,47 @@ program
     process.stdout.write(lines)
     process.stderr.write(`# ${advice}\n`)
   })
+
+const ctl = program
+  .command('ctl')
+  .description('ask a running broker, or tell it to read its configuration again')
+  .option(
+    '-c, --config <file>',
+    "the broker's configuration file; without it the defaults and EMQX_… variables",
+  )
+  .option('--data-dir <folder>', "the broker's node.data_dir")
+  .option('--json', 'the answer as JSON')
+
+ctl
+  .command('status')
+  .description('who it is and what it carries')
+  .action(() => askBroker({ command: 'status' }))
+ctl
+  .command('links')
+  .description('the links in a table, or one of them in full')
+  .argument('[name]', 'cluster.name of the far end')
+  .option('--json', 'the answer as JSON')
+  .action((name: string | undefined, { json }: { readonly json?: boolean }) =>
+    askBroker(name === undefined ? { command: 'links' } : { command: 'links', name }, json),
+  )
+ctl
+  .command('reload')
+  .description('read the configuration again and say what that changed')
+  .action(() => askBroker({ command: 'reload' }))
+
+async function askBroker(request: ControlRequest, json = false): Promise<void> {
+  const flags = ctl.opts<CtlFlags>()
+  const { ctl: ask } = await import('./ctl-command.js')
+  const { exitCode, output } = await ask(request, {
+    file: flags.config ?? null,
+    dataDir: flags.dataDir ?? null,
+    json: json || flags.json === true,
+    env: process.env,
+  })
+  const stream = exitCode === 0 ? process.stdout : process.stderr
+  stream.write(`${output}\n`)
+  process.exitCode = exitCode
+}
 
 try {
   await program.parseAsync()

@@ -19,7 +19,8 @@ export async function startCommand(options: StartOptions): Promise<void> {
       import('../main.js'),
     ])
     const loaded = loadConfig(options)
-    if (signals.asked === null) await runBroker(loaded, signals)
+    const source = { file: options.file, load: () => loadConfig(options) }
+    if (signals.asked === null) await runBroker(loaded, signals, source)
   } finally {
     signals.letGo()
   }

@@ -5,6 +5,7 @@
  * Read next: config.ts (the outcome), load.ts (the way there), schema/root.ts (keys), hocon/ (syntax).
  */
 export type * from './config.js'
+export { changedKeys } from './differences.js'
 export type { Environment, Position } from './hocon/index.js'
 export { formatPosition } from './hocon/index.js'
 export { linkOpenToAll } from './link-door.js'

@@ -54,7 +54,7 @@ export interface LoadOptions {
   readonly strict?: boolean
 }
 
-export type ConfigWarningKind = 'ignored-key' | 'absent-include' | 'unknown-variable' | 'own-name'
+export type ConfigWarningKind = 'ignored-key' | 'absent-include' | 'unknown-variable'
 
 export interface ConfigWarning {
   readonly kind: ConfigWarningKind
@@ -73,6 +73,8 @@ export interface LoadedConfig {
    * List indexes are 1-based. Null when the value is a default.
    */
   where(path: string): Position | null
+  /** What is in force, by key as written in a file: values of any kind, defaults included. For `changedKeys`. */
+  readonly settings: unknown
 }
 
 /** @throws CausewayError CONFIG_*; the message is complete, one or more lines, no stack needed */
@@ -83,19 +85,21 @@ export function loadConfig({ file, env, strict = false }: LoadOptions): LoadedCo
       : readHoconFile(file, env)
   const unknownVariables = applyEnvironment(root, env)
   const data = withoutNulls(toPlain(root))
-  const config = validate(root, data)
+  const { config, settings } = validate(root, data)
   const ignored = ignoredWarnings(root, data)
   if (strict) refuseIgnored(root, data)
   const warnings = [
     ...ignored,
     ...absentIncludes.map(absentWarning),
     ...unknownVariables.map(variableWarning),
-    ...ownNameWarnings(root, config),
   ]
-  return { config: deepFreeze(config), warnings, where: (path) => whereIs(root, path) }
+  return { config: deepFreeze(config), warnings, where: (path) => whereIs(root, path), settings }
 }
 
-function validate(root: HoconObject, data: PlainObject): Config {
+function validate(
+  root: HoconObject,
+  data: PlainObject,
+): { readonly config: Config; readonly settings: unknown } {
   const forbidden = prototypeKeys(data, [])
   const parsed = rootSchema.safeParse(data)
   const problems = [
@@ -113,7 +117,7 @@ function validate(root: HoconObject, data: PlainObject): Config {
     ...pathProblems(config),
   ]
   if (related.length > 0) throw refusal(root, related)
-  return config
+  return { config, settings: parsed.data }
 }
 
 // ----------------------------------------------------------------------------------- problems
@@ -283,22 +287,6 @@ function variableWarning(name: string): ConfigWarning {
     position: null,
     message: `environment variable ${name} names no section and is ignored`,
   }
-}
-
-function ownNameWarnings(root: HoconObject, { clusterName, links }: Config): ConfigWarning[] {
-  return links.flatMap((link, index): ConfigWarning[] => {
-    if (link.name !== clusterName) return []
-    const span = spanOf(root, ['cluster', 'links', index, 'name'])
-    const message = `${link.path}.name is our own cluster.name "${clusterName}"; it should be that of the remote cluster`
-    return [
-      {
-        kind: 'own-name',
-        subject: `${link.path}.name`,
-        position: span === null ? null : positionOf(span),
-        message,
-      },
-    ]
-  })
 }
 
 // --------------------------------------------------------------------------------------- data

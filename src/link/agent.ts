@@ -85,7 +85,10 @@ export function stepAgent(state: AgentState, event: AgentEvent, now: number): Ag
 function viaConnection(state: AgentState, event: ConnectionEvent, now: number): AgentStep {
   const step = stepConnection(state.connection, event, now)
   const next = { ...state, connection: step.state }
-  if (step.failure !== null) return disconnected(next, step.failure, now, 0, step.effects)
+  if (step.failure !== null) {
+    const floorMs = step.failure.code === 'self_connected' ? linkLimits.selfRetryMs : 0
+    return disconnected(next, step.failure, now, floorMs, step.effects)
+  }
   if (step.up === null) return { state: next, effects: step.effects }
   return onUp(next, step, now)
 }

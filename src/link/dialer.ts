@@ -26,6 +26,12 @@ export interface Target {
   readonly tls: DialCommand['tls']
 }
 
+/** A TLS context, and the settings it was made of. */
+interface LinkTls {
+  readonly number: number
+  readonly made: string
+}
+
 const firstNumber = 2 ** 31
 const numbers = 2 ** 31
 
@@ -40,8 +46,8 @@ export class Dialer {
   readonly #settings: LinkSettings
   /** Null: hung up, waiting for the loop to say that it is closed. */
   readonly #connections = new Map<number, Dialled | null>()
-  /** Number of the TLS context, by the link's path. */
-  readonly #tls = new Map<string, number>()
+  /** By the link's name. */
+  #tls: ReadonlyMap<string, LinkTls> = new Map()
   #next = 0
 
   constructor(environment: LinkEnvironment, settings: LinkSettings) {
@@ -70,29 +76,67 @@ export class Dialer {
     const tls = this.#tlsOf(link, chosen)
     if (chosen.tls && tls === null)
       return failure('tls_failed', `${chosen.host} asks for TLS, and the link has no TLS context`)
-    const target = { port: chosen.port, password, tls }
-    if (isIP(chosen.host) !== 0) return { ...target, host: chosen.host }
+    const host = await this.#addressOf(link, server, chosen.host)
+    if (typeof host !== 'string') return host
+    if (this.#settings.isOwnAddress(host, chosen.port)) {
+      return failure(
+        'self_connected',
+        `server ${chosen.host}:${chosen.port} is this broker itself; put the address of a listener of ${link.name} there`,
+      )
+    }
+    return { host, port: chosen.port, password, tls }
+  }
+
+  async #addressOf(link: LinkConfig, server: number, name: string): Promise<string | LinkFailure> {
+    if (isIP(name) !== 0) return name
     try {
-      const addresses = await this.#environment.lookup(chosen.host)
+      const addresses = await this.#environment.lookup(name)
       const host = addresses[Math.floor(server / link.servers.length) % addresses.length]
-      if (host === undefined) return failure('lookup_failed', `${chosen.host} has no address`)
-      return { ...target, host }
+      return typeof host === 'string' ? host : failure('lookup_failed', `${name} has no address`)
     } catch (error) {
-      return failure('lookup_failed', `${chosen.host} cannot be resolved (${message(error)})`)
+      return failure('lookup_failed', `${name} cannot be resolved (${message(error)})`)
     }
   }
 
-  /** Makes the TLS contexts of the enabled links. @throws CausewayError TLS_UNUSABLE */
-  start(): void {
-    for (const { enable, path, tls } of this.#settings.links) {
-      if (enable && tls !== null)
-        this.#tls.set(path, this.#environment.tls.open({ side: 'client', config: tls }))
+  /**
+   * The TLS contexts that these links need: those there are where nothing has changed, else new ones, which `useTls` puts in
+   * force. @throws CausewayError TLS_UNUSABLE; what was opened is closed again
+   */
+  openTls(links: readonly LinkConfig[]): ReadonlyMap<string, LinkTls> {
+    const contexts = new Map<string, LinkTls>()
+    try {
+      for (const { enable, name, tls } of links) {
+        if (!enable || tls === null) continue
+        const made = JSON.stringify({ ...tls, path: '' })
+        const known = this.#tls.get(name)
+        const context =
+          known?.made === made
+            ? known
+            : { number: this.#environment.tls.open({ side: 'client', config: tls }), made }
+        contexts.set(name, context)
+      }
+    } catch (error) {
+      this.#close(contexts, this.#tls)
+      throw error
     }
+    return contexts
+  }
+
+  /** From now on these; others are closed. */
+  useTls(contexts: ReadonlyMap<string, LinkTls>): void {
+    const before = this.#tls
+    this.#tls = contexts
+    this.#close(before, contexts)
+  }
+
+  #close(contexts: ReadonlyMap<string, LinkTls>, but: ReadonlyMap<string, LinkTls>): void {
+    for (const [name, context] of contexts)
+      if (but.get(name) !== context) this.#environment.tls.close(context.number)
   }
 
   /** Null when this server is spoken to in clear, or when there is nothing to speak TLS with. */
-  #tlsOf({ path, tls }: LinkConfig, server: LinkConfig['servers'][number]): DialCommand['tls'] {
-    const context = this.#tls.get(path)
+  #tlsOf({ name, tls }: LinkConfig, server: LinkConfig['servers'][number]): DialCommand['tls'] {
+    const context = this.#tls.get(name)?.number
     if (!server.tls || tls === null || context === undefined) return null
     return { context, serverName: tls.serverName === false ? '' : (tls.serverName ?? server.host) }
   }

@@ -33,17 +33,19 @@ export interface LinkSettings {
   readonly clusterName: string
   /** Actor name, and hashed into client ids. */
   readonly nodeName: string
-  /** At most 64, in file order; the position is the link's index in the data plane. */
+  /** Those at the start, at most 64. */
   readonly links: readonly LinkConfig[]
   readonly dataDir: string
   /** Largest packet we accept on dialled connections. */
   readonly packetBytesMax: number
+  /** Whether one of our own listeners is at that address. @param host IP literal */
+  isOwnAddress(host: string, port: number): boolean
 }
 
 export interface LinkEnvironment {
   readonly engine: LinkPorts
   readonly tasks: BootstrapTasks
-  readonly tls: Pick<TlsContexts, 'open'>
+  readonly tls: Pick<TlsContexts, 'open' | 'close'>
   readonly slices: LinkSlices
   readonly clock: Clock
   readonly timers: Timers

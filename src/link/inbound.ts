@@ -15,6 +15,7 @@ import type { EngineEvent, RouteMessage } from '../native/index.js'
 import { type Capabilities, decodeCapabilities, encodeCapabilities } from './capabilities.js'
 import { Complaints, printable } from './complaints.js'
 import { Counters } from './counters.js'
+import type { LinkDirectory } from './directory.js'
 import { DriftWatch } from './drift.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { ActorRegistry, type RemoteActor } from './registry.js'
@@ -42,8 +43,8 @@ export class Inbound {
   readonly #onSelfConnected: (link: string) => void
   readonly #registry = new ActorRegistry()
   readonly #complaints: Complaints
-  readonly #indexOf: ReadonlyMap<string, number>
-  readonly #counters: readonly Counters[]
+  readonly #links: LinkDirectory
+  readonly #counters = new Map<number, Counters>()
   /** Of clusters that we have no link with. */
   readonly #strangers = new Counters()
   readonly #retirement: Retirement
@@ -53,6 +54,7 @@ export class Inbound {
   constructor(
     environment: LinkEnvironment,
     settings: LinkSettings,
+    links: LinkDirectory,
     instance: string,
     onSelfConnected: (link: string) => void,
   ) {
@@ -61,8 +63,7 @@ export class Inbound {
     this.#instance = instance
     this.#onSelfConnected = onSelfConnected
     this.#complaints = new Complaints(environment.clock)
-    this.#indexOf = new Map(settings.links.map((link, index) => [link.name, index]))
-    this.#counters = settings.links.map(() => new Counters())
+    this.#links = links
     this.#retirement = new Retirement(environment, this.#registry, (cluster, name, by) =>
       this.#count(cluster, name, by),
     )
@@ -109,7 +110,13 @@ export class Inbound {
   }
 
   counters(link: number): Record<string, number> {
-    return this.#counters[link]?.read() ?? {}
+    return this.#counters.get(link)?.read() ?? {}
+  }
+
+  /** The link was taken out of the configuration: its actors and routes go. Resolves when nothing is left of them. */
+  async remove(link: number): Promise<void> {
+    this.#counters.delete(link)
+    await this.#retirement.retire(this.#registry.takeActorsOf(link))
   }
 
   strangers(): Record<string, number> {
@@ -186,7 +193,7 @@ export class Inbound {
     }
     if (cluster === this.#settings.clusterName) this.#warnOfNamesake(event, cluster)
 
-    const link = this.#indexOf.get(cluster)
+    const link = this.#links.indexOf(cluster)
     const compares = this.#compares(link, capabilities)
     const respond = (error: string | null, needBootstrap: boolean | null) => {
       const ours = capabilities === null ? null : this.#announced(compares && error === null)
@@ -222,7 +229,7 @@ export class Inbound {
   /** Both sides of the link ask for drift checksums. */
   #compares(link: number | undefined, peer: Capabilities | null): boolean {
     if (link === undefined || peer === null) return false
-    return this.#settings.links[link]?.driftCheck === true && peer.names.includes('drift/1')
+    return this.#links.at(link)?.driftCheck === true && peer.names.includes('drift/1')
   }
 
   #announced(compares: boolean): Buffer {
@@ -233,7 +240,7 @@ export class Inbound {
 
   /** In this order. Source: docs/protocol/cluster-link.md "Receiver". */
   #rejection(link: number | undefined, target: string): string | null {
-    const config = link === undefined ? undefined : this.#settings.links[link]
+    const config = link === undefined ? undefined : this.#links.at(link)
     if (config === undefined) return 'unknown_cluster'
     if (!config.enable) return 'cluster_link_disabled'
     return target === this.#settings.clusterName ? null : 'bad_remote_cluster_link_name'
@@ -300,6 +307,7 @@ export class Inbound {
       event,
       cluster,
       `another broker calls itself ${cluster}, which is our own name; every cluster needs a name of its own`,
+      'error',
     )
   }
 
@@ -412,11 +420,17 @@ export class Inbound {
     )
   }
 
-  #complain(name: string, event: LinkPublish, cluster: string, text: string): void {
+  #complain(
+    name: string,
+    event: LinkPublish,
+    cluster: string,
+    text: string,
+    level: 'warn' | 'error' = 'warn',
+  ): void {
     const suppressed = this.#complaints.admit(`${name} ${cluster.slice(0, 255)} ${text}`)
     if (suppressed === null) return
     const { loop, connection } = event
-    this.#environment.log.warn(
+    this.#environment.log[level](
       { event: name, link: cluster.slice(0, 255), loop, connection, suppressed },
       `link ${printable(cluster)}: ${text}`,
     )
@@ -424,9 +438,18 @@ export class Inbound {
 
   /** Strangers share one set of counters: names from the wire must not grow a map. */
   #count(cluster: string, name: string, by = 1): void {
-    const link = this.#indexOf.get(cluster)
-    const counters = link === undefined ? this.#strangers : this.#counters[link]
-    counters?.add(name, by)
+    const link = this.#links.indexOf(cluster)
+    const counters = link === undefined ? this.#strangers : this.#countersOf(link)
+    counters.add(name, by)
+  }
+
+  #countersOf(link: number): Counters {
+    let counters = this.#counters.get(link)
+    if (counters === undefined) {
+      counters = new Counters()
+      this.#counters.set(link, counters)
+    }
+    return counters
   }
 }
 

@@ -5,6 +5,7 @@
  * Read next: room.ts (who calls what), agent.ts (states), registry.ts (remote actors), docs/protocol/cluster-link.md.
  */
 
+export type { LinkChange } from './changes.js'
 export { systemLookup } from './dialer.js'
 export type {
   BootstrapTasks,

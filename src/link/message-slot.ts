@@ -22,11 +22,13 @@ export interface MessageSlotOptions {
   readonly link: LinkConfig
   /** The link's position in the data plane. */
   readonly index: number
-  /** 0 ≤ slot < pool_size */
+  /** The slot's number in the data plane. */
   readonly slot: number
+  /** Its number in its pool, 0 ≤ place < pool_size. */
+  readonly place: number
   readonly seed: number
   onOnline(): void
-  onLost(slot: number, why: LinkFailure): void
+  onLost(place: number, why: LinkFailure): void
 }
 
 export class MessageSlot {
@@ -35,7 +37,7 @@ export class MessageSlot {
   readonly #line: Line
 
   constructor(options: MessageSlotOptions) {
-    const { parts, link, index, slot, seed } = options
+    const { parts, link, index, slot, place, seed } = options
     const { clock, timers, engine } = parts.environment
     this.#options = options
     this.#machine = new Machine<SlotState, SlotEvent, SlotEffect>(
@@ -52,7 +54,7 @@ export class MessageSlot {
     this.#line = new Line({
       dialer: parts.dialer,
       link,
-      clientId: messageClientId(link.clientId, parts.settings.nodeName, slot),
+      clientId: messageClientId(link.clientId, parts.settings.nodeName, place),
       loop: (index + slot) % engine.loops,
       attempt: () => this.#machine.state.connection.attempt,
       feed: (event) => this.#machine.dispatch(event),
@@ -83,7 +85,7 @@ export class MessageSlot {
         return
       }
       case 'lost':
-        this.#options.onLost(slot, effect.failure)
+        this.#options.onLost(this.#options.place, effect.failure)
         return
       default:
         this.#line.perform(effect)

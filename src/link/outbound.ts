@@ -8,7 +8,7 @@ import { agentDeadline, stepAgent } from './agent.js'
 import { type AgentEffect, type AgentEvent, type AgentState, newAgent } from './agent-state.js'
 import { type CapabilityName, decodeCapabilities, encodeCapabilities } from './capabilities.js'
 import type { ConnectionEvent } from './connection.js'
-import { Counters } from './counters.js'
+import type { Counters } from './counters.js'
 import { type Dialer, serverOf } from './dialer.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { errorCodeOf, type LinkFailure } from './failure.js'
@@ -16,7 +16,7 @@ import type { Incarnations } from './incarnation.js'
 import { InterestDigest } from './interest-digest.js'
 import { Line } from './line.js'
 import { Machine } from './machine.js'
-import { MessageSlot } from './message-slot.js'
+import { MessagePool, type PoolRanges } from './message-pool.js'
 import type { LinkError, PoolStatus, RouteStatus } from './status.js'
 import { responseTopic, routeClientId, routeTopic } from './topics.js'
 import { encodeAcknowledgement, encodePublish, encodeSubscribe } from './wire.js'
@@ -33,14 +33,14 @@ export interface OutboundParts {
 
 export class Outbound {
   readonly #parts: OutboundParts
-  readonly #config: LinkConfig
+  #config: LinkConfig
   readonly #index: number
   readonly #routeTopic: string
   readonly #responseTopic: string
   readonly #agent: Machine<AgentState, AgentEvent, AgentEffect>
   readonly #line: Line
-  readonly #slots: readonly MessageSlot[]
-  readonly #counters = new Counters()
+  readonly #pool: MessagePool
+  readonly #counters: Counters
   readonly #digest: InterestDigest
   #peerIsCauseway = false
   #server = ''
@@ -49,8 +49,16 @@ export class Outbound {
   #poolError: LinkError | null = null
   #poolSaid = ''
 
-  constructor(parts: OutboundParts, config: LinkConfig, index: number) {
+  /** @param counters the link's, which outlive this side of it */
+  constructor(
+    parts: OutboundParts,
+    config: LinkConfig,
+    index: number,
+    ranges: PoolRanges,
+    counters: Counters,
+  ) {
     this.#parts = parts
+    this.#counters = counters
     this.#config = config
     this.#index = index
     this.#routeTopic = routeTopic(parts.settings.clusterName)
@@ -76,27 +84,40 @@ export class Outbound {
       attempt: () => this.#agent.state.connection.attempt,
       feed: (event) => this.#feed(event),
     })
-    this.#slots = Array.from({ length: config.poolSize }, (_, slot) => {
-      return new MessageSlot({
+    this.#pool = new MessagePool(
+      {
         parts,
         link: config,
         index,
-        slot,
-        seed: this.#seed(),
+        seed: () => this.#seed(),
         onOnline: () => this.#onSlotOnline(),
         onLost: (lost, why) => this.#onSlotLost(lost, why),
-      })
-    })
+      },
+      ranges,
+    )
   }
 
   start(): void {
     this.#agent.dispatch({ kind: 'start' })
-    for (const slot of this.#slots) slot.start()
+    this.#pool.start()
+  }
+
+  /** Settings that ask for no other connection. */
+  configure(config: LinkConfig): void {
+    this.#config = config
+  }
+
+  resize(ranges: PoolRanges): void {
+    this.#pool.resize(ranges)
+  }
+
+  drained(): void {
+    this.#pool.drained()
   }
 
   stop(): void {
     this.#agent.dispatch({ kind: 'stop' })
-    for (const slot of this.#slots) slot.stop()
+    this.#pool.stop()
   }
 
   /** Looks at the shared flags of interest capture: no crossing, so as often as one likes. */
@@ -114,7 +135,7 @@ export class Outbound {
 
   /** Our actor_init has come in through our own listener. The slots wait until a handshake succeeds. */
   onSelfConnected(): void {
-    for (const slot of this.#slots) slot.stop()
+    this.#pool.stop()
     this.#agent.dispatch({
       kind: 'self-connected',
       text: `server ${this.#server} is this broker itself; put the address of a listener of ${this.#config.name} there`,
@@ -140,8 +161,7 @@ export class Outbound {
   }
 
   pool(): PoolStatus {
-    const online = this.#slots.filter(({ online }) => online).length
-    return { size: this.#slots.length, online, lastError: this.#poolError }
+    return { size: this.#pool.size, online: this.#pool.online, lastError: this.#poolError }
   }
 
   get peerIsCauseway(): boolean {
@@ -288,7 +308,7 @@ export class Outbound {
     this.#peerIsCauseway = peer !== null
     this.#digest.onAccepted(peer)
     // Slots that were held because the server was ourselves; a start is nothing to the others.
-    for (const slot of this.#slots) slot.start()
+    this.#pool.start()
   }
 
   #sendInit({ packetId, incarnation, correlation }: AgentEffect & { kind: 'send-init' }): void {
@@ -322,7 +342,7 @@ export class Outbound {
   // -------------------------------------------------------------------------------------- the message slots
 
   #onSlotOnline(): void {
-    if (!this.#slots.every(({ online }) => online)) return
+    if (this.#pool.online < this.#pool.size) return
     this.#poolSaid = ''
     const { name, poolSize } = this.#config
     this.#parts.environment.log.info(
@@ -334,7 +354,8 @@ export class Outbound {
   #onSlotLost(slot: number, why: LinkFailure): void {
     this.#poolError = this.#errorOf(why)
     this.#counters.add('pool_connections_lost')
-    // All slots fail alike; one line per change of reason tells it.
+    // All slots fail alike; one line per change of reason tells it, and who we are the route connection has told.
+    if (why.code === 'self_connected') return
     const said = `${why.code} ${why.text}`
     if (said === this.#poolSaid) return
     this.#poolSaid = said

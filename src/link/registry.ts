@@ -148,6 +148,13 @@ export class ActorRegistry {
     this.#actors.set(key, { ...known, reincarnation: { beganAtMs: now, lastBatchAtMs: null } })
   }
 
+  /** Removes all actors of a link. Their lanes stay taken until `releaseLane`. */
+  takeActorsOf(link: number): RemoteActor[] {
+    const taken = this.actorsOf(link)
+    for (const { actor, cluster } of taken) this.#actors.delete(keyOf(cluster, actor))
+    return taken
+  }
+
   /** Everything the lane held is gone: another actor may have it. */
   releaseLane(link: number, lane: number): void {
     this.#lanes.get(link)?.delete(lane)

@@ -48,10 +48,17 @@ export class Retirement {
     const delayMs = Math.max(0, at - this.#environment.clock.monotonicMs())
     this.#settling = this.#environment.timers.after(delayMs, () => {
       for (const actor of this.#registry.takeSettled(this.#environment.clock.monotonicMs())) {
-        this.#run('link-route-sweep', actor, this.#sweep(actor))
+        void this.#run('link-route-sweep', actor, this.#sweep(actor))
       }
       this.rearm()
     })
+  }
+
+  /** Clears what these held, whom the registry does not know any more. Resolves when it is done. */
+  async retire(actors: readonly RemoteActor[]): Promise<void> {
+    await Promise.all(
+      actors.map((actor) => this.#run('link-actor-clear', actor, this.#clear(actor))),
+    )
   }
 
   #scheduleExpiry(delayMs: number): void {
@@ -75,7 +82,7 @@ export class Retirement {
         },
         `link ${cluster}: ${printable(actor.actor)} was silent for ${linkLimits.actorTtlMs / 1000} s; its routes are dropped`,
       )
-      this.#run('link-actor-clear', actor, this.#clear(actor))
+      void this.#run('link-actor-clear', actor, this.#clear(actor))
     }
     return expired.length
   }
@@ -97,8 +104,8 @@ export class Retirement {
     }
   }
 
-  #run(name: string, { cluster, actor }: RemoteActor, job: Iterator<void>): void {
-    this.#environment.slices.run(name, job).catch((error: unknown) => {
+  #run(name: string, { cluster, actor }: RemoteActor, job: Iterator<void>): Promise<void> {
+    return this.#environment.slices.run(name, job).catch((error: unknown) => {
       this.#environment.log.error(
         { event: 'cluster_link_job_failed', job: name, link: cluster, actor, err: error },
         `${name} failed`,

@@ -5,13 +5,18 @@
  *   dialed, client-packet, closed (dialled ones) ─▶ dialer.ts ─▶ outbound.ts (agent.ts, pool.ts)   our interest, the pool
  */
 import type { Timer } from '../clock.js'
+import type { LinkConfig } from '../config/index.js'
 import { linkLimits } from '../limits.js'
 import type { EngineEvent, LinkDataPlane } from '../native/index.js'
+import { changedProperties, fileKey, type LinkChange, needsRedial } from './changes.js'
+import { Counters } from './counters.js'
 import { Dialer } from './dialer.js'
+import { LinkDirectory } from './directory.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { Inbound, type LinkPublish } from './inbound.js'
 import { IncarnationFile, type IncarnationStore, Incarnations } from './incarnation.js'
-import { Outbound } from './outbound.js'
+import { firstPool, nextPool, noSlots, type PoolRanges } from './message-pool.js'
+import { Outbound, type OutboundParts } from './outbound.js'
 import type { LinkStatus } from './status.js'
 
 export interface LinkRoomOptions {
@@ -28,8 +33,11 @@ export class LinkRoom {
   readonly #settings: LinkSettings
   readonly #dialer: Dialer
   readonly #inbound: Inbound
-  readonly #outbound: readonly Outbound[]
+  readonly #parts: OutboundParts
+  readonly #directory: LinkDirectory
+  readonly #links = new Map<number, LinkHere>()
   readonly #pollMs: number
+  #drain: Timer | null = null
   #poll: Timer | null = null
 
   constructor({
@@ -50,31 +58,72 @@ export class LinkRoom {
         'the last incarnation could not be saved; should the clock go back before the next start, links may need a minute to resume',
       ),
     )
-    const parts = { environment, settings, dialer, incarnations: numbers, instance }
+    this.#parts = { environment, settings, dialer, incarnations: numbers, instance }
     this.#dialer = dialer
-    this.#inbound = new Inbound(environment, settings, instance, (name) =>
+    this.#directory = new LinkDirectory(settings.links)
+    this.#inbound = new Inbound(environment, settings, this.#directory, instance, (name) =>
       this.#onSelfConnected(name),
     )
-    this.#outbound = settings.links.map((link, index) => new Outbound(parts, link, index))
+    for (const [index, link] of this.#directory.entries()) this.#make(index, link)
   }
 
-  /** Tells the data plane of the links and dials those that are enabled. */
+  /** Tells the data plane of the links and dials those that are enabled. @throws CausewayError TLS_UNUSABLE */
   start(): void {
-    const { clusterName, links } = this.#settings
-    this.#environment.engine.configureLinks(clusterName, links.map(dataPlaneOf))
-    if (links.length === 0) return
-    this.#dialer.start()
+    this.#dialer.useTls(this.#dialer.openTls(this.#settings.links))
+    this.#configure()
     this.#inbound.start()
-    for (const [index, link] of links.entries()) if (link.enable) this.#outbound[index]?.start()
+    for (const [index, { enable }] of this.#directory.entries())
+      if (enable) this.#links.get(index)?.outbound.start()
     this.#schedulePoll()
+  }
+
+  /**
+   * Other links from now on. What waits for a link that stays goes on waiting, whatever of it changes; connections are made anew
+   * where the change asks for it. One call at a time. Never undone halfway: what can be wrong is found before anything changes.
+   * @throws CausewayError TLS_UNUSABLE; everything is as it was then
+   */
+  async reconfigure(links: readonly LinkConfig[]): Promise<readonly LinkChange[]> {
+    const contexts = this.#dialer.openTls(links)
+    const names = new Set(links.map(({ name }) => name))
+    const changes: LinkChange[] = []
+    const ended: Promise<void>[] = []
+    for (const [index, { name }] of this.#directory.entries()) {
+      if (names.has(name)) continue
+      changes.push({ link: name, kind: 'removed', keys: [] })
+      ended.push(this.#remove(index, name))
+    }
+    this.#dialer.useTls(contexts)
+    for (const link of links) {
+      const index = this.#directory.indexOf(link.name)
+      const before = index === undefined ? undefined : this.#directory.at(index)
+      if (index === undefined || before === undefined) continue
+      const properties = changedProperties(before, link)
+      this.#directory.change(index, link)
+      if (properties.length === 0) continue
+      changes.push({ link: link.name, kind: 'changed', keys: properties.map(fileKey) })
+      this.#change(index, link, properties)
+    }
+    this.#configure()
+    await Promise.all(ended) // their numbers can be used again
+    for (const link of links) {
+      if (this.#directory.indexOf(link.name) !== undefined) continue
+      changes.push({ link: link.name, kind: 'added', keys: [] })
+      const index = this.#directory.add(link)
+      this.#make(index, link)
+      this.#configure()
+      if (link.enable) this.#links.get(index)?.outbound.start()
+    }
+    return changes
   }
 
   /** Hangs up everywhere. What is said to the far ends leaves with the engine's next flush. */
   stop(): void {
     this.#poll?.cancel()
     this.#poll = null
+    this.#drain?.cancel()
+    this.#drain = null
     this.#inbound.stop()
-    for (const outbound of this.#outbound) outbound.stop()
+    for (const { outbound } of this.#links.values()) outbound.stop()
   }
 
   onLinkPublish(event: LinkPublish): void {
@@ -103,16 +152,19 @@ export class LinkRoom {
    * it changes wait for the next poll, 10 ms at most.
    */
   onInterestChanged(): void {
-    for (const outbound of this.#outbound) outbound.poll()
+    for (const { outbound } of this.#links.values()) outbound.poll()
   }
 
   status(): LinkStatus[] {
     const { engine } = this.#environment
-    return this.#outbound.map((outbound, index) => {
-      const link = this.#settings.links[index]
+    return this.#directory.entries().flatMap(([index, { name, enable, topics }]) => {
+      const here = this.#links.get(index)
+      if (here === undefined) return []
+      const { outbound } = here
       return {
-        name: link?.name ?? '',
-        enabled: link?.enable ?? false,
+        name,
+        enabled: enable,
+        topics,
         route: outbound.route(),
         pool: outbound.pool(),
         remoteActors: this.#inbound.actors(index),
@@ -123,6 +175,7 @@ export class LinkRoom {
           ...outbound.counters(),
           ...this.#inbound.counters(index),
         },
+        times: engine.linkTimes(index),
       }
     })
   }
@@ -140,19 +193,107 @@ export class LinkRoom {
   }
 
   #onSelfConnected(name: string): void {
-    const index = this.#settings.links.findIndex((link) => link.name === name)
-    this.#outbound[index]?.onSelfConnected()
+    const index = this.#directory.indexOf(name)
+    if (index !== undefined) this.#links.get(index)?.outbound.onSelfConnected()
+  }
+
+  #make(index: number, link: LinkConfig): void {
+    const ranges = firstPool(link.poolSize)
+    const counters = new Counters()
+    const outbound = new Outbound(this.#parts, link, index, ranges, counters)
+    this.#links.set(index, { outbound, ranges, counters, drainedLooks: 0 })
+  }
+
+  /** Resolves when nothing of it is left. */
+  async #remove(index: number, name: string): Promise<void> {
+    const { queued = 0, inflight = 0 } = this.#environment.engine.linkCounters(index)
+    this.#links.get(index)?.outbound.stop()
+    this.#links.delete(index)
+    this.#directory.remove(index)
+    this.#environment.log.info(
+      { event: 'cluster_link_removed', link: name, dropped: queued + inflight },
+      `link ${name}: removed; ${queued + inflight} messages waited for it`,
+    )
+    await this.#inbound.remove(index)
+    this.#directory.release(index)
+  }
+
+  #change(index: number, link: LinkConfig, properties: readonly (keyof LinkConfig)[]): void {
+    const here = this.#links.get(index)
+    if (here === undefined) return
+    if (needsRedial(properties)) {
+      here.outbound.stop()
+      here.outbound = new Outbound(this.#parts, link, index, here.ranges, here.counters)
+      if (link.enable) here.outbound.start()
+    } else {
+      here.outbound.configure(link)
+      if (properties.includes('enable')) {
+        if (link.enable) here.outbound.start()
+        else here.outbound.stop()
+      }
+    }
+    if (properties.includes('poolSize')) this.#resize(here, link.poolSize)
+  }
+
+  /** One change of size at a time: another one begins when this one is over. */
+  #resize(here: LinkHere, size: number): void {
+    if (here.ranges.former.count > 0 || here.ranges.pool.count === size) return
+    here.ranges = nextPool(here.ranges, size)
+    here.drainedLooks = 0
+    here.outbound.resize(here.ranges)
+    this.#drain ??= this.#nextDrainLook()
+  }
+
+  #nextDrainLook(): Timer {
+    return this.#environment.timers.after(linkLimits.poolDrainCheckMs, () => {
+      this.#lookAtDrains()
+      const isDraining = [...this.#links.values()].some(({ ranges }) => ranges.former.count > 0)
+      this.#drain = isDraining ? this.#nextDrainLook() : null
+    })
+  }
+
+  /** Twice nothing, by loops that all work by the new plan: then nothing is in a lane between them either. */
+  #lookAtDrains(): void {
+    const { engine } = this.#environment
+    const settled = engine.linksConfigured()
+    for (const [index, here] of this.#links) {
+      if (here.ranges.former.count === 0) continue
+      const empty = settled && engine.linkCounters(index).draining === 0
+      here.drainedLooks = empty ? here.drainedLooks + 1 : 0
+      if (here.drainedLooks < 2) continue
+      here.ranges = { pool: here.ranges.pool, former: noSlots }
+      here.outbound.drained()
+      this.#resize(here, this.#directory.at(index)?.poolSize ?? here.ranges.pool.count)
+      this.#configure()
+    }
+  }
+
+  #configure(): void {
+    const planes = this.#directory.entries().flatMap(([index, link]) => {
+      const here = this.#links.get(index)
+      return here === undefined ? [] : [dataPlaneOf(link, index, here.ranges)]
+    })
+    this.#environment.engine.configureLinks(this.#settings.clusterName, planes)
   }
 }
 
-function dataPlaneOf(link: LinkSettings['links'][number], index: number): LinkDataPlane {
+/** Our side of one link, with what outlives its connections. */
+interface LinkHere {
+  outbound: Outbound
+  ranges: PoolRanges
+  readonly counters: Counters
+  /** How often in a row the former pool was found empty. */
+  drainedLooks: number
+}
+
+function dataPlaneOf(link: LinkConfig, index: number, { pool, former }: PoolRanges): LinkDataPlane {
   return {
     index,
     name: link.name,
     enabled: link.enable,
     topics: link.topics,
-    pool: { first: 0, count: link.poolSize },
-    former: { first: 0, count: 0 },
+    pool,
+    former,
     maxInflight: link.maxInflight,
     bufferBytesMax: link.resource.maxBufferBytes,
     requestTtlMs: link.resource.requestTtlMs ?? 0,

@@ -1,10 +1,13 @@
 /**
  * What people may know about a link: the same object feeds logs and the management interface.
  */
+import type { TimeHistogram } from '../native/index.js'
 
 export interface LinkStatus {
   readonly name: string
   readonly enabled: boolean
+  /** What we want to receive. */
+  readonly topics: readonly string[]
   readonly route: RouteStatus
   readonly pool: PoolStatus
   /** Actors of the remote cluster whose routes we hold. */
@@ -13,7 +16,9 @@ export interface LinkStatus {
   readonly routesIn: number
   /** True when the far end said that it is a Causeway. */
   readonly peerIsCauseway: boolean
+  /** Of the data plane (native/link/link_metrics.h) and of the control thread. */
   readonly counters: Readonly<Record<string, number>>
+  readonly times: { readonly rtt: TimeHistogram; readonly latency: TimeHistogram }
 }
 
 export interface RouteStatus {

@@ -7,3 +7,4 @@
 export { DataDirLock } from './data-dir-lock.js'
 export type { EdgeDoor, EdgeListener, EdgeTls } from './edge.js'
 export { bindText, Listeners, type ListenersOptions, type OpenListener } from './listeners.js'
+export { isOwnAddress } from './own-addresses.js'

@@ -35,7 +35,7 @@ interface Context {
 export class TlsContexts {
   readonly #options: TlsContextsOptions
   readonly #reader: TlsMaterialReader
-  readonly #contexts: Context[] = []
+  readonly #contexts = new Map<number, Context>()
   #timer: Timer | null = null
 
   constructor(options: TlsContextsOptions) {
@@ -45,7 +45,7 @@ export class TlsContexts {
 
   /** Number of a new context, for listeners and dials. @throws CausewayError TLS_UNUSABLE */
   open(material: TlsMaterial): number {
-    const number = this.#contexts.length + 1
+    const number = this.#free()
     this.#add(number, material, () => {})
     return number
   }
@@ -55,17 +55,28 @@ export class TlsContexts {
    * @throws CausewayError TLS_UNUSABLE
    */
   watch(material: TlsMaterial, changed: (contents: TlsContextOptions) => void): TlsContextOptions {
-    return this.#add(this.#contexts.length + 1, material, changed)
+    return this.#add(this.#free(), material, changed)
+  }
+
+  /** Nobody begins a handshake with it any more; its number may be used again. */
+  close(number: number): void {
+    this.#contexts.delete(number)
   }
 
   /** Reads all files again. Never throws: what cannot be used is logged, and what was in force stays. */
   reload(): void {
-    for (const context of this.#contexts) this.#reload(context)
+    for (const context of this.#contexts.values()) this.#reload(context)
   }
 
   stop(): void {
     this.#timer?.cancel()
     this.#timer = null
+  }
+
+  #free(): number {
+    let number = 1
+    while (this.#contexts.has(number)) number++
+    return number
   }
 
   #add(
@@ -75,7 +86,7 @@ export class TlsContexts {
   ): TlsContextOptions {
     const contents = this.#reader.read(material)
     this.#apply(number, material, contents)
-    this.#contexts.push({
+    this.#contexts.set(number, {
       number,
       material,
       inForce: fingerprint(contents),

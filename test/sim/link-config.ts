@@ -1,5 +1,6 @@
 /** Configurations of links in a simulated world. */
 import type { LinkConfig } from '../../src/config/index.js'
+import type { LinkSettings } from '../../src/link/index.js'
 
 /** An entry of `cluster.links` as the schema would make it. @param host an address of the world */
 export function linkConfig(
@@ -32,5 +33,17 @@ export function linkConfig(
       workerPoolSize: 16,
       dispatchStrategy: 'per_clientid',
     },
+  }
+}
+
+/** What the link room of a cluster is told. Every world has its own addresses: nobody meets itself. */
+export function linkSettings(clusterName: string, links: readonly LinkConfig[]): LinkSettings {
+  return {
+    clusterName,
+    nodeName: `${clusterName}@node`,
+    links,
+    dataDir: '/nowhere',
+    packetBytesMax: 1_048_576,
+    isOwnAddress: () => false,
   }
 }

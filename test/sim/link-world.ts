@@ -20,6 +20,7 @@ import type {
   PublishCommand,
   SlotOnlineCommand,
 } from '../../src/native/engine.js'
+import { linkSettings } from './link-config.js'
 import { ModelLinkEngine } from './link-engine.js'
 import { pop, push, Random, type Scheduled } from './link-schedule.js'
 
@@ -158,7 +159,7 @@ export class SimBroker {
     this.room = new LinkRoom({
       environment: {
         engine: this.#ports(),
-        tls: { open: () => 0 },
+        tls: { open: () => 0, close: () => {} },
         tasks: {
           bootstrapBatch: (request) =>
             // Made at one moment, heard of at a later one: interest changes in between.
@@ -198,13 +199,7 @@ export class SimBroker {
         },
         readSecret: async () => '',
       },
-      settings: {
-        clusterName: this.name,
-        nodeName: `${this.name}@node`,
-        links: this.links,
-        dataDir: '/nowhere',
-        packetBytesMax: 1_048_576,
-      },
+      settings: linkSettings(this.name, this.links),
       incarnations: this.store,
       pollMs: 2_000,
     })

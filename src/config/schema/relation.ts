@@ -18,8 +18,12 @@ export interface Problem {
   readonly atKey?: boolean
 }
 
-export function linkProblems({ links }: Config): Problem[] {
-  return [...duplicateNames(links), ...links.flatMap((link, index) => topicProblems(link, index))]
+export function linkProblems({ clusterName, links }: Config): Problem[] {
+  return [
+    ...duplicateNames(links),
+    ...ownNames(links, clusterName),
+    ...links.flatMap((link, index) => topicProblems(link, index)),
+  ]
 }
 
 /** A chain asks each mechanism once, as EMQX's does. */
@@ -50,6 +54,20 @@ function duplicateNames(links: readonly LinkConfig[]): Problem[] {
       },
     ]
   })
+}
+
+/** Both sides of a link need names that differ: routes and messages are told apart by nothing else. */
+function ownNames(links: readonly LinkConfig[], clusterName: string): Problem[] {
+  return links.flatMap(({ name }, index): Problem[] =>
+    name === clusterName
+      ? [
+          {
+            path: ['cluster', 'links', index, 'name'],
+            message: `"${name}" is our own cluster.name; here belongs the cluster.name of the remote cluster, and every cluster needs one of its own`,
+          },
+        ]
+      : [],
+  )
 }
 
 function topicProblems({ topics }: LinkConfig, link: number): Problem[] {

@@ -173,7 +173,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<BrokerPr
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'causeway-test-'))
   const port = options.port ?? (await freePort())
   const io = options.io ?? ioLoops
-  const file = join(directory, 'causeway.conf')
+  const file = configurationFile(directory)
   writeFileSync(file, configuration(directory, port, io, options.config ?? ''))
   const start = [process.execPath, join(compiledRoot(), 'src/cli/main.js'), 'start', '-c', file]
   const [command = '', ...args] =
@@ -207,7 +207,12 @@ export async function withBroker(
   }
 }
 
-function configuration(directory: string, port: number, io: number, own: string): string {
+/** Where `startBroker` writes the configuration of a broker in `directory`. */
+export function configurationFile(directory: string): string {
+  return join(directory, 'causeway.conf')
+}
+
+export function configuration(directory: string, port: number, io: number, own: string): string {
   return `
 node.data_dir = ${JSON.stringify(join(directory, 'data'))}
 workers { io = ${io}, tasks = 1 }
@@ -234,6 +239,6 @@ function logEvent(line: string): LogEvent | null {
 }
 
 /** The broker compiled beside this file: three folders above …/test/integration/harness. */
-function compiledRoot(): string {
+export function compiledRoot(): string {
   return join(dirname(fileURLToPath(import.meta.url)), '../../..')
 }

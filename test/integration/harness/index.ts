@@ -5,6 +5,8 @@
 export {
   type BrokerOptions,
   BrokerProcess,
+  configuration,
+  configurationFile,
   ioLoops,
   type LogEvent,
   startBroker,
@@ -22,6 +24,7 @@ export {
   TestClient,
   type Version,
 } from './client.js'
+export { type CtlAnswer, ctl } from './ctl.js'
 export { eventually } from './eventually.js'
 export { clientIdOn } from './homes.js'
 export { Mailbox } from './mailbox.js'

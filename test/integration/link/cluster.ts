@@ -1,14 +1,20 @@
 /**
  * Linked clusters of one broker each: addresses stay over restarts, so a link finds a broker that was killed again.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { LinkReport } from '../../../src/management/index.js'
 import {
   type BrokerProcess,
+  type CtlAnswer,
+  configuration,
+  configurationFile,
+  ctl,
   eventually,
   freePort,
+  ioLoops,
   type LogEvent,
   startBroker,
   TestClient,
@@ -78,6 +84,35 @@ export class Cluster {
         ? {}
         : { descriptors: this.#options.descriptors }),
     })
+  }
+
+  /** `causeway ctl reload` with these links; the answer must be a success. */
+  async reload(links: readonly LinkTo[]): Promise<string> {
+    this.links = links
+    const { exitCode, stdout, stderr } = await this.reloaded(this.#configuration(this.name, links))
+    if (exitCode !== 0) throw new Error(`the reload was refused: ${stderr}`)
+    return stdout
+  }
+
+  /** `causeway ctl reload` with this configuration. */
+  reloaded(config: string): Promise<CtlAnswer> {
+    const whole = configuration(this.#directory, this.port, this.#options.io ?? ioLoops, config)
+    writeFileSync(configurationFile(this.#directory), whole)
+    return this.ctl('reload')
+  }
+
+  ctl(...args: readonly string[]): Promise<CtlAnswer> {
+    return ctl(...args, '--data-dir', join(this.#directory, 'data'))
+  }
+
+  /** What `causeway ctl links` says of the link with that cluster. */
+  async report(link: string): Promise<LinkReport> {
+    const { stdout, stderr } = await this.ctl('links', link, '--json')
+    if (stdout === '') throw new Error(stderr)
+    // Cannot lie: what the broker compiled beside this test says.
+    const [report] = JSON.parse(stdout) as readonly LinkReport[]
+    if (report === undefined) throw new Error(`no report of ${link}`)
+    return report
   }
 
   async stop(): Promise<void> {

@@ -304,15 +304,12 @@ test('sections and keys of EMQX without effect are named once each, with their p
   assert.match(warnings[3]?.message ?? '', /not supported yet/)
 })
 
-test('a link with our own cluster name is warned of', (t) => {
-  const { warnings } = load(
-    t,
-    'cluster { name = eu, links = [{ name = eu, server = h, topics = [] }] }',
-  )
-  assert.deepEqual(
-    warnings.map(({ kind, subject }) => [kind, subject]),
-    [['own-name', 'cluster.links.1.name']],
-  )
+test('a link with our own cluster name is refused', (t) => {
+  const text = 'cluster { name = eu, links = [{ name = eu, server = h, topics = [] }] }'
+  assert.throws(() => load(t, text), {
+    code: 'CONFIG_INVALID',
+    message: /c\.conf:1:40: cluster\.links\.1\.name: "eu" is our own cluster\.name/,
+  })
 })
 
 test('where() finds a key in the file, in an included file and in the environment', (t) => {

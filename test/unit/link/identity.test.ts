@@ -80,7 +80,9 @@ function dialer(addresses: Record<string, readonly string[]>): Dialer {
     readSecret: async (path: string) =>
       path === '/secret' ? 'hunter2\n' : Promise.reject(new Error('ENOENT')),
   }
-  return new Dialer(environment as unknown as LinkEnvironment, {} as LinkSettings) // what `prepare` uses of them
+  const settings = { isOwnAddress: (host: string): boolean => host === '10.9.9.9' }
+  // What `prepare` uses of them.
+  return new Dialer(environment as unknown as LinkEnvironment, settings as unknown as LinkSettings)
 }
 
 function link(
@@ -115,6 +117,7 @@ test('an address needs no lookup; a name without one, TLS without a context and 
   assert.equal(await code(link([server('nowhere')])), 'lookup_failed')
   assert.equal(await code(link([server('empty')])), 'lookup_failed')
   assert.equal(await code(link([server('10.0.0.1', true)])), 'tls_failed')
+  assert.equal(await code(link([server('10.9.9.9')])), 'self_connected')
   assert.equal(await code(link([server('10.0.0.1')], 'file:///gone')), 'password_unreadable')
   assert.equal(await code(link([server('10.0.0.1')], 'file:///secret')), 'hunter2')
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LinkConfig } from '../../../src/config/index.js'
 import { encodeCapabilities } from '../../../src/link/capabilities.js'
+import { LinkDirectory } from '../../../src/link/directory.js'
 import { Inbound } from '../../../src/link/inbound.js'
 import type { LinkEnvironment, LinkPorts } from '../../../src/link/index.js'
 import { decodeServerPacket, encodePublish } from '../../../src/link/wire.js'
@@ -44,6 +45,11 @@ class Bench {
       },
       log: { debug: log, info: log, warn: log, error: log },
     }
+    // What inbound uses of them.
+    const links = [
+      { name: 'eu', enable: true },
+      { name: 'asia', enable: false },
+    ] as LinkConfig[]
     this.inbound = new Inbound(
       environment as unknown as LinkEnvironment, // what inbound uses of it
       {
@@ -51,11 +57,10 @@ class Bench {
         nodeName: 'us@1',
         dataDir: '',
         packetBytesMax: 0,
-        links: [
-          { name: 'eu', enable: true },
-          { name: 'asia', enable: false },
-        ] as LinkConfig[], // what inbound uses of them
+        links,
+        isOwnAddress: () => false,
       },
+      new LinkDirectory(links),
       instance,
       (link) => this.selfConnected.push(link),
     )

@@ -1,0 +1,61 @@
+/**
+ * One question and its answer: a line of JSON each, then the broker closes. Documented in docs/operating/control.md.
+ *
+ *     {"command":"links","name":"eu"}\n  →  {"ok":true,"result":[…]}\n  or  {"ok":false,"error":{"code":"…","message":"…"}}\n
+ */
+
+export type ControlRequest =
+  | { readonly command: 'status' }
+  /** `name`: of this link alone. */
+  | { readonly command: 'links'; readonly name?: string }
+  | { readonly command: 'reload' }
+
+export interface ControlFailure {
+  readonly code: string
+  /** For people, complete by itself; may have several lines. */
+  readonly message: string
+}
+
+export type ControlAnswer =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: ControlFailure }
+
+/** Null: it is no request. */
+export function parseRequest(line: string): ControlRequest | null {
+  const request = parsed(line)
+  if (typeof request !== 'object' || request === null || !('command' in request)) return null
+  switch (request.command) {
+    case 'status':
+    case 'reload':
+      return { command: request.command }
+    case 'links':
+      if (!('name' in request)) return { command: 'links' }
+      return typeof request.name === 'string' ? { command: 'links', name: request.name } : null
+    default:
+      return null
+  }
+}
+
+/** @throws Error when it is no answer */
+export function parseAnswer(line: string): ControlAnswer {
+  const answer = parsed(line)
+  if (typeof answer === 'object' && answer !== null && 'ok' in answer) {
+    if (answer.ok === true && 'result' in answer) return { ok: true, result: answer.result }
+    if (answer.ok === false && 'error' in answer)
+      return { ok: false, error: failureOf(answer.error) }
+  }
+  throw new Error('the broker answered something that is no answer')
+}
+
+function failureOf(error: unknown): ControlFailure {
+  const { code, message } = Object(error) as Readonly<Record<string, unknown>> // any value has fields, most undefined
+  return { code: String(code), message: String(message) }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
+  }
+}

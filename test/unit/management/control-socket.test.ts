@@ -1,0 +1,111 @@
+/** The control socket: who may, what is bounded, what is answered. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { CausewayError } from '../../../src/errors.js'
+import { managementLimits } from '../../../src/limits.js'
+import { ControlSocket, controlSocketPath } from '../../../src/management/index.js'
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {}, fatal() {} }
+
+/** A socket that answers `status` with 7, `reload` with a refusal and `links` when `release` is called. */
+async function opened(t: TestContext): Promise<{ path: string; release: () => void }> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'causeway-control-'))
+  const path = controlSocketPath(dataDir)
+  writeFileSync(path, 'left behind')
+  const waiting: (() => void)[] = []
+  const control = new ControlSocket({
+    dataDir,
+    log: quiet,
+    answer: async ({ command }) => {
+      if (command === 'reload') throw new CausewayError('CONFIG_INVALID', 'no')
+      if (command === 'links') await new Promise<void>((resolve) => waiting.push(resolve))
+      return 7
+    },
+    onFatal: (error) => {
+      throw error
+    },
+  })
+  await control.start()
+  t.after(() => {
+    control.stop()
+    rmSync(dataDir, { recursive: true })
+  })
+  const release = () => {
+    for (const go of waiting.splice(0)) go()
+  }
+  return { path, release }
+}
+
+/** All that comes until the other side closes. */
+function conversation(path: string, say: string): { socket: Socket; answer: Promise<string> } {
+  const socket = connect(path, () => socket.write(say))
+  let heard = ''
+  socket.setEncoding('utf8').on('data', (part: string) => {
+    heard += part
+  })
+  const answer = new Promise<string>((resolve) => {
+    socket.on('error', () => {}) // a close like any other
+    socket.on('close', () => resolve(heard))
+  })
+  return { socket, answer }
+}
+
+const asked = async (path: string, say: string): Promise<unknown> =>
+  JSON.parse(await conversation(path, say).answer)
+
+test('only the user of the broker may ask; a file that was left behind is no obstacle', async (t) => {
+  const { path } = await opened(t)
+  const { mode } = statSync(path)
+  assert.equal(mode & 0o777, 0o600)
+  assert.deepEqual(await asked(path, '{"command":"status"}\n'), { ok: true, result: 7 })
+})
+
+test('a refusal has its code; what is no request is told so', async (t) => {
+  const { path } = await opened(t)
+  assert.deepEqual(await asked(path, '{"command":"reload"}\n'), {
+    ok: false,
+    error: { code: 'CONFIG_INVALID', message: 'no' },
+  })
+  const bad = [
+    '\n',
+    'status\n',
+    '{}\n',
+    '{"command":"stop"}\n',
+    '{"command":"links","name":7}\n',
+    '[1]\n',
+    'x'.repeat(managementLimits.requestBytes + 1),
+  ]
+  for (const say of bad) {
+    const answer = JSON.parse(await conversation(path, say).answer)
+    assert.equal(answer.error.code, 'CTL_REQUEST_INVALID', say.slice(0, 30))
+  }
+})
+
+test('who closes before the end of a request hears nothing and disturbs nobody', async (t) => {
+  const { path } = await opened(t)
+  const { socket, answer } = conversation(path, '{"comm')
+  socket.on('connect', () => socket.end())
+  assert.equal(await answer, '')
+  assert.deepEqual(await asked(path, '{"command":"status"}\n'), { ok: true, result: 7 })
+})
+
+test('above so many questions at once the next is told to come back', async (t) => {
+  const { path, release } = await opened(t)
+  const busy = Array.from({ length: managementLimits.clients }, () =>
+    conversation(path, '{"command":"links"}\n'),
+  )
+  let refused: { error?: { code: string } } = {}
+  // Connections are accepted one after another; until all are, the next one waits for `release` as well.
+  for (let attempt = 0; refused.error === undefined && attempt < 50; attempt++) {
+    const late = conversation(path, '{"command":"status"}\n')
+    refused = JSON.parse(await late.answer)
+  }
+  assert.equal(refused.error?.code, 'CTL_BUSY')
+  release()
+  for (const { answer } of busy) assert.deepEqual(JSON.parse(await answer), { ok: true, result: 7 })
+  assert.deepEqual(await asked(path, '{"command":"status"}\n'), { ok: true, result: 7 })
+})
