@@ -1,4 +1,4 @@
-# The addon: everything under native/ except the load generator, in one shared object.
+# The addon: everything under native/ in one shared object.
 # native/seam alone includes <napi.h>; the rest is plain C++20 (docs/decisions/0003-seam.md).
 #
 # CAUSEWAY_SANITIZE=address|undefined|thread swaps -O3 and link-time optimisation for that sanitizer,

@@ -37,8 +37,8 @@ const stampPath = join(buildDir, 'causeway.stamp')
 const lockPath = join(buildDir, 'causeway.lock')
 const require = createRequire(import.meta.url)
 
-/** Rooms of native/ that are programs of their own, not part of the addon. */
-const NOT_IN_ADDON = new Set(['loadgen'])
+/** Rooms of native/ that other systems than Linux do without: the load generator is made of epoll. */
+const NOT_IN_ADDON = new Set(process.platform === 'linux' ? [] : ['loadgen'])
 /** How long another build of the same checkout may take before we give up waiting for it. */
 const LOCK_WAIT_MS = 10 * 60_000
 
@@ -91,9 +91,7 @@ function inputHash() {
   const hash = createHash('sha256')
   const { CAUSEWAY_SANITIZE: sanitize = '', CAUSEWAY_DEBUG: debug = '' } = process.env
   hash.update(`${process.version} ${process.arch} ${sanitize} ${debug}\0`)
-  const inputs = filesUnder(join(root, 'native')).filter(
-    (path) => !path.includes(`${join('native', 'loadgen')}`),
-  )
+  const inputs = filesUnder(join(root, 'native'))
   for (const path of [join(root, 'binding.gyp'), ...inputs.sort()]) {
     hash.update(`${relative(root, path)}\0`)
     hash.update(readFileSync(path))

@@ -56,6 +56,8 @@ export const errorCodes = {
   TASK_QUEUE_FULL:
     'More background jobs are waiting than the task threads may queue. Try again later, or raise `workers.tasks`.',
   TASKS_STOPPED: 'A background job was asked for after the task threads had been stopped.',
+  BENCH_FAILED:
+    'A benchmark could not be run: the target cannot be reached or refuses, or the workload is larger than this machine allows. The message says which; there are no figures.',
   QUICKSTART_FAILED:
     'The quick start could not show a message crossing between its two brokers. The message says which step failed and why.',
 } as const satisfies Record<string, string>

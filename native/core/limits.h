@@ -276,6 +276,21 @@ inline constexpr size_t kInterestDigestStep = 500;
 /// Full: further adds are refused; the batch's answer to control counts them as invalid.
 inline constexpr size_t kExternalRoutesMax = 8'000'000;
 
+// --- load generator (causeway bench)
+// --------------------------------------------------------------------------------------------
+
+/// Bytes of a packet beside its payload that the load generator accepts: a topic of 64 KiB and what
+/// a broker may add. Full: the client gives up, the run is not clean.
+inline constexpr size_t kLoadPacketExtraBytes = 66 * kKiB;
+
+/// Bytes a publisher of the load generator appends before it writes: one send of 64 KiB, some 800
+/// small messages. Full: it goes on when these are written.
+inline constexpr size_t kLoadChunkBytes = 64 * kKiB;
+
+/// Bytes that wait for a socket while a schedule makes more due. Full: the message goes later, with
+/// the time it was due, counted as late.
+inline constexpr size_t kLoadOutBytesMax = 1 * kMiB;
+
 // --- relations
 // ----------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import { Command, Option } from 'commander'
 import { CausewayError } from '../errors.js'
 import type { ControlRequest } from '../management/index.js'
 import { version } from '../version.js'
+import { declareBench } from './bench/declaration.js'
 import type { PasswdAlgorithm } from './passwd-command.js'
 
 interface PasswdFlags {
@@ -134,6 +135,8 @@ async function askBroker(request: ControlRequest, json = false): Promise<void> {
   stream.write(`${output}\n`)
   process.exitCode = exitCode
 }
+
+declareBench(program)
 
 try {
   await program.parseAsync()

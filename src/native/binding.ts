@@ -11,6 +11,16 @@ import type {
   TlsContextOptions,
   TlsRefusal,
 } from './engine.js'
+import type {
+  LoadDistribution,
+  LoadEndpoint,
+  LoadHandle,
+  LoadReading,
+  NativeLoadPlan,
+  ProbeHandle,
+  ProbeOptions,
+  ProbeReading,
+} from './load.js'
 
 export interface StartOptions {
   readonly loops: number
@@ -109,4 +119,24 @@ export interface Binding extends LinkCalls {
   interestFlags(): Uint8Array
   /** Any environment of the process. */
   bootstrapBatch(request: BootstrapRequest): BootstrapBatch
+
+  // loadgen: absent on other systems than Linux
+  startLoad(plan: NativeLoadPlan): LoadHandle
+  enterLoadPhase(handle: LoadHandle, phase: number): void
+  measureLoad(handle: LoadHandle, fromNs: number, untilNs: number): void
+  readLoad(handle: LoadHandle): LoadReading
+  readLoadLatency(
+    handle: LoadHandle,
+    what: 'publish' | 'subscribe',
+    shares: readonly number[],
+  ): LoadDistribution
+  stopLoad(handle: LoadHandle): void
+  startProbe(options: ProbeOptions): ProbeHandle
+  readProbe(handle: ProbeHandle, shares: readonly number[]): ProbeReading
+  stopProbe(handle: ProbeHandle): void
+  /** Serves until the process ends. Text: why not. */
+  startFloor(endpoint: LoadEndpoint): string | null
+  /** The calling thread, and what it starts from now on. */
+  useProcessors(numbers: readonly number[]): boolean
+  processors(): number[]
 }

@@ -1,7 +1,7 @@
 /**
  * Native: the one door to the addon. Nobody else loads it; what crosses is declared in binding.ts.
- * Plane: both. Thread: control starts the engine; task workers only call `bootstrapBatch`, the edge thread `attachEdge`.
- * May import: errors, config. Imported by: main, tasks, edge; the types of engine.ts by everybody.
+ * Plane: both. Thread: control starts the engine; task workers only call `bootstrapBatch`, the edge thread `attachEdge`, `causeway bench` only `loadRoom`.
+ * May import: errors, config. Imported by: main, tasks, edge, cli; the types of engine.ts by everybody.
  * Read next: engine.ts (what control may say and hear), records.ts (the bytes), native/transport/engine.h.
  */
 import { existsSync } from 'node:fs'
@@ -15,6 +15,13 @@ import type { Binding, EdgeAttachment, MessagePolicy } from './binding.js'
 import { EdgeExchange } from './edge.js'
 import type { BootstrapBatch, BootstrapRequest, EngineEvent } from './engine.js'
 import { layout } from './layout.generated.js'
+import {
+  type LoadEndpoint,
+  LoadGenerator,
+  type LoadPlan,
+  type ProbeOptions,
+  RouteProbe,
+} from './load.js'
 import { NativeEngine } from './native-engine.js'
 
 export {
@@ -26,6 +33,7 @@ export {
 } from './edge.js'
 export type * from './engine.js'
 export { nativeGauges } from './gauges.js'
+export type * from './load.js'
 export { NativeEngine } from './native-engine.js'
 
 /** What every io loop counts, with unit and meaning; declared in native/core/counters.h. */
@@ -102,6 +110,23 @@ export function attachEdge(options: EdgeAttachment, onBell: () => void): EdgeExc
   const addon = binding()
   addon.attachEdge(options, onBell)
   return new EdgeExchange(addon)
+}
+
+/** What `causeway bench` uses of the addon. @throws CausewayError BENCH_FAILED on other systems than Linux */
+export const loadRoom = {
+  start: (plan: LoadPlan): LoadGenerator => new LoadGenerator(loadBinding(), plan),
+  probe: (options: ProbeOptions): RouteProbe => new RouteProbe(loadBinding(), options),
+  /** Answers clients with next to no work, until the process ends. Text: why it cannot. */
+  floor: (endpoint: LoadEndpoint): string | null => loadBinding().startFloor(endpoint),
+  /** Puts this thread, and what it starts from now on, on these processors. False: not possible. */
+  useProcessors: (numbers: readonly number[]): boolean => loadBinding().useProcessors(numbers),
+  processors: (): readonly number[] => loadBinding().processors(),
+}
+
+function loadBinding(): Binding {
+  const addon = binding()
+  if (typeof addon.startLoad === 'function') return addon
+  throw new CausewayError('BENCH_FAILED', 'causeway bench runs on Linux only')
 }
 
 function binding(): Binding {

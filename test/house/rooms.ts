@@ -36,7 +36,7 @@ export const roomOrder: readonly string[] = [
   'cli',
 ]
 
-/** The same below and beside the seam. The load generator is a program of its own: core and mqtt only. */
+/** The same below and beside the seam. The load generator is no part of the broker: core and mqtt only, and only the seam knows it. */
 export const nativeOrder: readonly string[] = [
   'core',
   'mqtt',
@@ -123,7 +123,9 @@ export function includes(tree: Tree): string[] {
       const allowed =
         room === 'loadgen'
           ? loadgenMayInclude.has(other)
-          : nativeOrder.indexOf(other) <= rank && other !== 'loadgen'
+          : other === 'loadgen'
+            ? room === 'seam'
+            : nativeOrder.indexOf(other) <= rank
       return allowed ? [] : [`${path}: ${room} may not include ${name}, which stands above it`]
     })
   })

@@ -81,12 +81,10 @@ export async function buildNativeTests(name, say = () => {}, rooms = []) {
   return { binary: resolve(binary), environment: variant.environment, notRun }
 }
 
-/** Everything below the seam; the load generator's main belongs to another program. */
+/** Everything below the seam. */
 export function nativeSources() {
   return filesUnder('native', '.cc').filter(
-    (path) =>
-      !path.startsWith(join('native', 'seam') + sep) &&
-      path !== join('native', 'loadgen', 'main.cc'),
+    (path) => !path.startsWith(join('native', 'seam') + sep),
   )
 }
 

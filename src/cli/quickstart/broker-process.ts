@@ -1,5 +1,5 @@
 /**
- * One broker of the quick start as a child process: `causeway start -c FILE`, its events read from its log.
+ * One broker of the quick start, or of a benchmark, as a child process: `causeway start -c FILE`, its events read from its log.
  *
  * The child has a session of its own, so that Ctrl-C reaches the parent alone and every broker gets exactly one signal; and a
  * channel to the parent, whose end tells it to leave (main.ts). So no broker outlives the parent, even when that is killed.
@@ -26,6 +26,8 @@ export interface BrokerProcessOptions {
   readonly logFile: string
   readonly env: Environment
   readonly onEvent: (event: BrokerEvent) => void
+  /** What `died` rejects with; the quick start's own error otherwise. */
+  readonly failure?: (what: string) => CausewayError
 }
 
 /** A broker drains within 5 s; who has not gone by then does not go by itself. */
@@ -38,6 +40,7 @@ export class BrokerProcess {
   readonly #events = new Set<string>()
   readonly #waiting = new Map<string, () => void>()
   readonly #onEvent: (event: BrokerEvent) => void
+  readonly #toError: (what: string) => CausewayError
   #lastText = ''
   #lastWarning: string | null = null
   #stopping = false
@@ -50,9 +53,10 @@ export class BrokerProcess {
   /** Resolves when the process has gone, for whatever reason. */
   readonly gone: Promise<void>
 
-  constructor({ name, configFile, logFile, env, onEvent }: BrokerProcessOptions) {
+  constructor({ name, configFile, logFile, env, onEvent, failure }: BrokerProcessOptions) {
     this.#name = name
     this.#onEvent = onEvent
+    this.#toError = failure ?? failed
     const log = createWriteStream(logFile)
     this.#child = fork(entry, ['start', '-c', configFile], {
       detached: true,
@@ -77,6 +81,11 @@ export class BrokerProcess {
       })
     })
     this.died.catch(() => {}) // who waits for it hears of it; nobody has to
+  }
+
+  /** Of the process; 0 when it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0
   }
 
   /** The last thing the broker was unhappy about, or null. */
@@ -123,7 +132,7 @@ export class BrokerProcess {
   }
 
   #failure(what: string): CausewayError {
-    return failed(`${this.#name} ${what}`)
+    return this.#toError(`${this.#name} ${what}`)
   }
 }
 

@@ -1,0 +1,146 @@
+/**
+ * `causeway bench WORKLOAD`: measures brokers in turn and shows medians. Exit code 0: figures, all clean. 3: no figures, or some
+ * that may not be used, and a sentence that says why.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CausewayError } from '../errors.js'
+import { loadRoom } from '../native/index.js'
+import { comparison } from './bench/comparison.js'
+import type { BenchFlags } from './bench/declaration.js'
+import { benchFailed } from './bench/failure.js'
+import { describeMachine } from './bench/machine.js'
+import { type BenchOptions, defaultPinning, pinningOf } from './bench/options.js'
+import { isAlive } from './bench/processor.js'
+import { ProgressLine } from './bench/progress.js'
+import type { Round } from './bench/result.js'
+import { type Side, startSide } from './bench/side.js'
+import { type Workload, workloads } from './bench/workload.js'
+
+type SideKind = Parameters<typeof startSide>[0]
+
+const versions = { '3.1': 3, '3.1.1': 4, '5': 5 } as const
+const exitUnusable = 3
+
+/** @returns the exit code */
+export async function benchCommand(name: string, flags: BenchFlags): Promise<number> {
+  const line = new ProgressLine(process.stderr)
+  const folder = mkdtempSync(join(tmpdir(), 'causeway-bench-'))
+  const asked = new AbortController()
+  const onSignal = () => asked.abort()
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+  try {
+    const workload = workloads.find((one) => one.name === name)
+    if (workload === undefined) throw benchFailed(`there is no workload ${name}`)
+    const options = optionsOf(flags)
+    const machine = describeMachine()
+    const rounds = await measured(workload, options, folder, line, asked.signal)
+    line.clear()
+    if (options.json)
+      process.stdout.write(
+        `${JSON.stringify({ machine, workload: name, options, rounds: rounds.map(plain) })}\n`,
+      )
+    else process.stdout.write(`${comparison(workload, options, machine, rounds)}\n`)
+    return rounds.every(({ problems }) => problems.length === 0) ? 0 : exitUnusable
+  } catch (error) {
+    if (!(error instanceof CausewayError)) throw error
+    line.clear()
+    process.stderr.write(`${error.message}\n`)
+    return exitUnusable
+  } finally {
+    process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal)
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Sides in turn; every other round the other way about, so that a drift of the machine favours nobody. */
+async function measured(
+  workload: Workload,
+  options: BenchOptions,
+  folder: string,
+  line: ProgressLine,
+  signal: AbortSignal,
+): Promise<Round[]> {
+  const kinds: SideKind[] = [options.target === null ? 'causeway' : 'target']
+  if (options.against !== null) kinds.push(options.against)
+  if (options.floor) kinds.push('floor')
+  const running = new Map<SideKind, Side>()
+  const rounds: Round[] = []
+  if (options.pin !== null && !loadRoom.useProcessors(options.pin.generator))
+    throw benchFailed(
+      `the load generator may not run on processor ${options.pin.generator.join(',')}`,
+    )
+  try {
+    for (let round = 0; round < options.rounds; round++) {
+      for (const kind of round % 2 === 0 ? kinds : [...kinds].reverse()) {
+        if (signal.aborted) throw benchFailed('interrupted: there are no figures')
+        if (workload.fresh) {
+          await running.get(kind)?.stop()
+          running.delete(kind)
+        }
+        const side = running.get(kind) ?? (await startSide(kind, options, folder))
+        running.set(kind, side)
+        const title = `${workload.name} · ${side.name} · round ${round + 1} of ${options.rounds}`
+        const progress = (text: string) => {
+          if (signal.aborted) throw benchFailed('interrupted: there are no figures')
+          line.show(`${title} · ${text}`)
+        }
+        rounds.push(await workload.run({ options, side, progress }))
+      }
+    }
+    return rounds
+  } finally {
+    await Promise.all([...running.values()].map((side) => side.stop()))
+  }
+}
+
+/** @throws CausewayError BENCH_FAILED: options that contradict each other */
+function optionsOf(flags: BenchFlags): BenchOptions {
+  const { target = null, pid = [] } = flags
+  if (target === null && pid.length > 0) throw benchFailed('--pid belongs to a --target')
+  const dead = pid.find((one) => !isAlive(one))
+  if (dead !== undefined) throw benchFailed(`there is no process ${dead}`)
+  return {
+    target,
+    pids: pid,
+    against: flags.against ?? null,
+    rounds: flags.rounds,
+    clients: flags.clients ?? null,
+    publishers: flags.publishers ?? null,
+    subscribers: flags.subscribers ?? null,
+    filters: flags.filters ?? null,
+    qos: flags.qos === 2 ? 2 : flags.qos === 1 ? 1 : 0,
+    sizeBytes: flags.size,
+    rate: flags.rate,
+    window: flags.window,
+    inflight: flags.inflight,
+    // Cannot lie: commander takes only these.
+    mqtt: versions[flags.mqtt as keyof typeof versions],
+    warmupSeconds: flags.warmup,
+    durationSeconds: flags.duration,
+    threads: flags.threads,
+    pin: pinOf(flags.pin, target),
+    io: flags.io ?? null,
+    via: flags.via,
+    floor: flags.floor ?? false,
+    oneFilter: flags.oneFilter ?? false,
+    json: flags.json ?? false,
+  }
+}
+
+/** Somebody else's broker runs where it runs: it is not pinned, and the generator only when asked. */
+function pinOf(written: string | undefined, target: string | null): BenchOptions['pin'] {
+  if (written === 'none') return null
+  if (written === undefined) return target === null ? defaultPinning(loadRoom.processors()) : null
+  const pin = pinningOf(written)
+  if (pin === null)
+    throw benchFailed(`--pin is BROKER:LOAD, processors such as 0:1 or 0-1:2,3, not "${written}"`)
+  return pin
+}
+
+/** Buckets as an ordinary array. */
+function plain(round: Round): unknown {
+  const { latency } = round
+  return { ...round, latency: latency && { ...latency, buckets: [...latency.buckets] } }
+}

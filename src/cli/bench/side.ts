@@ -1,0 +1,243 @@
+/**
+ * The sides of a comparison: a broker of our own, a mosquitto of our own, somebody's broker, or the floor. Ours are children
+ * of this process, started on the broker's processors, with a configuration that means the same service (bench/peers).
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type LoadEndpoint, loadRoom } from '../../native/index.js'
+import { BrokerProcess } from '../quickstart/broker-process.js'
+import { describeEndpoint, endpointOf } from './address.js'
+import { benchFailed } from './failure.js'
+import type { BenchOptions, Pinning } from './options.js'
+
+export interface Side {
+  readonly name: string
+  readonly endpoint: LoadEndpoint
+  /** Whose processor time is the broker's; empty: unknown. */
+  readonly pids: readonly number[]
+  /** Rejects when a broker of ours dies; null: not ours. */
+  readonly died: Promise<never> | null
+  stop(): Promise<void>
+}
+
+/** Below what the kernel gives to outgoing connections. */
+const ports = { lowest: 20_000, highest: 32_767, attempts: 64 }
+const readyTimeoutMs = 20_000
+const stopTimeoutMs = 5_000
+const pollMs = 50
+
+/** @param folder for files of brokers of ours; its owner removes it */
+export async function startSide(
+  kind: 'target' | 'causeway' | 'mosquitto' | 'floor',
+  options: BenchOptions,
+  folder: string,
+): Promise<Side> {
+  if (kind === 'target') return target(options)
+  if (kind === 'causeway') return causeway(options, folder)
+  if (kind === 'mosquitto') return mosquitto(options, folder)
+  return floor(options, folder)
+}
+
+async function target({ target: written, pids }: BenchOptions): Promise<Side> {
+  const endpoint = await endpointOf(written ?? '')
+  return { name: describeEndpoint(endpoint), endpoint, pids, died: null, stop: async () => {} }
+}
+
+async function causeway(options: BenchOptions, folder: string): Promise<Side> {
+  const port = await freePort()
+  const io = options.io ?? (options.pin === null ? null : options.pin.broker.length)
+  return startCauseway(
+    { name: 'causeway', port, io, tasks: 1, more: '', via: options.via, pin: options.pin },
+    folder,
+  )
+}
+
+export interface OwnBroker {
+  readonly name: string
+  readonly port: number
+  /** workers.io; null: one a processor. */
+  readonly io: number | null
+  readonly tasks: number
+  /** More HOCON. */
+  readonly more: string
+  readonly via: 'tcp' | 'unix'
+  readonly pin: Pinning | null
+}
+
+/** The settings of bench/peers/causeway.conf. */
+export async function startCauseway(broker: OwnBroker, folder: string): Promise<Side> {
+  const { name, port, io, tasks, more, via, pin } = broker
+  const socket = join(folder, `${name}-${port}.sock`)
+  const configFile = join(folder, `${name}-${port}.conf`)
+  writeFileSync(
+    configFile,
+    `node.data_dir = ${JSON.stringify(join(folder, `${name}-${port}`))}
+workers { ${io === null ? '' : `io = ${io}, `}tasks = ${tasks} }
+mqtt { max_inflight = 1000, max_mqueue_len = infinity }
+listeners {
+  tcp.default { bind = "127.0.0.1:${port}", max_connections = infinity }
+  ${via === 'unix' ? `unix.default { bind = ${JSON.stringify(socket)}, max_connections = infinity }` : ''}
+  ssl.default.enable = false
+  ws.default.enable = false
+  wss.default.enable = false
+}
+dashboard.listeners.http.bind = 0
+${more}
+`,
+  )
+  const child = onProcessors(
+    pin?.broker ?? null,
+    () =>
+      new BrokerProcess({
+        name,
+        configFile,
+        logFile: join(folder, `${name}-${port}.log`),
+        env: process.env,
+        onEvent: () => {},
+        failure: benchFailed,
+      }),
+  )
+  try {
+    await Promise.race([
+      child.logged('ready'),
+      child.died,
+      late(`${name} was not ready within ${readyTimeoutMs / 1000} s`),
+    ])
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+  return {
+    name,
+    endpoint: via === 'unix' ? { path: socket } : { host: '127.0.0.1', port },
+    pids: [child.pid],
+    died: child.died,
+    stop: () => child.stop(),
+  }
+}
+
+/** The settings of bench/peers/mosquitto.conf. */
+async function mosquitto({ via, pin }: BenchOptions, folder: string): Promise<Side> {
+  const port = await freePort()
+  const socket = join(folder, 'mosquitto.sock')
+  const file = join(folder, 'mosquitto.conf')
+  writeFileSync(
+    file,
+    `listener ${port} 127.0.0.1
+${via === 'unix' ? `listener 0 ${socket}` : ''}
+allow_anonymous true
+set_tcp_nodelay true
+max_inflight_messages 1000
+max_queued_messages 0
+max_queued_bytes 0
+persistence false
+log_dest none
+max_connections -1
+`,
+  )
+  const child = onProcessors(pin?.broker ?? null, () =>
+    spawn('mosquitto', ['-c', file], { stdio: 'ignore', detached: true }),
+  )
+  const endpoint: LoadEndpoint = via === 'unix' ? { path: socket } : { host: '127.0.0.1', port }
+  return ownProcess('mosquitto', child, endpoint)
+}
+
+/** Its end of the same exchange with nothing of a broker in between, in a process of its own. */
+async function floor({ via, pin }: BenchOptions, folder: string): Promise<Side> {
+  const endpoint: LoadEndpoint =
+    via === 'unix'
+      ? { path: join(folder, 'floor.sock') }
+      : { host: '127.0.0.1', port: await freePort() }
+  const entry = fileURLToPath(new URL('./floor-process.js', import.meta.url))
+  const child = onProcessors(pin?.broker ?? null, () =>
+    fork(entry, [JSON.stringify(endpoint)], { detached: true }),
+  )
+  return ownProcess('floor', child, endpoint)
+}
+
+async function ownProcess(
+  name: string,
+  child: ChildProcess,
+  endpoint: LoadEndpoint,
+): Promise<Side> {
+  let stopping = false
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const died = new Promise<never>((_, reject) => {
+    child.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(
+        benchFailed(
+          cause.code === 'ENOENT' ? `${name} is not installed` : `${name}: ${cause.message}`,
+        ),
+      ),
+    )
+    child.once('close', (code, signal) => {
+      if (!stopping) reject(benchFailed(`${name} ended with ${signal ?? `exit code ${code}`}`))
+    })
+  })
+  died.catch(() => {}) // who waits for it hears of it
+  const stop = async () => {
+    stopping = true
+    if (child.pid === undefined) return
+    child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
+    await gone
+    clearTimeout(timer)
+  }
+  try {
+    await Promise.race([answers(endpoint), died, late(`${name} did not listen`)])
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { name, endpoint, pids: child.pid === undefined ? [] : [child.pid], died, stop }
+}
+
+async function answers(endpoint: LoadEndpoint): Promise<void> {
+  for (;;) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect({ ...endpoint }, () => {
+        socket.destroy()
+        resolve(true)
+      })
+      socket.once('error', () => resolve(false))
+    })
+    if (open) return
+    await delay(pollMs, undefined, { ref: false })
+  }
+}
+
+async function late(what: string): Promise<never> {
+  await delay(readyTimeoutMs, undefined, { ref: false })
+  throw benchFailed(what)
+}
+
+/** A child runs where the thread that starts it does. */
+function onProcessors<T>(processors: readonly number[] | null, start: () => T): T {
+  if (processors === null) return start()
+  const own = loadRoom.processors()
+  if (!loadRoom.useProcessors(processors))
+    throw benchFailed(`this process may not run on processor ${processors.join(',')}`)
+  try {
+    return start()
+  } finally {
+    loadRoom.useProcessors(own)
+  }
+}
+
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < ports.attempts; attempt++) {
+    const port = randomInt(ports.lowest, ports.highest + 1)
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    })
+    if (free) return port
+  }
+  throw benchFailed(`no free port between ${ports.lowest} and ${ports.highest}`)
+}

@@ -1,0 +1,171 @@
+/** The workloads by name: what each does, with how many clients, and which columns tell it. */
+import { churnRound } from './churn.js'
+import { benchWorkloads } from './declaration.js'
+import type { Setting } from './options.js'
+import type { Round } from './result.js'
+import { retainedRound } from './retained.js'
+import { clientsWithin } from './run.js'
+import { connectionsRound, subscribeRound } from './storm.js'
+import { trafficRound } from './traffic.js'
+
+export interface Workload {
+  readonly name: string
+  readonly summary: string
+  readonly columns: readonly Column[]
+  /** Every round begins with a new broker, because what is measured is its memory. */
+  readonly fresh: boolean
+  /** Whether the floor process can answer it. */
+  readonly hasFloor: boolean
+  /** @throws CausewayError BENCH_FAILED */
+  readonly run: (setting: Setting) => Promise<Round>
+}
+
+/** A figure of a round as a column. */
+export interface Column {
+  readonly key: string
+  readonly title: string
+  readonly digits: number
+}
+
+const column = (key: string, title: string, digits: number): Column => ({ key, title, digits })
+const latencyColumns = [
+  column('p50Us', 'p50 µs', 0),
+  column('p99Us', 'p99 µs', 0),
+  column('p999Us', 'p99.9 µs', 0),
+  column('maxUs', 'max µs', 0),
+]
+const trafficColumns = [
+  column('deliveriesPerSecond', 'deliveries/s', 0),
+  column('brokerUs', 'broker µs each', 3),
+  column('brokerUserUs', 'user', 3),
+  column('brokerSystemUs', 'system', 3),
+  column('brokerCores', 'broker cores', 2),
+  column('generatorCores', 'load cores', 2),
+  column('otherCores', 'other cores', 2),
+  ...latencyColumns,
+  column('rssKiB', 'RSS KiB', 0),
+]
+const stormColumns = [
+  column('clients', 'clients', 0),
+  column('totalMs', 'total ms', 1),
+  column('usEach', 'µs each', 2),
+  column('msFor100k', 'ms for 100,000', 0),
+  column('brokerUs', 'broker µs each', 2),
+  column('generatorUs', 'load µs each', 2),
+  column('reached', 'message reached', 0),
+]
+const connectionColumns = [
+  column('clients', 'clients', 0),
+  column('connectsPerSecond', 'connects/s', 0),
+  column('brokerUs', 'broker µs each', 1),
+  column('generatorUs', 'load µs each', 1),
+  column('kibEach', 'KiB each', 2),
+  column('idleCores', 'idle cores', 4),
+  column('rssKiB', 'RSS KiB', 0),
+]
+const churnColumns = [
+  column('clients', 'clients', 0),
+  column('changesPerSecond', 'changes/s', 0),
+  column('brokerUs', 'broker µs each', 2),
+  column('brokerCores', 'broker cores', 2),
+  column('generatorCores', 'load cores', 2),
+  ...latencyColumns,
+]
+const retainedColumns = [
+  column('messages', 'messages', 0),
+  column('clients', 'clients', 0),
+  column('storedPerSecond', 'stored/s', 0),
+  column('storeUs', 'broker µs each', 2),
+  column('replayedPerSecond', 'replayed/s', 0),
+  column('brokerUs', 'broker µs each', 3),
+  column('totalMs', 'total ms', 1),
+]
+
+const traffic = (
+  name: string,
+  plan: (setting: Setting) => Parameters<typeof trafficRound>[2],
+): Workload => ({
+  name,
+  summary: benchWorkloads[name] ?? '',
+  columns: trafficColumns,
+  fresh: false,
+  hasFloor: false,
+  run: (setting) => trafficRound(name, setting, plan(setting)),
+})
+
+export const workloads: readonly Workload[] = [
+  traffic('fanout', ({ options }) => ({
+    pattern: 'oneTopic',
+    publishers: options.publishers ?? 1,
+    subscribers: options.subscribers ?? options.clients ?? 1_000,
+  })),
+  traffic('pairs', ({ options }) => ({
+    pattern: 'ownTopic',
+    publishers: options.clients ?? 100,
+    subscribers: options.clients ?? 100,
+  })),
+  traffic('fanin', ({ options }) => ({
+    pattern: 'fanIn',
+    publishers: options.publishers ?? options.clients ?? 100,
+    subscribers: options.subscribers ?? 1,
+  })),
+  traffic('wildcard', ({ options }) => ({
+    pattern: 'space',
+    publishers: options.publishers ?? 10,
+    subscribers: options.subscribers ?? options.clients ?? 1_000,
+    filtersEach: options.filters ?? 100,
+    regions: Math.max(1_000, options.filters ?? 100),
+  })),
+  traffic('shared', ({ options }) => ({
+    pattern: 'shared',
+    publishers: options.publishers ?? 10,
+    subscribers: options.subscribers ?? options.clients ?? 10,
+    threads: 1,
+  })),
+  {
+    name: 'connections',
+    summary: benchWorkloads.connections ?? '',
+    columns: connectionColumns,
+    fresh: true,
+    hasFloor: true,
+    run: (setting) => {
+      const { clients, filters } = setting.options
+      return connectionsRound('connections', setting, {
+        pattern: 'none',
+        subscribers: clients ?? clientsWithin(10_000),
+        filtersEach: filters ?? 0,
+      })
+    },
+  },
+  {
+    name: 'subscribe',
+    summary: benchWorkloads.subscribe ?? '',
+    columns: stormColumns,
+    fresh: true,
+    hasFloor: true,
+    run: (setting) =>
+      subscribeRound('subscribe', setting, setting.options.clients ?? clientsWithin(100_000)),
+  },
+  {
+    name: 'churn',
+    summary: benchWorkloads.churn ?? '',
+    columns: churnColumns,
+    fresh: false,
+    hasFloor: false,
+    run: (setting) => {
+      const { clients, filters } = setting.options
+      return churnRound('churn', setting, clients ?? 100, filters ?? 100)
+    },
+  },
+  {
+    name: 'retained',
+    summary: benchWorkloads.retained ?? '',
+    columns: retainedColumns,
+    fresh: false,
+    hasFloor: false,
+    run: (setting) => {
+      const { clients, filters } = setting.options
+      return retainedRound('retained', setting, clients ?? 100, filters ?? 1_000)
+    },
+  },
+]

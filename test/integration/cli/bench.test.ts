@@ -1,0 +1,222 @@
+/**
+ * `causeway bench` as a person runs it: every workload against a real broker, and what it says of brokers that refuse, lose,
+ * repeat and leave. Counts are asserted, never speeds.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, describe, type TestContext, test } from 'node:test'
+import { freePort } from '../harness/index.js'
+import {
+  Command as BrokerCommand,
+  brokerFile,
+  type Command,
+  type CommandOptions,
+  causeway,
+} from './command.js'
+import { fakeBroker } from './fake-broker.js'
+
+interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface Report {
+  readonly machine: { readonly node: string }
+  readonly rounds: readonly {
+    readonly side: string
+    readonly figures: Readonly<Record<string, number>>
+    readonly problems: readonly string[]
+    readonly partial: boolean
+    readonly latency: { readonly count: number; readonly buckets: readonly number[] } | null
+  }[]
+}
+
+const short = ['--duration', '0.3', '--warmup', '0.1', '--pin', 'none']
+
+async function bench(
+  t: TestContext,
+  args: readonly string[],
+  options?: CommandOptions,
+): Promise<Outcome> {
+  const command: Command = causeway(t, ['bench', ...args], options)
+  const { code } = await command.ended(60_000)
+  return { code, stdout: command.stdout, stderr: command.stderr }
+}
+
+/** A run that must be clean. */
+async function clean(t: TestContext, args: readonly string[]): Promise<Report> {
+  const { code, stdout, stderr } = await bench(t, [...args, ...short, '--json'])
+  assert.equal(code, 0, `${stdout}${stderr}`)
+  // Cannot lie where it matters: what is looked at below is asserted.
+  const report = JSON.parse(stdout) as Report
+  for (const { problems, partial } of report.rounds) {
+    assert.deepEqual(problems, [])
+    assert.equal(partial, false)
+  }
+  return report
+}
+
+function figuresOf(report: Report, side = 0): Readonly<Record<string, number>> {
+  return report.rounds[side]?.figures ?? {}
+}
+
+describe('against a broker that is running', () => {
+  let broker: BrokerCommand
+  let directory: string
+  let target: readonly string[]
+
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'causeway-bench-test-'))
+    const port = await freePort()
+    const more = 'mqtt { max_mqueue_len = infinity }'
+    broker = new BrokerCommand(['start', '-c', brokerFile(directory, { port, more })])
+    await broker.ready()
+    target = ['--target', `127.0.0.1:${port}`, '--pid', String(broker.pid)]
+  })
+  after(async () => {
+    await broker.stopped()
+    await broker.killed()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const traffic: readonly (readonly [title: string, args: string])[] = [
+    ['fanout', 'fanout --publishers 2 --clients 20'],
+    ['pairs, QoS 1, MQTT 5', 'pairs --clients 5 --qos 1 --mqtt 5'],
+    ['pairs, QoS 2, on a schedule', 'pairs --clients 5 --qos 2 --rate 200'],
+    ['pairs, MQTT 3.1, two threads', 'pairs --clients 6 --mqtt 3.1 --threads 2'],
+    ['fanin, large payloads', 'fanin --clients 10 --size 20000 --window 100'],
+    ['wildcard', 'wildcard --clients 30 --filters 20 --publishers 3'],
+    ['shared', 'shared --clients 4 --qos 1'],
+  ]
+  for (const [title, args] of traffic) {
+    test(`${title}: everything published arrives once, in order`, async (t) => {
+      const report = await clean(t, [...args.split(' '), ...target])
+      const figures = figuresOf(report)
+      assert.ok((figures.expected ?? 0) > 0)
+      assert.equal(figures.missing, 0)
+      assert.ok((figures.deliveriesPerSecond ?? 0) > 0)
+      const { latency } = report.rounds[0] ?? {}
+      assert.ok(latency !== null && latency !== undefined && latency.count > 0)
+      const counted = latency.buckets.filter((_, at) => at % 3 === 2)
+      assert.equal(
+        counted.reduce((sum, count) => sum + count, 0),
+        latency.count,
+      )
+    })
+  }
+
+  test('subscribe: a message reaches everybody on the filter', async (t) => {
+    const report = await clean(t, ['subscribe', '--clients', '50', '--floor', ...target])
+    assert.equal(figuresOf(report).reached, 50)
+    assert.equal(report.rounds[1]?.side, 'floor')
+    assert.ok((figuresOf(report, 1).usEach ?? 0) > 0)
+  })
+
+  test('connections: all are open, and counted', async (t) => {
+    const figures = figuresOf(await clean(t, ['connections', '--clients', '40', ...target]))
+    assert.equal(figures.clients, 40)
+    assert.ok((figures.connectsPerSecond ?? 0) > 0)
+  })
+
+  for (const how of [[], ['--one-filter'], ['--rate', '50']]) {
+    test(`churn ${how.join(' ')}: filters change, and all are given back`, async (t) => {
+      const figures = figuresOf(await clean(t, ['churn', '--clients', '5', ...how, ...target]))
+      assert.ok((figures.changesPerSecond ?? 0) > 0)
+    })
+  }
+
+  test('retained: everybody gets all that was kept, and nothing stays behind', async (t) => {
+    const args = ['retained', '--clients', '5', '--filters', '40', ...target]
+    assert.equal(figuresOf(await clean(t, args)).messages, 40)
+    // What an earlier run left would be somebody else's message here.
+    await clean(t, args)
+  })
+})
+
+describe('a broker of our own', () => {
+  test('is started over a Unix socket, measured in rounds and shown as a table', async (t) => {
+    const { code, stdout, stderr } = await bench(t, [
+      ...['fanout', '--clients', '10', '--via', 'unix', '--rounds', '2', '--io', '1'],
+      ...short,
+    ])
+    assert.equal(code, 0, `${stdout}${stderr}`)
+    assert.match(stdout, /^MQTT 3\.1\.1, QoS 0, 64 bytes, window 20000,/m)
+    assert.match(stdout, /^ +deliveries\/s +broker µs each/m)
+    assert.match(stdout, /^causeway +[\d,]+ /m)
+  })
+
+  test('a peer that is not installed is told', async (t) => {
+    const environment = { PATH: dirname(process.execPath) }
+    const args = ['fanout', '--clients', '5', '--against', 'mosquitto', ...short]
+    const { code, stderr } = await bench(t, args, { environment })
+    assert.equal(code, 3)
+    assert.equal(stderr, 'causeway bench: mosquitto is not installed\n')
+  })
+})
+
+describe('no figure looks clean and is not', () => {
+  const small = ['fanout', '--clients', '2', '--window', '40', ...short]
+
+  test('nobody listens', async (t) => {
+    const port = await freePort()
+    const { code, stdout, stderr } = await bench(t, [...small, '--target', `127.0.0.1:${port}`])
+    assert.equal(code, 3)
+    assert.equal(stdout, '')
+    assert.match(stderr, /^causeway bench: \d of 3 clients failed at .*: Connection refused\n$/)
+  })
+
+  test('a target that refuses', async (t) => {
+    const port = await fakeBroker(t, { connack: 5 })
+    const { code, stdout, stderr } = await bench(t, [...small, '--target', `127.0.0.1:${port}`])
+    assert.equal(code, 3)
+    assert.equal(stdout, '')
+    assert.match(stderr, /^causeway bench: .*: refused, CONNACK 0x05\n$/)
+  })
+
+  test('more clients than file descriptors', async (t) => {
+    const { code, stdout, stderr } = await bench(t, [
+      ...['connections', '--clients', '4000000000', '--target', '127.0.0.1:1'],
+    ])
+    assert.equal(code, 3)
+    assert.equal(stdout, '')
+    assert.match(stderr, /^causeway bench: 4000000000 clients need .* ask for \d+ clients\n$/)
+  })
+
+  test('a target that is no address', async (t) => {
+    const { code, stderr } = await bench(t, ['fanout', '--target', 'here'])
+    assert.equal(code, 3)
+    assert.match(stderr, /HOST:PORT, \[IPV6\]:PORT or unix:\/PATH, not "here"/)
+  })
+
+  test('a rate that cannot be reached', async (t) => {
+    const port = await fakeBroker(t, {})
+    const { code, stdout } = await bench(t, [
+      ...['pairs', '--clients', '1', '--qos', '1', '--inflight', '1', '--rate', '1000', ...short],
+      ...['--target', `127.0.0.1:${port}`], // it acknowledges nothing
+    ])
+    assert.equal(code, 3)
+    assert.match(stdout, /NOT CLEAN: .*: the rate of 1000 a second was not reached/)
+  })
+
+  const bad: readonly (readonly [string, Parameters<typeof fakeBroker>[1], RegExp])[] = [
+    ['sheds', { copies: (n) => (n % 10 === 3 ? 0 : 1) }, /: \d+ of \d+ deliveries are missing/],
+    ['repeats', { copies: (n) => (n % 10 === 3 ? 2 : 1) }, /: \d+ messages came a second time/],
+    [
+      'leaves',
+      { leavesAt: 200 },
+      /^127.* \(PARTIAL\)[\s\S]*: \d of 3 clients were disconnected by the broker; \w+ \d: /m,
+    ],
+  ]
+  for (const [what, behaviour, sentence] of bad) {
+    test(`a broker that ${what}`, async (t) => {
+      const port = await fakeBroker(t, behaviour)
+      const { code, stdout, stderr } = await bench(t, [...small, '--target', `127.0.0.1:${port}`])
+      assert.equal(code, 3, stderr)
+      assert.match(stdout, sentence)
+      assert.match(stdout, /NOT CLEAN: /)
+    })
+  }
+})
