@@ -1,11 +1,14 @@
 /**
  * Runs the micro suites and prints one line a case: node dist-bench/bench/micro/main.js [part of a name]…
+ * `--brief` runs every case twice and times nothing: whether the answers are right, for CI.
  */
 import { cpus } from 'node:os'
+import { closeMicroEngine } from './engine.js'
 import { measure } from './suite.js'
 import { suites } from './suites.js'
 
-const wanted = process.argv.slice(2)
+const brief = process.argv.includes('--brief')
+const wanted = process.argv.slice(2).filter((arg) => arg !== '--brief')
 const chosen = suites.filter(
   ({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
 )
@@ -15,13 +18,39 @@ if (chosen.length === 0) {
   )
   process.exitCode = 2
 }
-process.stdout.write(
-  `node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}\n`,
-)
-for (const suite of chosen) {
-  process.stdout.write(`\n${suite.name}: ${suite.question}\n`)
-  for (const { name, nanoseconds, marginPercent, samples } of await measure(suite)) {
-    const cost = `${nanoseconds.toFixed(1).padStart(10)} ns`
-    process.stdout.write(`  ${cost}  ±${marginPercent.toFixed(1)} %  ${samples} runs  ${name}\n`)
+if (brief) runBriefly()
+else await runAll()
+await closeMicroEngine()
+
+async function runAll(): Promise<void> {
+  process.stdout.write(
+    `node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}\n`,
+  )
+  for (const suite of chosen) {
+    process.stdout.write(`\n${suite.name}: ${suite.question}\n`)
+    for (const { name, nanoseconds, marginPercent, samples } of await measure(suite)) {
+      const cost = `${nanoseconds.toFixed(1).padStart(10)} ns`
+      process.stdout.write(`  ${cost}  ±${marginPercent.toFixed(1)} %  ${samples} runs  ${name}\n`)
+    }
   }
+}
+
+/** Twice, because a second run finds what the first one left behind. */
+function runBriefly(): void {
+  let passed = 0
+  let failed = 0
+  for (const suite of chosen) {
+    for (const { name, run } of suite.cases()) {
+      try {
+        run()
+        run()
+        passed++
+      } catch (error) {
+        failed++
+        process.stdout.write(`${suite.name}: ${name}: ${error}\n`)
+      }
+    }
+  }
+  process.stdout.write(`${passed} passed, ${failed} failed\n`)
+  if (failed > 0) process.exitCode = 1
 }

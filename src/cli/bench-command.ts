@@ -2,7 +2,7 @@
  * `causeway bench WORKLOAD`: measures brokers in turn and shows medians. Exit code 0: figures, all clean. 3: no figures, or some
  * that may not be used, and a sentence that says why.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CausewayError } from '../errors.js'
@@ -14,6 +14,7 @@ import { describeMachine } from './bench/machine.js'
 import { type BenchOptions, defaultPinning, pinningOf } from './bench/options.js'
 import { isAlive } from './bench/processor.js'
 import { ProgressLine } from './bench/progress.js'
+import { reportPage } from './bench/report/page.js'
 import type { Round } from './bench/result.js'
 import { type Side, startSide } from './bench/side.js'
 import { type Workload, workloads } from './bench/workload.js'
@@ -33,10 +34,17 @@ export async function benchCommand(name: string, flags: BenchFlags): Promise<num
   try {
     const workload = workloads.find((one) => one.name === name)
     if (workload === undefined) throw benchFailed(`there is no workload ${name}`)
-    const options = optionsOf(flags)
+    const options = optionsOf(name, flags)
+    if (options.report !== null) checkWritable(options.report)
     const machine = describeMachine()
-    const rounds = await measured(workload, options, folder, line, asked.signal)
+    const progress = (text: string) => {
+      if (asked.signal.aborted) throw benchFailed('interrupted: there are no figures')
+      line.show(text)
+    }
+    const rounds = await measured(workload, options, folder, progress)
     line.clear()
+    if (options.report !== null)
+      writeFileSync(options.report, reportPage(workload, options, machine, rounds))
     if (options.json)
       process.stdout.write(
         `${JSON.stringify({ machine, workload: name, options, rounds: rounds.map(plain) })}\n`,
@@ -54,27 +62,39 @@ export async function benchCommand(name: string, flags: BenchFlags): Promise<num
   }
 }
 
+/** Before minutes are spent on what cannot be written. @throws CausewayError BENCH_FAILED */
+function checkWritable(file: string): void {
+  try {
+    writeFileSync(file, '')
+  } catch (error) {
+    throw benchFailed(
+      `the report cannot be written: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
 /** Sides in turn; every other round the other way about, so that a drift of the machine favours nobody. */
 async function measured(
   workload: Workload,
   options: BenchOptions,
   folder: string,
-  line: ProgressLine,
-  signal: AbortSignal,
+  progress: (text: string) => void,
 ): Promise<Round[]> {
+  if (options.pin !== null && !loadRoom.useProcessors(options.pin.generator))
+    throw benchFailed(
+      `the load generator may not run on processor ${options.pin.generator.join(',')}`,
+    )
+  const { how } = workload
+  if (how.kind === 'own')
+    return how.run(options, folder, (text) => progress(`${workload.name} · ${text}`))
   const kinds: SideKind[] = [options.target === null ? 'causeway' : 'target']
   if (options.against !== null) kinds.push(options.against)
   if (options.floor) kinds.push('floor')
   const running = new Map<SideKind, Side>()
   const rounds: Round[] = []
-  if (options.pin !== null && !loadRoom.useProcessors(options.pin.generator))
-    throw benchFailed(
-      `the load generator may not run on processor ${options.pin.generator.join(',')}`,
-    )
   try {
     for (let round = 0; round < options.rounds; round++) {
       for (const kind of round % 2 === 0 ? kinds : [...kinds].reverse()) {
-        if (signal.aborted) throw benchFailed('interrupted: there are no figures')
         if (workload.fresh) {
           await running.get(kind)?.stop()
           running.delete(kind)
@@ -82,11 +102,8 @@ async function measured(
         const side = running.get(kind) ?? (await startSide(kind, options, folder))
         running.set(kind, side)
         const title = `${workload.name} · ${side.name} · round ${round + 1} of ${options.rounds}`
-        const progress = (text: string) => {
-          if (signal.aborted) throw benchFailed('interrupted: there are no figures')
-          line.show(`${title} · ${text}`)
-        }
-        rounds.push(await workload.run({ options, side, progress }))
+        const tell = (text: string) => progress(`${title} · ${text}`)
+        rounds.push(await how.run({ options, side, progress: tell }))
       }
     }
     return rounds
@@ -96,8 +113,13 @@ async function measured(
 }
 
 /** @throws CausewayError BENCH_FAILED: options that contradict each other */
-function optionsOf(flags: BenchFlags): BenchOptions {
+function optionsOf(name: string, flags: BenchFlags): BenchOptions {
   const { target = null, pid = [] } = flags
+  const kind = workloads.find((one) => one.name === name)
+  if (kind?.how.kind === 'own' && (target !== null || flags.against !== undefined))
+    throw benchFailed(`${name} starts brokers of its own: --target and --against have no place`)
+  if (flags.floor === true && kind?.hasFloor === false)
+    throw benchFailed(`${name} has no --floor; subscribe and connections have`)
   if (target === null && pid.length > 0) throw benchFailed('--pid belongs to a --target')
   const dead = pid.find((one) => !isAlive(one))
   if (dead !== undefined) throw benchFailed(`there is no process ${dead}`)
@@ -120,19 +142,21 @@ function optionsOf(flags: BenchFlags): BenchOptions {
     warmupSeconds: flags.warmup,
     durationSeconds: flags.duration,
     threads: flags.threads,
-    pin: pinOf(flags.pin, target),
+    pin: pinOf(flags.pin, target === null && name !== 'scale'),
     io: flags.io ?? null,
     via: flags.via,
     floor: flags.floor ?? false,
     oneFilter: flags.oneFilter ?? false,
+    delayMs: flags.delay,
+    report: flags.report ?? null,
     json: flags.json ?? false,
   }
 }
 
-/** Somebody else's broker runs where it runs: it is not pinned, and the generator only when asked. */
-function pinOf(written: string | undefined, target: string | null): BenchOptions['pin'] {
+/** Somebody else's broker runs where it runs: it is not pinned, and the generator only when asked. Nor are loops that are counted. */
+function pinOf(written: string | undefined, byDefault: boolean): BenchOptions['pin'] {
   if (written === 'none') return null
-  if (written === undefined) return target === null ? defaultPinning(loadRoom.processors()) : null
+  if (written === undefined) return byDefault ? defaultPinning(loadRoom.processors()) : null
   const pin = pinningOf(written)
   if (pin === null)
     throw benchFailed(`--pin is BROKER:LOAD, processors such as 0:1 or 0-1:2,3, not "${written}"`)

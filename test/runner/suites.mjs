@@ -96,6 +96,8 @@ export const suites = [
     run: async (live) =>
       countedResult(await runNode([join('test', 'fuzz', 'build.mjs'), '--run'], minutes(10), live)),
   },
+  // The micro benchmarks, each case twice: whether their answers are right, never how fast.
+  { name: 'bench', byDefault: false, run: microBenches },
   {
     name: 'quickstart',
     byDefault: false,
@@ -156,6 +158,13 @@ async function nativeTests(variant, stressMs, live) {
     if (!(error instanceof CompileError)) throw error
     return { passed: 0, failed: 1, notRun: [], details: `${error.message}\n${error.output}` }
   }
+}
+
+async function microBenches(live) {
+  const compiled = await step([tsc, '-p', join('bench', 'tsconfig.json')], minutes(3), live)
+  if (compiled.failed > 0) return compiled
+  const main = join('dist-bench', 'bench', 'micro', 'main.js')
+  return countedResult(await runNode([main, '--brief'], minutes(2), live))
 }
 
 async function interop(live) {

@@ -27,6 +27,9 @@ export function comparison(
     ...header(workload, options, machine),
     '',
     aligned([head, ...rows]),
+    ...(workload.how.kind === 'own' && workload.how.conclusion !== null
+      ? ['', workload.how.conclusion(rounds)]
+      : []),
     ...notes(rounds, options),
   ].join('\n')
 }

@@ -12,6 +12,8 @@ export const benchWorkloads: Readonly<Record<string, string>> = {
   subscribe: 'all clients subscribe to one filter at once; then a message to all of them',
   churn: 'clients that subscribe and unsubscribe without an end',
   retained: 'messages are retained, then replayed to all clients at once',
+  link: 'two linked brokers of our own: subscriptions, hops and messages across',
+  scale: 'the same load against 1, 2, … io loops, and what to set on this machine',
 }
 
 /** Flags as commander gives them: numbers parsed, defaults filled in. */
@@ -38,6 +40,8 @@ export interface BenchFlags {
   readonly via: 'tcp' | 'unix'
   readonly floor?: boolean
   readonly oneFilter?: boolean
+  readonly delay: number
+  readonly report?: string
   readonly json?: boolean
 }
 
@@ -94,6 +98,8 @@ function withOptions(command: Command): Command {
     )
     .option('--floor', 'subscribe, connections: what bare sockets cost, too')
     .option('--one-filter', 'churn: all clients the same filter')
+    .option('--delay <ms>', 'link: of the line between the brokers, each way', number(0, 10_000), 0)
+    .option('--report <file>', 'an HTML page of its own: distributions and curves')
     .option('--json', 'one JSON object on standard output')
 }
 

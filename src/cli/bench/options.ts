@@ -30,6 +30,9 @@ export interface BenchOptions {
   readonly via: 'tcp' | 'unix'
   readonly floor: boolean
   readonly oneFilter: boolean
+  /** Of the line between linked brokers, each way. */
+  readonly delayMs: number
+  readonly report: string | null
   readonly json: boolean
 }
 

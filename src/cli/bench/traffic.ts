@@ -28,11 +28,12 @@ interface Moment {
   readonly busySeconds: number
 }
 
-/** @throws CausewayError BENCH_FAILED when there is nothing to tell */
+/** @param beforePublishing everything is connected and subscribed  @throws CausewayError BENCH_FAILED when there is nothing to tell */
 export async function trafficRound(
   workload: string,
   setting: Setting,
   own: Partial<LoadPlan>,
+  beforePublishing: () => Promise<void> = async () => {},
 ): Promise<Round> {
   const { options, side, progress } = setting
   const plan = planOf(setting, own)
@@ -41,6 +42,7 @@ export async function trafficRound(
     await run.reaches(plan.subscribers, ({ subscribed }) => subscribed, 'subscribers ready')
     run.enter('connectPublishers')
     await run.reaches(plan.publishers, (reading) => reading.publishersReady, 'publishers ready')
+    await beforePublishing()
     const rssSetup = residentKiB(side.pids)
     run.enter('run')
     const timeline: { seconds: number; perSecond: number }[] = []

@@ -1,10 +1,12 @@
 /** The workloads by name: what each does, with how many clients, and which columns tell it. */
 import { churnRound } from './churn.js'
 import { benchWorkloads } from './declaration.js'
-import type { Setting } from './options.js'
+import { linkRounds } from './link.js'
+import type { BenchOptions, Setting } from './options.js'
 import type { Round } from './result.js'
 import { retainedRound } from './retained.js'
 import { clientsWithin } from './run.js'
+import { scaleCurve, scaleRounds } from './scale.js'
 import { connectionsRound, subscribeRound } from './storm.js'
 import { trafficRound } from './traffic.js'
 
@@ -16,8 +18,19 @@ export interface Workload {
   readonly fresh: boolean
   /** Whether the floor process can answer it. */
   readonly hasFloor: boolean
-  /** @throws CausewayError BENCH_FAILED */
-  readonly run: (setting: Setting) => Promise<Round>
+  /** Side by side: one round against one broker. Otherwise it starts its brokers itself, and does all rounds. */
+  readonly how:
+    | { readonly kind: 'sides'; readonly run: (setting: Setting) => Promise<Round> }
+    | {
+        readonly kind: 'own'
+        readonly run: (
+          options: BenchOptions,
+          folder: string,
+          progress: (text: string) => void,
+        ) => Promise<Round[]>
+        /** What is said below the table. */
+        readonly conclusion: ((rounds: readonly Round[]) => string) | null
+      }
 }
 
 /** A figure of a round as a column. */
@@ -90,7 +103,7 @@ const traffic = (
   columns: trafficColumns,
   fresh: false,
   hasFloor: false,
-  run: (setting) => trafficRound(name, setting, plan(setting)),
+  how: { kind: 'sides', run: (setting) => trafficRound(name, setting, plan(setting)) },
 })
 
 export const workloads: readonly Workload[] = [
@@ -128,13 +141,16 @@ export const workloads: readonly Workload[] = [
     columns: connectionColumns,
     fresh: true,
     hasFloor: true,
-    run: (setting) => {
-      const { clients, filters } = setting.options
-      return connectionsRound('connections', setting, {
-        pattern: 'none',
-        subscribers: clients ?? clientsWithin(10_000),
-        filtersEach: filters ?? 0,
-      })
+    how: {
+      kind: 'sides',
+      run: (setting) => {
+        const { clients, filters } = setting.options
+        return connectionsRound('connections', setting, {
+          pattern: 'none',
+          subscribers: clients ?? clientsWithin(10_000),
+          filtersEach: filters ?? 0,
+        })
+      },
     },
   },
   {
@@ -143,8 +159,11 @@ export const workloads: readonly Workload[] = [
     columns: stormColumns,
     fresh: true,
     hasFloor: true,
-    run: (setting) =>
-      subscribeRound('subscribe', setting, setting.options.clients ?? clientsWithin(100_000)),
+    how: {
+      kind: 'sides',
+      run: (setting) =>
+        subscribeRound('subscribe', setting, setting.options.clients ?? clientsWithin(100_000)),
+    },
   },
   {
     name: 'churn',
@@ -152,9 +171,12 @@ export const workloads: readonly Workload[] = [
     columns: churnColumns,
     fresh: false,
     hasFloor: false,
-    run: (setting) => {
-      const { clients, filters } = setting.options
-      return churnRound('churn', setting, clients ?? 100, filters ?? 100)
+    how: {
+      kind: 'sides',
+      run: (setting) => {
+        const { clients, filters } = setting.options
+        return churnRound('churn', setting, clients ?? 100, filters ?? 100)
+      },
     },
   },
   {
@@ -163,9 +185,28 @@ export const workloads: readonly Workload[] = [
     columns: retainedColumns,
     fresh: false,
     hasFloor: false,
-    run: (setting) => {
-      const { clients, filters } = setting.options
-      return retainedRound('retained', setting, clients ?? 100, filters ?? 1_000)
+    how: {
+      kind: 'sides',
+      run: (setting) => {
+        const { clients, filters } = setting.options
+        return retainedRound('retained', setting, clients ?? 100, filters ?? 1_000)
+      },
     },
+  },
+  {
+    name: 'link',
+    summary: benchWorkloads.link ?? '',
+    columns: trafficColumns,
+    fresh: false,
+    hasFloor: false,
+    how: { kind: 'own', run: linkRounds, conclusion: null },
+  },
+  {
+    name: 'scale',
+    summary: benchWorkloads.scale ?? '',
+    columns: trafficColumns,
+    fresh: false,
+    hasFloor: false,
+    how: { kind: 'own', run: scaleRounds, conclusion: scaleCurve },
   },
 ]

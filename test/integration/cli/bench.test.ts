@@ -3,18 +3,12 @@
  * repeat and leave. Counts are asserted, never speeds.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import { freePort } from '../harness/index.js'
-import {
-  Command as BrokerCommand,
-  brokerFile,
-  type Command,
-  type CommandOptions,
-  causeway,
-} from './command.js'
+import { brokerFile, Command, type CommandOptions, causeway, folder } from './command.js'
 import { fakeBroker } from './fake-broker.js'
 
 interface Outcome {
@@ -64,7 +58,7 @@ function figuresOf(report: Report, side = 0): Readonly<Record<string, number>> {
 }
 
 describe('against a broker that is running', () => {
-  let broker: BrokerCommand
+  let broker: Command
   let directory: string
   let target: readonly string[]
 
@@ -72,7 +66,7 @@ describe('against a broker that is running', () => {
     directory = mkdtempSync(join(tmpdir(), 'causeway-bench-test-'))
     const port = await freePort()
     const more = 'mqtt { max_mqueue_len = infinity }'
-    broker = new BrokerCommand(['start', '-c', brokerFile(directory, { port, more })])
+    broker = new Command(['start', '-c', brokerFile(directory, { port, more })])
     await broker.ready()
     target = ['--target', `127.0.0.1:${port}`, '--pid', String(broker.pid)]
   })
@@ -154,6 +148,47 @@ describe('a broker of our own', () => {
     const { code, stderr } = await bench(t, args, { environment })
     assert.equal(code, 3)
     assert.equal(stderr, 'causeway bench: mosquitto is not installed\n')
+  })
+})
+
+describe('brokers of its own', () => {
+  test('link: subscriptions, hops and messages across a line of 5 ms', async (t) => {
+    const report = await clean(t, ['link', '--clients', '4', '--delay', '5', '--window', '200'])
+    const sides = report.rounds.map(({ side }) => side)
+    assert.deepEqual(sides, [
+      'subscription effective',
+      'hop, local',
+      'hop, over the link',
+      'forwarding, QoS 0',
+      'forwarding, QoS 1',
+    ])
+    for (const { figures } of report.rounds.slice(1)) assert.equal(figures.missing, 0)
+    // A route, then a message: nothing is there sooner than one way over the line.
+    for (const at of [0, 2]) assert.ok((figuresOf(report, at).p50Us ?? 0) >= 5_000)
+  })
+
+  test('scale: a curve and a recommendation, and a report that needs nothing else', async (t) => {
+    const file = join(folder(t), 'report.html')
+    const args = ['scale', '--clients', '4', '--io', '2', ...short, '--report', file]
+    const { code, stdout, stderr } = await bench(t, args)
+    assert.equal(code, 0, `${stdout}${stderr}`)
+    assert.match(stdout, /^workers\.io = 2 +[\d,]+\/s +█+/m)
+    assert.match(stdout, /^recommended for this load on this machine: workers\.io = [12] /m)
+    const page = readFileSync(file, 'utf8')
+    assert.equal(page.match(/<svg /g)?.length, 3)
+    assert.doesNotMatch(page, /\b(?:src|href)=|https?:|NaN|Infinity/)
+  })
+
+  test('they are not compared with a target', async (t) => {
+    const { code, stderr } = await bench(t, ['scale', '--target', '127.0.0.1:1'])
+    assert.equal(code, 3)
+    assert.match(stderr, /^causeway bench: scale starts brokers of its own/)
+  })
+
+  test('a report that cannot be written is told before anything is measured', async (t) => {
+    const { code, stderr } = await bench(t, ['fanout', '--report', '/nowhere/at/all.html'])
+    assert.equal(code, 3)
+    assert.match(stderr, /^causeway bench: the report cannot be written: /)
   })
 })
 

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { describeEndpoint, endpointOf } from '../../../src/cli/bench/address.js'
+import { defaultPinning, pinningOf } from '../../../src/cli/bench/options.js'
+import { barChart, escaped, lineChart } from '../../../src/cli/bench/report/chart.js'
+import { scaleCurve } from '../../../src/cli/bench/scale.js'
+import { aligned, median, shown } from '../../../src/cli/bench/table.js'
+
+describe('addresses', () => {
+  test('host and port, IPv6 in brackets, Unix sockets', async () => {
+    assert.deepEqual(await endpointOf('127.0.0.1:1883'), { host: '127.0.0.1', port: 1883 })
+    assert.deepEqual(await endpointOf('[::1]:1883'), { host: '::1', port: 1883 })
+    assert.deepEqual(await endpointOf('unix:/run/broker.sock'), { path: '/run/broker.sock' })
+    assert.equal(describeEndpoint({ path: '/a' }), 'unix:/a')
+  })
+  test('what is none is told', async () => {
+    for (const written of ['1883', 'host', 'host:0', 'host:65536', 'host:x', 'unix:', '::1:1883'])
+      await assert.rejects(endpointOf(written), { code: 'BENCH_FAILED' }, written)
+    await assert.rejects(endpointOf(`unix:/${'x'.repeat(107)}`), /1 to 107 bytes/)
+  })
+})
+
+describe('pinning', () => {
+  test('sets of processors on both sides of a colon', () => {
+    assert.deepEqual(pinningOf('0:1'), { broker: [0], generator: [1] })
+    assert.deepEqual(pinningOf('0-2,5:3'), { broker: [0, 1, 2, 5], generator: [3] })
+    for (const written of ['', '0', '0:', ':1', '0:1:2', 'a:1', '2-1:0'])
+      assert.equal(pinningOf(written), null, written)
+  })
+  test('one processor cannot hold both apart', () => {
+    assert.equal(defaultPinning([3]), null)
+    assert.deepEqual(defaultPinning([3, 5, 7]), { broker: [3], generator: [5] })
+  })
+})
+
+describe('tables', () => {
+  test('names to the left, numbers to the right', () => {
+    assert.equal(
+      aligned([
+        ['', 'a/s'],
+        ['one', '1'],
+        ['eleven', '1,100'],
+      ]),
+      '          a/s\none         1\neleven  1,100',
+    )
+  })
+  test('a figure that is not there is a dash', () => {
+    assert.equal(shown(undefined, 2), '–')
+    assert.equal(shown(Number.NaN, 2), '–')
+    assert.equal(shown(1234.567, 1), '1,234.6')
+  })
+  test('medians', () => {
+    assert.equal(median([]), undefined)
+    assert.equal(median([9, 1, 5]), 5)
+    assert.equal(median([4, 1, 2, 3]), 2.5)
+  })
+})
+
+describe('the scale curve', () => {
+  const round = (side: string, deliveriesPerSecond: number) => ({
+    workload: 'scale',
+    side,
+    figures: { deliveriesPerSecond },
+    problems: [],
+    partial: false,
+    latency: null,
+    timeline: [],
+  })
+  test('recommends the fewest loops that come near the best', () => {
+    const rounds = [round('io = 1', 50), round('io = 2', 96), round('io = 3', 100)]
+    const curve = scaleCurve(rounds)
+    assert.match(curve, /^io = 3 +100\/s +█{40}$/m)
+    assert.match(curve, /^recommended .*: io = 2 /m)
+  })
+})
+
+describe('charts', () => {
+  const options = { title: 'a < b', xTitle: 'x', yTitle: 'y', xLogarithmic: true }
+  test('every point is inside the frame, and text cannot be markup', () => {
+    const points = [1, 10, 1_000, 123_456].map((x) => ({ x, y: x * 3 }))
+    const svg = lineChart(options, [{ name: '<script>', points }])
+    assert.doesNotMatch(svg, /<script>|NaN|a < b/)
+    const placed = /points="([^"]+)"/.exec(svg)?.[1]?.split(' ') ?? []
+    assert.equal(placed.length, points.length)
+    for (const pair of placed) {
+      const [x = -1, y = -1] = pair.split(',').map(Number)
+      assert.ok(x >= 90 && x <= 840 && y >= 40 && y <= 285, pair)
+    }
+  })
+  test('nothing to show is no chart; bars of nothing stand on the line', () => {
+    assert.equal(lineChart(options, []), '')
+    assert.doesNotMatch(barChart(options, [{ name: 'a', value: 0 }]), /NaN/)
+    assert.equal(escaped('"&"'), '&#34;&#38;&#34;')
+  })
+})
