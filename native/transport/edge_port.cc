@@ -326,7 +326,9 @@ size_t EdgePort::Take(char* into, size_t bytes, int64_t now_ms, bool* more) {
     const ConduitRef conduit = std::move(looking_.front());
     looking_.pop_front();
     conduit->queued = false;
-    if (!conduits_.contains(conduit->id)) continue;  // its WebSocket is closed already
+    // Its WebSocket is closed already, and another may have its id.
+    const auto found = conduits_.find(conduit->id);
+    if (found == conduits_.end() || found->second != conduit) continue;
     TakeFrom(conduit, &out);
   }
   *more = !looking_.empty();
