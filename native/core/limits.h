@@ -193,6 +193,12 @@ inline constexpr size_t kRingDownBytes = 256 * kKiB;
 /// edge reads on; what does not fit closes that client, ws_overruns.
 inline constexpr int64_t kEdgePatienceMs = 2;
 
+/// How long the edge thread waits, ms, before it closes a client that it cannot pause, whose ring
+/// is full and whose loop reads: several times what a loop is kept from its core on a busy machine.
+/// A loop that does not read that client is not waited for. Over: the client is closed,
+/// ws_overruns.
+inline constexpr int64_t kEdgeRoomMs = 250;
+
 // --- TLS (docs/operating/tls.md)
 // ----------------------------------------------------------------------------------------
 

@@ -51,6 +51,9 @@ struct Conduit {
   std::atomic<bool> peer_gone{false};
   /// Edge, once: more came than may wait, or it waited too long. Release, as above.
   std::atomic<bool> overrun{false};
+  /// Loop: it does not read `up` until something else has happened. Relaxed: the edge only decides
+  /// by it whether waiting helps, and looks again soon.
+  std::atomic<bool> unread{false};
   /// Loop, once: what is in `down` is all. Release after the last push, acquired by the edge.
   std::atomic<bool> output_ended{false};
   /// Loop, once: its socket is gone, nobody reads or writes here any more. Release, acquired by the

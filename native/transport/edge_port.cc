@@ -214,18 +214,41 @@ void EdgePort::Open(uint32_t id, RecordReader* fields) {
 
 void EdgePort::Data(const ConduitRef& conduit, std::string_view bytes, int64_t now_ms) {
   if (bytes.empty() || conduit->overrun.load(std::memory_order_relaxed)) return;
-  if (conduit->paused) CheckRoom(conduit.get());
   // One message more than the bound, whatever its size: so a large one is not too much by itself.
   // Who can be paused has been told so, and sends what was read already.
-  if (!conduit->may_pause && conduit->up.size() > options_.ring_bytes) return Overrun(conduit);
+  if (!conduit->may_pause && conduit->up.size() > options_.ring_bytes && !WaitForRoom(*conduit)) {
+    return Overrun(conduit);
+  }
+  if (conduit->paused) CheckRoom(conduit.get());
   if (conduit->up.Push(bytes)) TellLoop(*conduit);
-  if (conduit->paused || conduit->up.size() < options_.ring_bytes / 2) return;
-  if (!conduit->up.AwaitRoom(options_.ring_bytes / 4)) return;
-  conduit->paused = true;
+  if (!conduit->paused && conduit->up.size() < options_.ring_bytes / 2) return;
+  // Asked for again by who is paused: the answer may have come just before the push.
+  const bool must_pause = conduit->up.AwaitRoom(options_.ring_bytes / 4);
+  if (conduit->paused == must_pause) return;
+  conduit->paused = must_pause;
+  if (!must_pause) return LookAt(conduit);
   conduit->paused_since_ms = now_ms;
   paused_.push_back(conduit);
   if (!conduit->may_pause) cannot_pause_ = true;
   LookAt(conduit);
+}
+
+/// What comes now would be too much. A loop that reads this client has only not come to it: on a
+/// busy machine that is our slowness, not the client's haste, and it gets the time, while every
+/// socket of the edge waits. Where a decision or a full out-buffer keeps it from reading, nobody
+/// waits. False: there is no room.
+bool EdgePort::WaitForRoom(const Conduit& conduit) {
+  PostReady();  // the loop may not have been told of what it should read
+  using std::chrono::milliseconds;
+  const auto deadline = std::chrono::steady_clock::now() + milliseconds(limits::kEdgeRoomMs);
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (conduit.up.size() > options_.ring_bytes) {
+    if (conduit.unread.load(std::memory_order_relaxed)) return false;
+    if (conduit.released.load(std::memory_order_relaxed)) return false;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    announced_cv_.wait_for(lock, milliseconds(limits::kEdgePatienceMs));
+  }
+  return true;
 }
 
 /// The loop may have made room that we have not been told of yet.

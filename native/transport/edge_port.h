@@ -79,6 +79,7 @@ class EdgePort final : public ConduitListener {
   void Gone(const ConduitRef& conduit);
   void Overrun(const ConduitRef& conduit);
   void LookAt(const ConduitRef& conduit);
+  bool WaitForRoom(const edge::Conduit& conduit);
   void CheckRoom(edge::Conduit* conduit);
   class RecordFiller;
   void TakeFrom(const ConduitRef& conduit, RecordFiller* out);

@@ -40,6 +40,8 @@ class RingStream final : public Stream {
   /// From now on `loop` is told. It looks once by itself afterwards: what came before may have been
   /// told to another.
   void MoveTo(int loop) { conduit_->loop.store(loop, std::memory_order_seq_cst); }
+  /// Whether its socket reads at present.
+  void SetReading(bool reading) { conduit_->unread.store(!reading, std::memory_order_relaxed); }
   /// Read would give bytes or the end.
   bool readable() const {
     return buffered() || conduit_->peer_gone.load(std::memory_order_acquire);

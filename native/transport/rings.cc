@@ -54,6 +54,7 @@ void IoLoop::MarkReady(Socket* socket) {
 void IoLoop::WatchRing(Socket* socket) {
   RingStream* const ring = RingOf(socket);
   const bool lingers = socket->state == Socket::State::kLingering;
+  ring->SetReading(socket->reading || lingers);
   const bool wants = (socket->reading || lingers) && ring->readable();
   const bool must_close = socket->reading && !lingers && ring->overrun();
   if (wants || must_close || (socket->writing && ring->Writable())) MarkReady(socket);

@@ -276,6 +276,21 @@ TEST_CASE("who can be paused is; who cannot and sends on is closed with 0x97") {
   CHECK(edge.Next(1)->type == PacketType::kPuback);
 }
 
+TEST_CASE("who sends several rings at once is waited for while its loop reads") {
+  Broker broker(1, NextPort());
+  EdgeOptions options;
+  options.ring_bytes = 100'000;
+  Edge edge(&broker, options);
+  edge.Open(1);
+  edge.Data(1, ConnectPacket("eager"));
+  REQUIRE(edge.Next(1));
+  constexpr int kFloods = 50;
+  for (int i = 0; i < kFloods; ++i) edge.Data(1, Flood());
+  edge.Data(1, PublishPacket("t", "", 1, 9));  // all in one batch
+  CHECK(edge.Next(1)->type == PacketType::kPuback);
+  CHECK(broker.Count("ws_overruns") == 0);
+}
+
 TEST_CASE("who fills its ring for limits.ws_stall and cannot be paused is closed with 0x97") {
   Broker broker(1, NextPort());
   EdgeOptions options;
