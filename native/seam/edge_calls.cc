@@ -77,7 +77,8 @@ Napi::Value AttachEdge(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-/// exchangeEdge(batch, out) → bytes written to `out`; negative: as many, and more wait.
+/// exchangeEdge(batch, out) → bytes written to `out`; negative: as many, and more wait. An empty
+/// `out` takes nothing.
 Napi::Value ExchangeEdge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   // A halted engine still has its port: what goes down is dropped there.
@@ -85,6 +86,7 @@ Napi::Value ExchangeEdge(const Napi::CallbackInfo& info) {
   const int64_t now_ms = MonotonicMs();
   port->Submit(BytesOf(info[0]), now_ms);
   auto out = info[1].As<Napi::Uint8Array>();
+  if (out.ByteLength() == 0) return Napi::Number::New(env, 0);
   bool more = false;
   const size_t written =
       port->Take(reinterpret_cast<char*>(out.Data()), out.ByteLength(), now_ms, &more);

@@ -69,12 +69,12 @@ export class Pump {
     return client
   }
 
-  /** Something waits to go down. */
+  /**
+   * Something waits to go down. Nothing is sent to a WebSocket here, as a library may be calling: uWebSockets.js reads TLS in
+   * pieces, and whoever writes to a socket while it hands one out makes it forget the rest (`ssl_read_input_length`).
+   */
   wake(): void {
-    if (this.exchange.waiting >= edgeLimits.batchBytes && !this.#isRunning) {
-      this.run()
-      return
-    }
+    if (this.exchange.waiting >= edgeLimits.batchBytes && !this.#isRunning) this.exchange.submit()
     if (this.#isDeferred) return
     this.#isDeferred = true
     this.#options.defer(this.#deferred)

@@ -107,8 +107,9 @@ export interface Binding extends LinkCalls {
   /** Once an environment. `onBell` is called when `exchangeEdge` has something to give, once until it is asked. */
   attachEdge(options: EdgeAttachment, onBell: () => void): void
   /**
-   * Edge command records down, copied; edge event records up into `out`, of 4 KiB at least. Returns the bytes written; negative: as many,
-   * and more wait. May block for 2 ms when a client that cannot be paused outruns its loop.
+   * Edge command records down, copied; edge event records up into `out`, of 4 KiB at least, or empty: then none come up. Returns
+   * the bytes written; negative: as many, and more wait. May block for 2 ms when a client that cannot be paused outruns its loop,
+   * and for 250 ms before such a client is closed.
    */
   exchangeEdge(batch: Uint8Array, out: Uint8Array): number
   /** Index into `layout.edgeVerdicts`. */

@@ -33,9 +33,10 @@ export interface EdgeVisitor {
 
 /** Bytes of one answer: a full ring of one connection, limits::kRingDownBytes. */
 const outBytes = 256 * 1024
+const nothing = Buffer.alloc(0)
 const headerBytes = 8
 
-/** Owner: the edge thread. Commands are collected and go down with the next `run`. */
+/** Owner: the edge thread. Commands are collected and go down with the next `submit` or `run`. */
 export class EdgeExchange {
   readonly #addon: Pick<Binding, 'exchangeEdge' | 'admitEdge'>
   readonly #batch = new CommandBatch()
@@ -46,7 +47,7 @@ export class EdgeExchange {
     this.#addon = addon
   }
 
-  /** Bytes that wait for `run`. */
+  /** Bytes that wait to go down. */
   get waiting(): number {
     return this.#batch.length
   }
@@ -87,6 +88,11 @@ export class EdgeExchange {
 
   unhold(id: number): void {
     this.#batch.beginEdge('unhold').u32(id).end()
+  }
+
+  /** Sends the batch down; nothing comes up. */
+  submit(): void {
+    this.#addon.exchangeEdge(this.#batch.take(), nothing)
   }
 
   /** Sends the batch down and hands out what came up. True: there is more. */
