@@ -199,6 +199,22 @@ describe('the acceptor of a link', () => {
     })
   }
 
+  test('answers a smaller incarnation on another connection with DISCONNECT 0x83, and goes on listening to the greater', async () => {
+    const first = await peer()
+    await first.init('here')
+    const { name, incarnation } = first.actor
+    const older = { name, incarnation: incarnation - 1n }
+    const second = await EmqxRouteClient.connect(here, 'peer', older, 'older')
+    second.send(initTerm(older, 'here'), 1, {
+      responseTopic: second.responseTopic,
+      correlationData: Buffer.from('x'),
+    })
+    await second.client.whenClosed()
+    assert.equal(second.client.goodbye?.reasonCode, implementationError)
+    assert.equal(await first.routes([{ add: 'still/heard' }]), 0x10)
+    await first.client.drop()
+  })
+
   test('answers the recorded garbage of a foreign client as EMQX did', async () => {
     const [connect, garbage] = captured('36-').filter(
       ({ direction, packetType }) =>
