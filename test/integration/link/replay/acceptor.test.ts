@@ -45,7 +45,7 @@ for (const { scenarios } of all) {
 }
 
 // Each play has a broker of its own.
-describe('the capture, dialling a broker', { concurrency: 3 }, () => {
+describe('the capture, dialling a broker', { concurrency: 2 }, () => {
   for (const play of all) {
     const { recording, dialler, acceptor, scenarios } = play
     describe(`recording ${recording}: ${dialler} dials a broker that is ${acceptor}`, {

@@ -23,7 +23,7 @@ function linkOf(scenario: string, { dialler }: Play): Partial<LinkTo> {
 const apart = /^(?:45|66|90)-/
 
 // Each play has a broker of its own.
-describe('the capture, dialled by a broker', { concurrency: 3 }, () => {
+describe('the capture, dialled by a broker', { concurrency: 2 }, () => {
   for (const play of plays()) {
     const { recording, dialler, acceptor } = play
     const scenarios = play.scenarios.filter(({ name }) => !apart.test(name))
