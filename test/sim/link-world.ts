@@ -1,7 +1,8 @@
 /**
- * A seeded world of linked brokers: one virtual clock, a network with delay, cuts, half-open connections, refusals and
- * silence, brokers that are killed and come back, wall clocks that step. Each broker runs the real link room over the model
- * engine; the MQTT server around it is the least that a link needs.
+ * A seeded world of linked brokers: one virtual clock, a network with delay, cuts, connections that are open at one end or
+ * heard in one direction only, partitions, refusals and silence, brokers that are killed and come back with another
+ * configuration, wall clocks that step. Each broker runs the real link room over the model engine; the MQTT server around it
+ * is the least that a link needs.
  */
 import mqttPacket, { type Packet } from 'mqtt-packet'
 import type { Timers } from '../../src/clock.js'
@@ -23,34 +24,7 @@ import type {
 import { linkSettings } from './link-config.js'
 import { ModelLinkEngine } from './link-engine.js'
 import { pop, push, Random, type Scheduled } from './link-schedule.js'
-
-/** One TCP connection. Each direction keeps order; what is under way when it is cut is lost. */
-interface Wire {
-  readonly client: SimBroker
-  readonly clientEpoch: number
-  readonly server: SimBroker
-  readonly serverEpoch: number
-  readonly loop: number
-  readonly connection: number
-  readonly serverConnection: number
-  clientOpen: boolean
-  serverOpen: boolean
-  /** Bytes vanish in both directions and nobody is told. */
-  silent: boolean
-  arrivesAtServer: number
-  arrivesAtClient: number
-  /** QoS 1 PUBLISHes of the client without PUBACK, against what the server allowed. */
-  unacked: number
-  receiveMaximum: number
-}
-
-interface ServerSide {
-  readonly wire: Wire
-  clientId: string
-  responseTopic: string
-  barrier: boolean
-  readonly behindBarrier: Buffer[]
-}
+import type { ServerSide, Wire } from './link-wire.js'
 
 export class World {
   readonly random: Random
@@ -61,6 +35,8 @@ export class World {
   /** A promise that the room waits for was settled in this event. Others need no await, which the test runner makes dear. */
   unsettled = false
   violations: string[] = []
+  /** Pairs of names, in order, that cannot reach each other. */
+  readonly parted = new Set<string>()
   #heap: Scheduled[] = []
   #order = 0
 
@@ -96,6 +72,20 @@ export class World {
     return this.random.chance(90) ? 1 + this.random.below(20) : 1 + this.random.below(400)
   }
 
+  /** Until `heal`: what is open falls silent, what is dialled times out. */
+  part(a: SimBroker, b: SimBroker): void {
+    this.parted.add(pairOf(a, b))
+    for (const wire of this.wires) if (this.isParted(wire.client, wire.server)) wire.silent = true
+  }
+
+  heal(): void {
+    this.parted.clear()
+  }
+
+  isParted(a: SimBroker, b: SimBroker): boolean {
+    return this.parted.has(pairOf(a, b))
+  }
+
   cut(wire: Wire): void {
     this.wires.delete(wire)
     if (!wire.silent) {
@@ -110,7 +100,8 @@ export class SimBroker {
   readonly world: World
   readonly name: string
   readonly address: string
-  readonly links: readonly LinkConfig[]
+  /** Read when it starts. */
+  links: readonly LinkConfig[]
   readonly store: IncarnationStore
   engine = new ModelLinkEngine()
   room: LinkRoom | null = null
@@ -283,6 +274,7 @@ export class SimBroker {
       clientOpen: true,
       serverOpen: false,
       silent: false,
+      deaf: null,
       arrivesAtServer: world.now,
       arrivesAtClient: world.now,
       unacked: 0,
@@ -290,12 +282,13 @@ export class SimBroker {
     }
     this.#dialled.set(connection, wire)
     const silent = faults.silentDialPercent > 0 && world.random.chance(faults.silentDialPercent)
-    if (silent || server === undefined) {
+    if (silent || server === undefined || world.isParted(this, server)) {
       world.at(timeoutMs, () => this.wireClosed(wire, 'dial-failed'))
       return
     }
     world.at(world.delay(), () => {
-      if (server.room === null) return this.wireClosed(wire, 'dial-failed')
+      if (server.room === null || world.isParted(this, server))
+        return this.wireClosed(wire, 'dial-failed')
       if (this.epoch !== wire.clientEpoch || !wire.clientOpen) return
       const served = server.#accept(wire)
       world.wires.add(served)
@@ -319,7 +312,8 @@ export class SimBroker {
     }
     wire.arrivesAtServer = Math.max(wire.arrivesAtServer, world.now + world.delay())
     world.at(wire.arrivesAtServer - world.now, () => {
-      if (!wire.silent && wire.serverOpen && wire.server.epoch === wire.serverEpoch)
+      if (wire.silent || wire.deaf === 'server') return
+      if (wire.serverOpen && wire.server.epoch === wire.serverEpoch)
         wire.server.#onServed(wire, bytes)
     })
   }
@@ -329,7 +323,8 @@ export class SimBroker {
     wire.arrivesAtClient = Math.max(wire.arrivesAtClient, world.now + world.delay())
     world.at(wire.arrivesAtClient - world.now, () => {
       const { client, loop, connection } = wire
-      if (wire.silent || !wire.clientOpen || client.epoch !== wire.clientEpoch) return
+      if (wire.silent || wire.deaf === 'client') return
+      if (!wire.clientOpen || client.epoch !== wire.clientEpoch) return
       if ((bytes[0] ?? 0) === 0x40) wire.unacked--
       client.room?.onClientPacket({ kind: 'client-packet', loop, connection, packet: bytes })
     })
@@ -488,6 +483,10 @@ export class SimBroker {
 
 /** Percentages; the story turns them off at its end. */
 export const faults = { silentDialPercent: 0 }
+
+function pairOf(a: SimBroker, b: SimBroker): string {
+  return [a.name, b.name].sort().join('|')
+}
 
 function encode(packet: Packet): Buffer {
   return mqttPacket.generate(packet, { protocolVersion: 5 })
