@@ -79,7 +79,8 @@ async function story(seed: number, steps: number, verbose: boolean): Promise<rea
     world.brokers.push(new SimBroker(world, name, addressOf(index), links))
   }
   faults.silentDialPercent = 5
-  for (const broker of world.brokers) world.at(random.below(3_000), () => broker.start())
+  for (const broker of world.brokers)
+    world.at(random.below(3_000), () => broker.room === null && broker.start())
   let happened = 0
   let endsAt = 0
   for (let at = 0; at < troubleMs; at += 100 + random.below(1_500)) {
