@@ -1,6 +1,6 @@
 /** Configurations of links in a simulated world. */
 import type { LinkConfig } from '../../src/config/index.js'
-import type { LinkSettings } from '../../src/link/index.js'
+import type { IncarnationStore, LinkSettings } from '../../src/link/index.js'
 
 /** An entry of `cluster.links` as the schema would make it. @param host an address of the world */
 export function linkConfig(
@@ -45,5 +45,16 @@ export function linkSettings(clusterName: string, links: readonly LinkConfig[]):
     dataDir: '/nowhere',
     packetBytesMax: 1_048_576,
     isOwnAddress: () => false,
+  }
+}
+
+/** The file in a data directory: it outlives the process. */
+export function incarnationStore(): IncarnationStore {
+  let last = 0n
+  return {
+    load: () => last,
+    save: (value) => {
+      last = value
+    },
   }
 }

@@ -290,12 +290,19 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     for (const [key, { routes }] of this.#lanes) if (key.startsWith(`${link}/`)) routes.clear()
   }
 
+  /** Links that some lane holds routes of. */
+  linksWithRoutes(): number[] {
+    const held = [...this.#lanes].filter(([, { routes }]) => routes.size > 0)
+    return [...new Set(held.map(([key]) => Number(key.split('/')[0])))]
+  }
+
   routeCount(link: number): number {
     return this.routesOf(link).length
   }
 
+  /** Messages are not modelled: nothing waits. */
   linkCounters(): Readonly<Record<string, number>> {
-    return {}
+    return { draining: 0 }
   }
 
   linkTimes(): { readonly rtt: TimeHistogram; readonly latency: TimeHistogram } {

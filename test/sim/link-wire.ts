@@ -30,3 +30,23 @@ export interface ServerSide {
   barrier: boolean
   readonly behindBarrier: Buffer[]
 }
+
+/** Who cannot reach whom. */
+export class Partitions {
+  readonly #pairs = new Set<string>()
+
+  part(a: string, b: string): void {
+    this.#pairs.add([a, b].sort().join())
+  }
+
+  separate(a: string, b: string): boolean {
+    return this.#pairs.has([a, b].sort().join())
+  }
+
+  heal(): void {
+    this.#pairs.clear()
+  }
+}
+
+/** Percentages; the story turns them off at its end. */
+export const faults = { silentDialPercent: 0 }

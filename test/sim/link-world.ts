@@ -1,18 +1,12 @@
 /**
  * A seeded world of linked brokers: one virtual clock, a network with delay, cuts, connections that are open at one end or
- * heard in one direction only, partitions, refusals and silence, brokers that are killed and come back with another
- * configuration, wall clocks that step. Each broker runs the real link room over the model engine; the MQTT server around it
- * is the least that a link needs.
+ * heard in one direction only, partitions, refusals and silence, brokers that are killed and come back, other links, wall
+ * clocks that step. Each broker runs the real link room over the model engine and the least MQTT server that a link needs.
  */
 import mqttPacket, { type Packet } from 'mqtt-packet'
 import type { Timers } from '../../src/clock.js'
 import type { LinkConfig } from '../../src/config/index.js'
-import {
-  type IncarnationStore,
-  type LinkLog,
-  type LinkPorts,
-  LinkRoom,
-} from '../../src/link/index.js'
+import { type LinkLog, type LinkPorts, LinkRoom } from '../../src/link/index.js'
 import { decodeConnect, decodePacket } from '../../src/mqtt/index.js'
 import type {
   AnswerCommand,
@@ -21,22 +15,25 @@ import type {
   PublishCommand,
   SlotOnlineCommand,
 } from '../../src/native/engine.js'
-import { linkSettings } from './link-config.js'
+import { incarnationStore, linkSettings } from './link-config.js'
 import { ModelLinkEngine } from './link-engine.js'
 import { pop, push, Random, type Scheduled } from './link-schedule.js'
-import type { ServerSide, Wire } from './link-wire.js'
+import { faults, Partitions, type ServerSide, type Wire } from './link-wire.js'
 
 export class World {
   readonly random: Random
   readonly brokers: SimBroker[] = []
+  /** Names of the clusters that a cluster could have a link to. */
+  readonly peers = new Map<string, readonly string[]>()
   readonly wires = new Set<Wire>()
   readonly trace: string[] = []
   now = 0
   /** A promise that the room waits for was settled in this event. Others need no await, which the test runner makes dear. */
   unsettled = false
   violations: string[] = []
-  /** Pairs of names, in order, that cannot reach each other. */
-  readonly parted = new Set<string>()
+  readonly partitions = new Partitions()
+  /** What clients do while a bootstrap walks. */
+  onBootstrap: (broker: SimBroker) => void = () => {}
   #heap: Scheduled[] = []
   #order = 0
 
@@ -58,8 +55,8 @@ export class World {
       next.run()
       if (!this.unsettled) continue
       this.unsettled = false
-      // The room awaits at most a few promises in a row before it acts.
-      for (let hop = 0; hop < 8; hop++) await null
+      // The room awaits some promises in a row before it acts; most when a link was removed.
+      for (let hop = 0; hop < 24; hop++) await null
     }
     this.now = until
   }
@@ -72,18 +69,14 @@ export class World {
     return this.random.chance(90) ? 1 + this.random.below(20) : 1 + this.random.below(400)
   }
 
-  /** Until `heal`: what is open falls silent, what is dialled times out. */
+  /** Until they are healed: what is open falls silent, what is dialled times out. */
   part(a: SimBroker, b: SimBroker): void {
-    this.parted.add(pairOf(a, b))
+    this.partitions.part(a.name, b.name)
     for (const wire of this.wires) if (this.isParted(wire.client, wire.server)) wire.silent = true
   }
 
-  heal(): void {
-    this.parted.clear()
-  }
-
   isParted(a: SimBroker, b: SimBroker): boolean {
-    return this.parted.has(pairOf(a, b))
+    return this.partitions.separate(a.name, b.name)
   }
 
   cut(wire: Wire): void {
@@ -100,15 +93,16 @@ export class SimBroker {
   readonly world: World
   readonly name: string
   readonly address: string
-  /** Read when it starts. */
   links: readonly LinkConfig[]
-  readonly store: IncarnationStore
+  readonly store = incarnationStore()
   engine = new ModelLinkEngine()
   room: LinkRoom | null = null
   /** Counts lives: timers and replies of an earlier one are not for this one. */
   epoch = 0
   wallOffset = 1_800_000_000_000
   attempts = 0
+  /** Of the links, one after the other. */
+  #edits: Promise<void> = Promise.resolve()
   readonly #served = new Map<number, ServerSide>()
   readonly #dialled = new Map<number, Wire>()
   #nextServed = 1
@@ -118,17 +112,11 @@ export class SimBroker {
     this.name = name
     this.address = address
     this.links = links
-    let last = 0n
-    this.store = {
-      load: () => last,
-      save: (value) => {
-        last = value
-      },
-    }
   }
 
   start(): void {
     const epoch = ++this.epoch
+    this.#edits = Promise.resolve()
     this.engine = new ModelLinkEngine()
     this.#served.clear()
     this.#dialled.clear()
@@ -158,6 +146,7 @@ export class SimBroker {
               world.at(world.delay(), () => {
                 if (!alive()) return
                 const batch = this.engine.bootstrapBatch(request)
+                world.onBootstrap(this)
                 world.at(world.delay(), () => {
                   world.unsettled = true
                   if (alive()) resolve(batch)
@@ -206,6 +195,19 @@ export class SimBroker {
       if (machineGone) wire.silent = true
       this.world.cut(wire)
     }
+  }
+
+  /** Other links from now on, at run time when it runs. */
+  reconfigure(links: readonly LinkConfig[]): void {
+    this.links = links
+    const { room, world } = this
+    if (room === null) return
+    world.unsettled = true
+    this.#edits = this.#edits
+      .then(async () => {
+        if (this.room === room) await room.reconfigure(links)
+      })
+      .catch((error: unknown) => world.violated(`${this.name} cannot change its links: ${error}`))
   }
 
   subscribe(filter: string): void {
@@ -479,13 +481,6 @@ export class SimBroker {
       error: write('error'),
     }
   }
-}
-
-/** Percentages; the story turns them off at its end. */
-export const faults = { silentDialPercent: 0 }
-
-function pairOf(a: SimBroker, b: SimBroker): string {
-  return [a.name, b.name].sort().join('|')
 }
 
 function encode(packet: Packet): Buffer {

@@ -3,8 +3,8 @@
  * peers' interest, cut by the peers' `topics`.
  *
  * Simulated: a mesh, a chain or a star; links of which one side wants nothing, is disabled or missing; connections cut,
- * silent, or heard in one direction only; partitions; slow and refused dials; kills with and without a reset; restarts with
- * another configuration; steps of the wall clock; bursts of interest that overflow what is captured. Real: all of src/link.
+ * silent, or heard in one direction only; partitions; slow and refused dials; kills with and without a reset; links added,
+ * changed, switched and removed, at run time and between two lives; steps of the wall clock; bursts of interest that overflow what is captured. Real: all of src/link.
  * Not here: the native route table and the messages (test/native/sim/links_test.cc), sockets (test/integration/link).
  *
  *   CAUSEWAY_TEST_SEED=n     one story, with its log
@@ -20,7 +20,8 @@ import type { LinkConfig } from '../../src/config/index.js'
 import { linkConfig } from './link-config.js'
 import { matches } from './link-engine.js'
 import type { Random } from './link-schedule.js'
-import { faults, SimBroker, World } from './link-world.js'
+import { faults } from './link-wire.js'
+import { SimBroker, World } from './link-world.js'
 
 const names = ['east', 'west', 'north', 'south']
 const filters = Array.from({ length: 24 }, (_, n) => `${'abc'[n % 3]}/${n}`)
@@ -76,9 +77,13 @@ async function story(seed: number, steps: number, verbose: boolean): Promise<rea
   for (const [index, name] of cluster.entries()) {
     const peers = cluster.filter((_, other) => isLinked(shape, index, other))
     const links = peers.map((peer) => randomLink(random, peer))
+    world.peers.set(name, peers)
     world.brokers.push(new SimBroker(world, name, addressOf(index), links))
   }
   faults.silentDialPercent = 5
+  world.onBootstrap = (broker) => {
+    if (random.chance(20)) churn(random, broker)
+  }
   for (const broker of world.brokers)
     world.at(random.below(3_000), () => broker.room === null && broker.start())
   let happened = 0
@@ -92,13 +97,17 @@ async function story(seed: number, steps: number, verbose: boolean): Promise<rea
   await world.run(endsAt)
 
   faults.silentDialPercent = 0
-  world.heal()
+  world.onBootstrap = () => {}
+  world.partitions.heal()
   for (const broker of world.brokers) if (broker.room === null) broker.start()
   await world.run(endsAt + healMs)
 
   if (verbose) console.error(world.trace.join('\n'))
   assert.deepEqual(world.violations, [])
-  for (const sender of world.brokers) for (const link of sender.links) judge(world, sender, link)
+  for (const sender of world.brokers) {
+    for (const link of sender.links) judge(world, sender, link)
+    judgeRemoved(sender)
+  }
   return world.trace
 }
 
@@ -106,26 +115,27 @@ async function story(seed: number, steps: number, verbose: boolean): Promise<rea
 function judge(world: World, sender: SimBroker, link: LinkConfig): void {
   const receiver = world.brokers.find((broker) => broker.name === link.name)
   assert.ok(receiver)
-  const backwards = receiver.links.findIndex((other) => other.name === sender.name)
-  const welcome = receiver.links[backwards]?.enable === true
-  const expected = [...sender.engine.interest.keys()]
-    .filter((filter) => link.enable && welcome && matches(link.topics, filter))
+  const backwards = receiver.engine.links.find(({ name }) => name === sender.name)
+  const isAnnounced = link.enable && backwards !== undefined
+  const held = backwards === undefined ? [] : receiver.engine.routesOf(backwards.index)
+  const wanted = [...sender.engine.interest.keys()]
+    .filter((filter) => isAnnounced && matches(link.topics, filter))
     .sort()
-  if (backwards >= 0)
-    assert.deepEqual(
-      receiver.engine.routesOf(backwards),
-      expected,
-      `${receiver.name} holds of ${sender.name}`,
-    )
-  const status = sender.room?.status()[sender.links.indexOf(link)]
-  const what = `${sender.name} to ${link.name}`
-  assert.equal(
-    status?.route.state === 'online',
-    link.enable && welcome,
-    `${what}: ${status?.route.state}, ${status?.route.lastError?.message}`,
-  )
-  if (link.enable && welcome)
-    assert.equal(status?.pool.online, 1, `${what}, pool: ${status?.pool.lastError?.message}`)
+  const status = sender.room?.status().find(({ name }) => name === link.name)
+  const what = `${sender.name} to ${link.name}: ${status?.route.state}, ${status?.route.lastError?.message}`
+  // A link that is disabled at its far end keeps the connection, and the routes, that it had.
+  if (backwards?.enabled === false && held.length === 0) return
+  assert.deepEqual(held, wanted, `${receiver.name} holds of ${sender.name}`)
+  if (backwards?.enabled === false) return
+  assert.equal(status?.route.state === 'online', isAnnounced, what)
+  if (isAnnounced) assert.equal(status?.pool.online, link.poolSize, what)
+}
+
+/** Nobody holds routes of a link that is gone. */
+function judgeRemoved({ name, engine }: SimBroker): void {
+  const known = new Set(engine.links.map(({ index }) => index))
+  const left = engine.linksWithRoutes().filter((index) => !known.has(index))
+  assert.deepEqual(left, [], `${name} holds routes of links that it has no more`)
 }
 
 /** Something goes wrong, or clients do what clients do. */
@@ -136,9 +146,7 @@ function happen(world: World): void {
   const dice = random.below(100)
   if (dice < 52) {
     for (let n = random.chance(15) ? 25 : 1 + random.below(4); n > 0; n--) {
-      const filter = random.pick(filters)
-      if (random.chance(60)) broker.subscribe(filter)
-      else broker.unsubscribe(filter)
+      churn(random, broker)
     }
   } else if (dice < 64) {
     if (wires.length > 0) world.cut(random.pick(wires))
@@ -149,16 +157,26 @@ function happen(world: World): void {
   } else if (dice < 80) {
     world.part(broker, random.pick(world.brokers))
   } else if (dice < 82) {
-    world.heal()
+    world.partitions.heal()
   } else if (dice < 88) {
     broker.wallOffset += (random.below(3) - 1) * 3_600_000
   } else if (broker.room === null) {
     broker.start()
   } else if (broker.epoch > 0) {
+    if (random.chance(50)) {
+      broker.reconfigure(edited(random, world, broker))
+      return
+    }
     broker.kill(random.chance(30))
-    if (random.chance(40)) broker.links = reconfigured(random, broker.links)
+    if (random.chance(40)) broker.reconfigure(edited(random, world, broker))
     world.at(random.below(20_000), () => broker.room === null && broker.start())
   }
+}
+
+function churn(random: Random, broker: SimBroker): void {
+  const filter = random.pick(filters)
+  if (random.chance(60)) broker.subscribe(filter)
+  else broker.unsubscribe(filter)
 }
 
 /** 0: every cluster with every other; 1: a chain; 2: a star around the first. */
@@ -173,19 +191,28 @@ function randomLink(random: Random, name: string): LinkConfig {
   return { ...link, enable: random.chance(95), driftCheck: random.chance(30) }
 }
 
-/** Another edit of `cluster.links`: a link with other topics or switched, one that goes, or the order changed. */
-function reconfigured(random: Random, links: readonly LinkConfig[]): readonly LinkConfig[] {
-  const edited = random.pick(links)
-  const others = links.filter((link) => link !== edited)
-  switch (random.below(4)) {
+/** Another edit of `cluster.links`: a link changed, switched, removed, or one that it could have and has not added. */
+function edited(random: Random, world: World, broker: SimBroker): readonly LinkConfig[] {
+  const { links } = broker
+  const missing = world.peers
+    .get(broker.name)
+    ?.filter((peer) => links.every(({ name }) => name !== peer))
+  if (missing !== undefined && missing.length > 0 && random.chance(50))
+    return [randomLink(random, random.pick(missing)), ...links]
+  if (links.length === 0) return links
+  const link = random.pick(links)
+  const others = links.filter((one) => one !== link)
+  switch (random.below(5)) {
     case 0:
-      return [...others, { ...edited, topics: random.pick(topicLists) }]
+      return [...others, { ...link, topics: random.pick(topicLists) }]
     case 1:
-      return [...others, { ...edited, enable: !edited.enable }]
+      return [...others, { ...link, enable: !link.enable }]
     case 2:
-      return others.length === 0 ? links : others
+      return [...others, { ...link, poolSize: 1 + random.below(3) }]
+    case 3:
+      return [...others, { ...link, maxInflight: 1 + random.below(9) }]
     default:
-      return [edited, ...others]
+      return others
   }
 }
 

@@ -343,9 +343,10 @@ TEST_CASE("after the trouble every message has arrived once, in order, or is cou
     sum.retried += outcome.retried;
     sum.lost += outcome.lost;
     if (outcome.violations.empty()) continue;
-    for (const std::string& violation : outcome.violations) MESSAGE(violation.c_str());
+    for (const std::string& violation : outcome.violations)
+      MESSAGE(doctest::String(violation.c_str()));
     const std::string replay = Replay(seed, outcome.steps);
-    FAIL(replay.c_str());
+    FAIL(doctest::String(replay.c_str()));
   }
   if (one != 0) return;
   // The trouble was some.
