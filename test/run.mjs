@@ -53,7 +53,7 @@ function isChosen(suite, named, requireAll) {
 }
 
 function restsOnBuild(name) {
-  return /^(?:unit|house|sim|conformance|integration.*|interop|quickstart|bench)$/.test(name)
+  return /^(?:unit|house|sim|conformance|integration.*|interop.*|quickstart|bench)$/.test(name)
 }
 
 function say(text) {

@@ -4,7 +4,6 @@
  * `byDefault` suites make up `npm test`; all of them run under REQUIRE_ALL=1; any can be named.
  * Time limits are several times what a suite takes on two busy cores.
  */
-import { spawnSync } from 'node:child_process'
 import { join, relative } from 'node:path'
 import { buildNativeTests } from '../native/build.mjs'
 import { CompileError, filesUnder } from '../native/objects.mjs'
@@ -84,7 +83,22 @@ export const suites = [
         live,
       }),
   },
-  { name: 'interop', byDefault: true, run: interop },
+  {
+    name: 'interop',
+    byDefault: true,
+    run: (live) => nodeTests('interop', { limitMs: minutes(5), serial: true, live }),
+  },
+  // Every transport with every program, as integration-io1 and -io4 tell it with MQTT.js.
+  ...[1, 4].map((loops) => ({
+    name: `interop-io${loops}`,
+    byDefault: false,
+    run: (live) =>
+      nodeTests(join('interop', 'every-transport.test.ts'), {
+        limitMs: minutes(5),
+        env: { CAUSEWAY_TEST_IO: String(loops) },
+        live,
+      }),
+  })),
   {
     name: 'native-tsan',
     byDefault: false,
@@ -165,16 +179,6 @@ async function microBenches(live) {
   if (compiled.failed > 0) return compiled
   const main = join('dist-bench', 'bench', 'micro', 'main.js')
   return countedResult(await runNode([main, '--brief'], minutes(2), live))
-}
-
-async function interop(live) {
-  const missing = ['mosquitto_sub', 'mosquitto_pub'].filter(
-    (name) => spawnSync(name, ['--help'], { stdio: 'ignore' }).error !== undefined,
-  )
-  if (missing.length > 0) {
-    return { passed: 0, failed: 0, notRun: ['mosquitto-clients missing'], details: '' }
-  }
-  return nodeTests('interop', { limitMs: minutes(3), serial: true, live })
 }
 
 async function step(args, limitMs, live) {

@@ -1,0 +1,6 @@
+/** Every story by every transport with MQTT.js. Other people's programs tell the same in test/interop. */
+import { MqttJs, tellEverywhere, tellOfCrowds } from './every/index.js'
+
+const programs = [new MqttJs()]
+tellEverywhere(programs)
+tellOfCrowds(programs)
