@@ -73,12 +73,17 @@ export class Cluster {
 
   /** Starts, or starts again, over the same data directory; with the links as they are now, or with another configuration. */
   async start(
-    other: { readonly name?: string; readonly links?: readonly LinkTo[] } = {},
+    other: {
+      readonly name?: string
+      readonly links?: readonly LinkTo[]
+      /** More HOCON. */
+      readonly more?: string
+    } = {},
   ): Promise<void> {
     this.#broker = await startBroker({
       port: this.port,
       directory: this.#directory,
-      config: this.#configuration(other.name ?? this.name, other.links ?? this.links),
+      config: `${this.#configuration(other.name ?? this.name, other.links ?? this.links)}\n${other.more ?? ''}`,
       ...(this.#options.io === undefined ? {} : { io: this.#options.io }),
       ...(this.#options.descriptors === undefined
         ? {}

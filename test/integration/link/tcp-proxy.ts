@@ -8,7 +8,7 @@ export class TcpProxy {
   readonly port: number
   readonly #server: Server
   readonly #targets: readonly number[]
-  readonly #pairs = new Set<readonly [Socket, Socket]>()
+  readonly #sockets = new Set<Socket>()
   #silent = false
   #next = 0
   /** Connections accepted so far. */
@@ -33,36 +33,37 @@ export class TcpProxy {
   /** From now on nothing passes and nobody is told; new connections are accepted and hear nothing. */
   silence(): void {
     this.#silent = true
-    for (const pair of this.#pairs) for (const socket of pair) socket.pause()
+    for (const socket of this.#sockets) socket.pause()
   }
 
   /** Every connection ends with RST. */
   reset(): void {
-    for (const pair of [...this.#pairs]) for (const socket of pair) socket.resetAndDestroy()
+    for (const socket of this.#sockets) socket.resetAndDestroy()
   }
 
-  /** What was silent goes on where it stopped; what was accepted meanwhile is reset, as its client has long given up. */
+  /** What was silent goes on where it stopped. */
   heal(): void {
     this.#silent = false
-    for (const pair of this.#pairs) for (const socket of pair) socket.resume()
+    for (const socket of this.#sockets) socket.resume()
   }
 
   async close(): Promise<void> {
-    this.reset()
-    await new Promise((resolve) => this.#server.close(resolve))
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
   }
 
   #accept(near: Socket): void {
     this.accepted++
     const target = this.#targets[this.#next++ % this.#targets.length] ?? 0
     const far = tcpConnect({ port: target, host: '127.0.0.1', noDelay: true })
-    const pair = [near, far] as const
-    this.#pairs.add(pair)
     const ends: readonly (readonly [Socket, Socket])[] = [
       [near, far],
       [far, near],
     ]
     for (const [from, to] of ends) {
+      this.#sockets.add(from)
+      from.unref() // a reset of a socket that still connects may outlive the test
       from.on('data', (bytes) => {
         if (!to.write(bytes)) from.pause()
       })
@@ -72,7 +73,7 @@ export class TcpProxy {
       from.on('end', () => to.end())
       from.on('error', () => to.resetAndDestroy())
       from.on('close', () => {
-        this.#pairs.delete(pair)
+        this.#sockets.delete(from)
         to.destroy()
       })
     }
