@@ -156,7 +156,9 @@ namespace causeway {
   X(link_received, "messages", "arrived through a link")                                          \
   X(link_undecodable, "messages", "payload that is no forwarded message: 0x99")                   \
   X(link_filtered, "messages", "arrived, outside our own topics: not published")                  \
-  X(link_repeated, "messages", "arrived again after a reconnect: not published twice")
+  X(link_repeated, "messages", "arrived again after a reconnect: not published twice")            \
+  X(link_duplicated, "messages", "arrived by a second way between Causeways (`transit`)")         \
+  X(link_looped, "messages", "arrived back where they had been (`transit`)")
 
 /// A metric's declaration.
 struct CounterInfo {

@@ -276,8 +276,25 @@ inline constexpr size_t kRouteBatchBytes = 512 * kKiB;
 inline constexpr size_t kInterestEntriesMax = 1'000'000;
 inline constexpr size_t kInterestBytesMax = 64 * kMiB;
 
+/// Clusters that a message or a route may have come through between Causeways: a chain of eight
+/// hops round the earth. Full: delivered here, not carried on.
+inline constexpr size_t kTransitPathMax = 8;
+
+/// Message ids of all links that carry transit, known again when a message comes by a second way:
+/// 13 s at 20,000 messages/s. 6 MiB when full. Full: the oldest is forgotten, its copy passes.
+inline constexpr size_t kTransitIds = 256 * 1024;
+
+/// Routes of linked clusters that may be announced onward, some 200 bytes each: 40 MiB. A fifth of
+/// kInterestEntriesMax: all of them may be captured at once, when a link begins anew, beside what
+/// changes. Full: further ones are not announced, counted (`transit_routes_refused` of the link).
+inline constexpr size_t kTransitRoutesMax = 200'000;
+
+/// Filters of one step when all of them are announced again: some 0.2 ms.
+inline constexpr size_t kTransitWalkStep = 200;
+
 /// Filters of one step when control counts interest for a drift checksum: some 0.2 ms.
 inline constexpr size_t kInterestDigestStep = 500;
+
 /// Routes of all linked clusters together, each about 130 bytes: 8 million in 1 GiB.
 /// Full: further adds are refused; the batch's answer to control counts them as invalid.
 inline constexpr size_t kExternalRoutesMax = 8'000'000;

@@ -84,9 +84,14 @@ void LinkEgress::AddSlots(const LinkSpec& spec, const LinkSpec::SlotRange& range
 
 MessageRef LinkEgress::EncodeTerm(const Publication& publication, int64_t wall_ms) {
   char id[link::kMessageIdBytes];
-  ids_.Next(wall_ms * 1000, id);
   link::ForwardedMessage message;
-  message.id = {id, sizeof id};
+  if (publication.message_id.empty()) {
+    ids_.Next(wall_ms * 1000, id);
+    message.id = {id, sizeof id};
+  } else {
+    message.id = publication.message_id;
+    message.extra = publication.extra;
+  }
   message.qos = publication.qos;
   message.from = publication.client_id;
   message.retain = publication.retain;

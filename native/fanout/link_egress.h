@@ -43,6 +43,7 @@ struct LinkSpec {
   uint16_t inflight_max = 32;
   size_t buffer_bytes_max = limits::kLinkOutboxBytes;  // per slot
   int64_t request_ttl_ms = 45000;
+  bool transit = false;  // asked for; whether both sides carry it is the plan's `transit`
   /// By loop; the engine makes them with the link and they end with its last slot.
   std::shared_ptr<link::LinkMetrics[]> metrics;
 };
@@ -53,6 +54,7 @@ struct LinkPlan {
   std::string self;     // our cluster name
   std::vector<LinkSpec> links;
   uint64_t enabled = 0;  // bit by index
+  uint64_t transit = 0;  // … both sides carry messages of others
 
   const LinkSpec* ByName(std::string_view name) const {
     for (const LinkSpec& spec : links) {

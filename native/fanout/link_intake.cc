@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "link/message_term.h"
+#include "link/origin_path.h"
 
 namespace causeway::fanout {
 
@@ -42,10 +42,24 @@ Taken LinkIntake::Take(const Carrier& carrier, session::Connection* connection, 
     Bump(ingress.filtered);
     return {Verdict::kFiltered};
   }
+  Publication publication;
+  if (spec->transit) {
+    switch (Onward(*spec, message, &publication)) {
+      case Transit::kGoesOn:
+        break;
+      case Transit::kDuplicate:
+        Bump(counters_->link_duplicated);
+        Bump(ingress.duplicate);
+        return {Verdict::kRepeated};
+      case Transit::kCircle:
+        Bump(counters_->link_looped);
+        Bump(ingress.duplicate);
+        return {Verdict::kRepeated};
+    }
+  }
   Bump(counters_->link_received);
   Bump(ingress.received);
   if (message.timestamp_ms > 0) ingress.latency.Record((wall_ms - message.timestamp_ms) * 1000);
-  Publication publication;
   publication.topic = message.topic;
   publication.payload = message.payload;
   publication.properties = message.properties;
@@ -61,6 +75,28 @@ Taken LinkIntake::Take(const Carrier& carrier, session::Connection* connection, 
       now_ms - (wall_ms - publication.timestamp_ms);  // so that the time on the way counts
   publication.client_id = message.from;
   return {Verdict::kPublished, shard_->Publish(&publication, connection, now_ms)};
+}
+
+LinkIntake::Transit LinkIntake::Onward(const LinkSpec& spec, const link::ForwardedMessage& message,
+                                       Publication* publication) {
+  const LinkPlan& plan = *shard_->links()->plan();
+  link::OriginPath path;
+  const bool known = path.ParseExtra(message.extra);
+  if (path.Contains(plan.self)) return Transit::kCircle;
+  // A message without an id of the common length cannot be recognised: it stays here.
+  if (message.id.size() != link::kMessageIdBytes) return Transit::kGoesOn;
+  if (!shard_->transit_ids()->Insert(message.id)) return Transit::kDuplicate;
+  const bool carries = (plan.transit >> spec.index & 1) != 0;
+  if (!known || !carries || !path.Append(spec.name)) return Transit::kGoesOn;
+  for (uint64_t links = plan.transit; links != 0; links &= links - 1) {
+    const LinkSpec* other = plan.At(__builtin_ctzll(links));
+    if (!path.Contains(other->name)) publication->onward |= uint64_t{1} << other->index;
+  }
+  if (publication->onward == 0) return Transit::kGoesOn;
+  extra_ = path.Extra();
+  publication->extra = extra_;
+  publication->message_id = message.id;
+  return Transit::kGoesOn;
 }
 
 }  // namespace causeway::fanout

@@ -9,6 +9,7 @@
 
 #include "core/counters.h"
 #include "fanout/shard.h"
+#include "link/message_term.h"
 #include "link/repeat_window.h"
 
 namespace causeway::fanout {
@@ -18,7 +19,7 @@ struct Taken {
   enum class Verdict : uint8_t {
     kPublished,    // see `outcome`
     kFiltered,     // no such link, disabled, or outside our topics: 0x10
-    kRepeated,     // taken or filtered already; the sender did not hear so: 0x00
+    kRepeated,     // taken or filtered already: sent again, or come by another way: 0x00
     kUndecodable,  // 0x99
   };
   Verdict verdict = Verdict::kPublished;
@@ -47,10 +48,16 @@ class LinkIntake {
              int64_t wall_ms);
 
  private:
+  enum class Transit : uint8_t { kGoesOn, kDuplicate, kCircle };
+  /// A message of a link that carries transit: whether it is new here, and where it may go on to.
+  Transit Onward(const LinkSpec& spec, const link::ForwardedMessage& message,
+                 Publication* publication);
+
   Shard* const shard_;
   Counters* const counters_;
   link::RepeatWindows repeats_;  // of the linked clusters' message clients that live here
   std::string scratch_;          // of the decoder
+  std::string extra_;            // of what goes on
 };
 
 }  // namespace causeway::fanout

@@ -28,6 +28,9 @@ struct Publication {
   uint32_t publisher_session = 0xFFFFFFFF, publisher_generation = 0;
   std::string_view client_id;  // the original publisher's
   uint64_t retain_version = 0;
+  // Of a message that came over a link and goes on over others (`transit`).
+  uint64_t onward = 0;  // links it may still take, by bit; 0: none
+  std::string_view message_id, extra;
   MessageRef message;
 
   /// The shared form, made once.

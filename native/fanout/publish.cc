@@ -37,8 +37,8 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
 
   uint64_t topic_hash = 0;
   const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);
-  const uint64_t links =
-      MayCrossLinks(publication->origin) ? route->links & links_.plan()->enabled : 0;
+  const uint64_t links = route->links & (MayCrossLinks(publication->origin) ? links_.plan()->enabled
+                                                                            : publication->onward);
   if (route->local.empty() && route->loops == 0 && route->groups.empty() && links == 0) {
     if (publication->origin != Origin::kSys) Bump(counters_->dropped_no_subscribers);
     return Published::kNobody;

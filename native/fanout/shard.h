@@ -20,6 +20,7 @@
 #include "fanout/link_egress.h"
 #include "fanout/message_policy.h"
 #include "fanout/publication.h"
+#include "fanout/transit_ids.h"
 #include "retained/index.h"
 #include "router/index.h"
 #include "router/members.h"
@@ -39,6 +40,7 @@ struct Fabric {
   DelayedBudget delayed;
   MessagePolicy policy;
   HashSeed seed;
+  TransitIds transit_ids{HashSeed::Random()};
   int loops = 1;
   std::vector<std::unique_ptr<Lane>> lanes;          // [from * loops + to]; null on the diagonal
   std::vector<std::unique_ptr<SessionFlags>> flags;  // by loop
@@ -129,6 +131,7 @@ class Shard {
   session::Sender* sender() { return &sender_; }
   LinkEgress* links() { return &links_; }
   Counters* counters() { return counters_; }
+  TransitIds* transit_ids() { return &fabric_->transit_ids; }
   int loop() const { return loop_; }
   EpochGuard EnterEpoch() { return EpochGuard(fabric_->epochs, epoch_slot_); }
   size_t session_count() const { return live_sessions_; }

@@ -179,7 +179,8 @@ bool ReadElements(EtfReader* reader, ForwardedMessage* out, std::string_view* he
   if (!reader->ReadBinary(&out->payload)) {
     if (!IsList(reader->Peek()) || !reader->ReadRaw(LocalTerms::kRefuse, iodata, 1)) return false;
   }
-  return reader->ReadInteger(&out->timestamp_ms) && reader->Skip(LocalTerms::kSkip, 1);
+  return reader->ReadInteger(&out->timestamp_ms) &&
+         reader->ReadRaw(LocalTerms::kSkip, &out->extra, 1);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "core/check.h"
 #include "link/etf.h"
 #include "link/etf_tag.h"
@@ -101,7 +103,8 @@ size_t MessageSize(const ForwardedMessage& message, const WireProperties& proper
   bytes +=
       EtfBinarySize(message.from.size()) + FlagsSize(message) + HeadersSize(message, properties);
   bytes += EtfBinarySize(message.topic.size()) + EtfBinarySize(message.payload.size());
-  bytes += EtfIntegerSize(message.timestamp_ms) + 5;
+  bytes += EtfIntegerSize(message.timestamp_ms);
+  bytes += message.extra.empty() ? 5 : message.extra.size();
   return bytes;
 }
 
@@ -112,7 +115,10 @@ char* PutMessage(char* at, const ForwardedMessage& message, const WireProperties
   at = PutFlags(PutEtfBinary(at, message.from), message);
   at = PutHeaders(at, message, properties);
   at = PutEtfBinary(PutEtfBinary(at, message.topic), message.payload);
-  return PutEtfMap(PutEtfInteger(at, message.timestamp_ms), 0);
+  at = PutEtfInteger(at, message.timestamp_ms);
+  if (message.extra.empty()) return PutEtfMap(at, 0);
+  std::memcpy(at, message.extra.data(), message.extra.size());
+  return at + message.extra.size();
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ struct ForwardedMessage {
   bool has_username = false;
   uint8_t protocol_version = 0;  // 3, 4, 5; 0: not known, not sent
   PeerAddress peer;
+  std::string_view extra;  // the map at the end, raw; empty: an empty one, as EMQX has it
 };
 
 /// Exact size of the encoded message, version byte included.
@@ -60,7 +61,7 @@ enum class MessageStatus : uint8_t {
 
 /// Decodes a payload. Views in `*out` point into `payload` or `*scratch` (inflated terms, iodata
 /// payloads, properties brought to wire form), so both must stay untouched while they are used.
-/// `*scratch` is overwritten. Unknown headers, flags and anything inside `extra` are skipped,
+/// `*scratch` is overwritten. Unknown headers and flags are skipped,
 /// process-local terms included.
 MessageStatus DecodeMessage(std::string_view payload, std::string* scratch, ForwardedMessage* out);
 

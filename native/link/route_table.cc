@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "link/etf_tag.h"
+#include "link/origin_path.h"
 #include "mqtt/packet.h"
 #include "mqtt/topic.h"
 
@@ -113,10 +114,11 @@ void RouteTable::Add(int link, uint32_t lane, uint32_t epoch, const RouteOperati
   }
   holding_index_.Insert(HoldingHash(filter, lane, own), position);
   Append(&lanes_[lane], position);
-  lanes_[lane].hashes += DigestHash(holding);
+  if (!IsTransitRouteId(own)) lanes_[lane].digest.Add(DigestHash(holding));
   ++filter_pool_[filter].holdings;
   ++result->adds;
   if (first) sink_->AddRoute(filter_pool_[filter].view(), link);
+  sink_->AddHolding(filter_pool_[filter].view(), link, own);
 }
 
 void RouteTable::Delete(int link, uint32_t lane, const RouteOperation& operation,
@@ -173,7 +175,7 @@ size_t RouteTable::holdings(int link, int lane) const {
 
 RouteDigest RouteTable::digest(int link, int lane) const {
   const Lane* at = FindLane(link, lane);
-  return at == nullptr ? RouteDigest() : RouteDigest{at->holdings, at->hashes};
+  return at == nullptr ? RouteDigest() : at->digest;
 }
 
 bool RouteTable::Wants(int link, std::string_view filter) const {
@@ -267,9 +269,11 @@ void RouteTable::Unlink(Lane* lane, uint32_t position) {
 void RouteTable::Remove(uint32_t position) {
   const Holding holding = holding_pool_[position];
   const std::string_view own = holding.own_route_id();
+  const Filter& filter = filter_pool_[holding.filter];
+  sink_->RemoveHolding(filter.view(), static_cast<int>(filter.link), own);
   holding_index_.Erase(HoldingHash(holding.filter, holding.lane, own), position);
   Unlink(&lanes_[holding.lane], position);
-  lanes_[holding.lane].hashes -= DigestHash(holding);
+  if (!IsTransitRouteId(own)) lanes_[holding.lane].digest.Remove(DigestHash(holding));
   if (holding.route_id != nullptr) FreeText(holding.route_id, kLengthBytes + own.size());
   holding_pool_.Give(position);
   if (--filter_pool_[holding.filter].holdings == 0) ReleaseFilter(holding.filter);

@@ -21,6 +21,9 @@ class RouteSink {
  public:
   virtual void AddRoute(std::string_view filter, int link) = 0;
   virtual void RemoveRoute(std::string_view filter, int link) = 0;
+  /// Every holding, and its end. `route_id`: raw; empty: the binary that equals the filter.
+  virtual void AddHolding(std::string_view, int, std::string_view) {}
+  virtual void RemoveHolding(std::string_view, int, std::string_view) {}
 
  protected:
   ~RouteSink() = default;
@@ -68,6 +71,19 @@ class RouteTable {
   /// `budget`: done.
   size_t Clear(int link, int lane, size_t budget);
 
+  /// Visits what all lanes of the link hold: `visit(filter, route_id)` as AddHolding has them.
+  template <typename Visit>
+  void ForEach(int link, Visit&& visit) const {
+    if (static_cast<size_t>(link) >= lanes_of_link_.size()) return;
+    for (const uint32_t lane : lanes_of_link_[static_cast<size_t>(link)]) {
+      if (lane == kNone) continue;
+      for (uint32_t at = lanes_[lane].head; at != kNone; at = holding_pool_[at].next) {
+        const Holding& holding = holding_pool_[at];
+        visit(filter_pool_[holding.filter].view(), holding.own_route_id());
+      }
+    }
+  }
+
   size_t holdings() const { return holding_pool_.live(); }
   size_t holdings(int link) const;
   size_t holdings(int link, int lane) const;
@@ -108,7 +124,7 @@ class RouteTable {
     uint32_t head = kNone;
     uint32_t tail = kNone;
     size_t holdings = 0;
-    uint64_t hashes = 0;  // sum of RouteHash
+    RouteDigest digest;  // of its holdings; routes in transit are not part of it
   };
 
   const Lane* FindLane(int link, int lane) const;  // null when it never held anything

@@ -29,6 +29,7 @@ Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
     spec.topics = link::LinkTopics(TextsOf(one.Get("topics")));
     spec.pool = SlotRangeOf(one.Get("pool"));
     spec.former = SlotRangeOf(one.Get("former"));
+    spec.transit = BooleanOf(one.Get("transit"));
     spec.inflight_max = static_cast<uint16_t>(NumberOf(one.Get("maxInflight")));
     spec.buffer_bytes_max = static_cast<size_t>(LargeOf(one.Get("bufferBytesMax")));
     spec.request_ttl_ms = LargeOf(one.Get("requestTtlMs"));
@@ -241,6 +242,32 @@ Napi::Value InterestDigest(const Napi::CallbackInfo& info) {
   return DigestOf(info.Env(), digest);
 }
 
+/// setTransit(link, carries)
+Napi::Value SetTransit(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env()))
+    running->SetTransit(static_cast<int>(NumberOf(info[0])), BooleanOf(info[1]));
+  return info.Env().Undefined();
+}
+
+Napi::Value StartTransitWalk(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env())) running->StartTransitWalk();
+  return info.Env().Undefined();
+}
+
+/// stepTransitWalk() → whether nothing is left
+Napi::Value StepTransitWalk(const Napi::CallbackInfo& info) {
+  transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), running->StepTransitWalk());
+}
+
+Napi::Value TransitRefused(const Napi::CallbackInfo& info) {
+  const transport::Engine* running = EngineOrThrow(info.Env());
+  if (running == nullptr) return info.Env().Undefined();
+  const uint64_t refused = running->TransitRefused(static_cast<int>(NumberOf(info[0])));
+  return Napi::Number::New(info.Env(), static_cast<double>(refused));
+}
+
 /// applyRoutes(link, lane, payload) → { adds, deletes, invalid }
 Napi::Value ApplyRoutes(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -378,6 +405,10 @@ void ExportLink(Napi::Env env, Napi::Object exports) {
   Export<StartInterestDigest>(env, exports, "startInterestDigest");
   Export<StepInterestDigest>(env, exports, "stepInterestDigest");
   Export<InterestDigest>(env, exports, "interestDigest");
+  Export<SetTransit>(env, exports, "setTransit");
+  Export<StartTransitWalk>(env, exports, "startTransitWalk");
+  Export<StepTransitWalk>(env, exports, "stepTransitWalk");
+  Export<TransitRefused>(env, exports, "transitRefused");
   Export<ApplyRoutes>(env, exports, "applyRoutes");
   Export<MarkRoutes>(env, exports, "markRoutes");
   Export<Remove<&transport::Engine::SweepRoutes>>(env, exports, "sweepRoutes");

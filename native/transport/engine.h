@@ -19,6 +19,7 @@
 #include "link/intersection.h"
 #include "link/route_message.h"
 #include "link/route_table.h"
+#include "link/transit_routes.h"
 #include "transport/edge_port.h"
 #include "transport/io_loop.h"
 #include "transport/unix_listener.h"
@@ -60,7 +61,7 @@ struct LinkTimes {
   uint64_t sum_micros = 0;
 };
 
-class Engine final : public LoopPeers, public link::RouteSink {
+class Engine final : public LoopPeers, public link::RouteSink, public link::TransitSink {
  public:
   static constexpr int kLinks = 64;
 
@@ -116,6 +117,17 @@ class Engine final : public LoopPeers, public link::RouteSink {
   /// capture overflowed.
   uint8_t* interest_flags() { return interest_flags_; }
 
+  // Transit: engine_transit.cc.
+  /// Both sides of the link carry what is not theirs, or no more. What follows is announced by a
+  /// walk.
+  void SetTransit(int link, bool carries);
+  /// Announces anew, for all links, what clusters behind us want; for a link that has begun anew.
+  void StartTransitWalk() { transit_.StartWalk(); }
+  /// A step of it, some 0.2 ms; true when nothing is left.
+  bool StepTransitWalk() { return transit_.StepWalk(limits::kTransitWalkStep); }
+  /// Routes of the link that there was no room to announce onward.
+  uint64_t TransitRefused(int link) const { return transit_.refused(link); }
+
   // Drift checksums: engine_digest.cc.
   /// Counts this cluster's interest for `link`, cut by the topics of its capture, under a key that
   /// the far end chose.
@@ -157,6 +169,12 @@ class Engine final : public LoopPeers, public link::RouteSink {
   // link::RouteSink
   void AddRoute(std::string_view filter, int link) override;
   void RemoveRoute(std::string_view filter, int link) override;
+  void AddHolding(std::string_view filter, int link, std::string_view route_id) override;
+  void RemoveHolding(std::string_view filter, int link, std::string_view route_id) override;
+
+  // link::TransitSink
+  void Announce(link::RouteOperation::Kind kind, int link, std::string_view filter,
+                std::string_view route_id) override;
 
  private:
   struct Interest {
@@ -180,6 +198,7 @@ class Engine final : public LoopPeers, public link::RouteSink {
   void Edge(link::RouteOperation::Kind kind, const router::Filter& edge, std::string_view group);
   void ReleaseLimbo();
   void UpdateInterestFlags(int link);
+  void ConfigureTransit(const fanout::LinkPlan& plan);
   uint32_t& EpochOf(int link, int lane);
 
   const EngineOptions options_;
@@ -201,6 +220,8 @@ class Engine final : public LoopPeers, public link::RouteSink {
   uint8_t interest_flags_[2 * kLinks] = {};
   link::InterestDigest interest_digests_[kLinks];
   link::RouteTable routes_;
+  link::TransitRoutes transit_{this, limits::kTransitRoutesMax};
+  uint64_t transit_asked_ = 0;  // links whose configuration asks for transit
   std::shared_ptr<const fanout::LinkPlan> plan_ = std::make_shared<fanout::LinkPlan>();
   uint64_t plan_number_ = 0;
   std::vector<std::vector<uint32_t>> route_epochs_;  // by link, lane

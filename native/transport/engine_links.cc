@@ -19,6 +19,8 @@ void Engine::ConfigureLinks(std::string self, std::vector<fanout::LinkSpec> link
                        ? known->metrics
                        : link::NewLinkMetrics(options_.loops);
   }
+  ConfigureTransit(*plan);
+  plan->transit = transit_.active();
   plan_ = plan;
   for (int i = 0; i < options_.loops; ++i) Post(i, LinksCommand{plan});
 }

@@ -306,6 +306,8 @@ export interface LinkConfig {
   readonly retryIntervalMs: number
   /** Unacknowledged messages per connection; 0: as many as the peer's Receive Maximum allows. */
   readonly maxInflight: number
+  /** Carries interest and messages of other clusters. docs/protocol/cluster-link.md "Transit" */
+  readonly transit: boolean
   /** Drift checksums, with a remote cluster that also asks for them. docs/protocol/cluster-link.md "Drift checksum" */
   readonly driftCheck: boolean
   /** TLS settings, or null when neither `ssl.enable` nor a `mqtts://` server asks for it. */

@@ -13,7 +13,7 @@ import {
   after,
   still,
 } from './agent-state.js'
-import { failure, reasonText } from './failure.js'
+import { failure, type LinkFailure, reasonText } from './failure.js'
 
 /** Asks for the next batch when there is room to send it, and goes online when all is acknowledged. */
 export function walk(state: AgentState, now: number): AgentStep {
@@ -208,17 +208,21 @@ export function onPuback(
 
 /** Changes were dropped for want of room: only a new bootstrap under a new incarnation makes the far end right again. */
 export function onInterestLost(state: AgentState, now: number): AgentStep {
-  const lost = { ...state, fresh: true }
-  const { kind } = state.phase
-  // Before `identify` the new incarnation is still to come, on this very connection.
-  if (kind !== 'handshaking' && kind !== 'bootstrapping' && kind !== 'online') return still(lost)
-  return fail(
-    lost,
+  return startOver(
+    state,
     failure(
       'interest_overflow',
       'more subscriptions changed than could be kept for the link; it starts over',
     ),
     now,
-    0,
   )
+}
+
+/** What the far end holds of this incarnation cannot be mended: it goes with the incarnation. */
+export function startOver(state: AgentState, why: LinkFailure, now: number): AgentStep {
+  const lost = { ...state, fresh: true }
+  const { kind } = state.phase
+  // Before `identify` the new incarnation is still to come, on this very connection.
+  if (kind !== 'handshaking' && kind !== 'bootstrapping' && kind !== 'online') return still(lost)
+  return fail(lost, why, now, 0)
 }

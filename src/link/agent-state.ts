@@ -100,6 +100,8 @@ export type AgentEvent =
   /** Live changes wait, as the shared flag says; or capture has lost some. */
   | { readonly kind: 'interest-waits' }
   | { readonly kind: 'interest-lost' }
+  /** The far end carried routes of other clusters under this incarnation, and does so no more. */
+  | { readonly kind: 'transit-ended' }
   /** Answer to `take`: one live batch. */
   | {
       readonly kind: 'live'

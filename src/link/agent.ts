@@ -18,7 +18,15 @@ import { linkLimits } from '../limits.js'
 import type { RouteMessage } from '../native/index.js'
 import { connect, disconnected, fail, stop } from './agent-end.js'
 import { onBootstrapAsked, refresh } from './agent-refresh.js'
-import { onBatch, onInterestLost, onLive, onPuback, takeIfOpen, walk } from './agent-routes.js'
+import {
+  onBatch,
+  onInterestLost,
+  onLive,
+  onPuback,
+  startOver,
+  takeIfOpen,
+  walk,
+} from './agent-routes.js'
 import {
   type AgentEffect,
   type AgentEvent,
@@ -73,6 +81,12 @@ export function stepAgent(state: AgentState, event: AgentEvent, now: number): Ag
       return state.phase.kind === 'online' ? { state, effects: takeIfOpen(state) } : still(state)
     case 'interest-lost':
       return onInterestLost(state, now)
+    case 'transit-ended':
+      return startOver(
+        state,
+        failure('transit_ended', 'the far end carries transit no more; the link starts over'),
+        now,
+      )
     case 'live':
       return onLive(state, event, now)
     case 'bootstrap-asked':

@@ -7,8 +7,10 @@
  * Source: docs/protocol/cluster-link.md "Capabilities".
  */
 
+import type { LinkConfig } from '../config/index.js'
+
 /** Extensions, with the version of their wire form. Announced when the link's configuration asks for them. */
-export type CapabilityName = 'drift/1'
+export type CapabilityName = 'drift/1' | 'transit/1'
 
 export interface Capabilities {
   readonly software: string
@@ -24,6 +26,17 @@ export interface Announced {
   readonly names?: readonly CapabilityName[]
   /** 16 bytes. */
   readonly driftKey?: Uint8Array
+}
+
+/** What the link's configuration asks the far end for. */
+export function askedOf({
+  driftCheck,
+  transit,
+}: Pick<LinkConfig, 'driftCheck' | 'transit'>): readonly CapabilityName[] {
+  return [
+    ...(driftCheck ? (['drift/1'] as const) : []),
+    ...(transit ? (['transit/1'] as const) : []),
+  ]
 }
 
 const tagNil = 106

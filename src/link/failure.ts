@@ -26,6 +26,7 @@ export type FailureCode =
   | 'connection_closed'
   | 'protocol_error'
   | 'interest_overflow'
+  | 'transit_ended'
   | 'self_connected'
 
 export interface LinkFailure {

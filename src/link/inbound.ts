@@ -12,7 +12,13 @@
 import { linkLimits } from '../limits.js'
 import { encodeDisconnect } from '../mqtt/index.js'
 import type { EngineEvent, RouteMessage } from '../native/index.js'
-import { type Capabilities, decodeCapabilities, encodeCapabilities } from './capabilities.js'
+import {
+  askedOf,
+  type Capabilities,
+  type CapabilityName,
+  decodeCapabilities,
+  encodeCapabilities,
+} from './capabilities.js'
 import { Complaints, printable } from './complaints.js'
 import { Counters } from './counters.js'
 import type { LinkDirectory } from './directory.js'
@@ -194,9 +200,9 @@ export class Inbound {
     if (cluster === this.#settings.clusterName) this.#warnOfNamesake(event, cluster)
 
     const link = this.#links.indexOf(cluster)
-    const compares = this.#compares(link, capabilities)
+    const shared = this.#shared(link, capabilities)
     const respond = (error: string | null, needBootstrap: boolean | null) => {
-      const ours = capabilities === null ? null : this.#announced(compares && error === null)
+      const ours = capabilities === null ? null : this.#announced(error === null ? shared : [])
       const ack = this.#environment.engine.encodeActorInitAck(
         message.actor,
         error,
@@ -221,21 +227,22 @@ export class Inbound {
       return null
     }
     return this.#admit(event, cluster, link, message, (actor, needBootstrap) => {
-      this.#drift.onInit(actor, compares ? responseTopic : null)
+      this.#drift.onInit(actor, shared.includes('drift/1') ? responseTopic : null)
       respond(null, needBootstrap)
     })
   }
 
-  /** Both sides of the link ask for drift checksums. */
-  #compares(link: number | undefined, peer: Capabilities | null): boolean {
-    if (link === undefined || peer === null) return false
-    return this.#links.at(link)?.driftCheck === true && peer.names.includes('drift/1')
+  /** What both sides of the link ask for. */
+  #shared(link: number | undefined, peer: Capabilities | null): readonly CapabilityName[] {
+    const config = link === undefined ? undefined : this.#links.at(link)
+    if (config === undefined || peer === null) return []
+    return askedOf(config).filter((name) => peer.names.includes(name))
   }
 
-  #announced(compares: boolean): Buffer {
-    if (!compares) return encodeCapabilities(this.#instance)
+  #announced(names: readonly CapabilityName[]): Buffer {
+    if (!names.includes('drift/1')) return encodeCapabilities(this.#instance, { names })
     const driftKey = this.#environment.engine.digestKey()
-    return encodeCapabilities(this.#instance, { names: ['drift/1'], driftKey })
+    return encodeCapabilities(this.#instance, { names, driftKey })
   }
 
   /** In this order. Source: docs/protocol/cluster-link.md "Receiver". */

@@ -6,7 +6,12 @@ import { assertNever } from '../errors.js'
 import { linkLimits } from '../limits.js'
 import { agentDeadline, stepAgent } from './agent.js'
 import { type AgentEffect, type AgentEvent, type AgentState, newAgent } from './agent-state.js'
-import { type CapabilityName, decodeCapabilities, encodeCapabilities } from './capabilities.js'
+import {
+  askedOf,
+  type Capabilities,
+  decodeCapabilities,
+  encodeCapabilities,
+} from './capabilities.js'
 import type { ConnectionEvent } from './connection.js'
 import type { Counters } from './counters.js'
 import { type Dialer, serverOf } from './dialer.js'
@@ -19,6 +24,7 @@ import { Machine } from './machine.js'
 import { MessagePool, type PoolRanges } from './message-pool.js'
 import type { LinkError, PoolStatus, RouteStatus } from './status.js'
 import { responseTopic, routeClientId, routeTopic } from './topics.js'
+import type { Transit } from './transit.js'
 import { encodeAcknowledgement, encodePublish, encodeSubscribe } from './wire.js'
 
 /** What outbound links share. */
@@ -27,6 +33,7 @@ export interface OutboundParts {
   readonly settings: LinkSettings
   readonly dialer: Dialer
   readonly incarnations: Incarnations
+  readonly transit: Transit
   /** Random per process; announces us to other Causeways and betrays a link to ourselves. */
   readonly instance: string
 }
@@ -116,6 +123,7 @@ export class Outbound {
   }
 
   stop(): void {
+    this.#parts.transit.end(this.#index)
     this.#agent.dispatch({ kind: 'stop' })
     this.#pool.stop()
   }
@@ -169,7 +177,8 @@ export class Outbound {
   }
 
   counters(): Record<string, number> {
-    return this.#counters.read()
+    const refused = this.#parts.environment.engine.transitRefused(this.#index)
+    return { ...this.#counters.read(), ...(refused > 0 ? { transit_routes_refused: refused } : {}) }
   }
 
   // --------------------------------------------------------------------------------------- the route agent
@@ -307,8 +316,18 @@ export class Outbound {
     const peer = raw === null ? null : decodeCapabilities(raw)
     this.#peerIsCauseway = peer !== null
     this.#digest.onAccepted(peer)
+    this.#agreeOnTransit(peer)
     // Slots that were held because the server was ourselves; a start is nothing to the others.
     this.#pool.start()
+  }
+
+  #agreeOnTransit(peer: Capabilities | null): void {
+    const { transit } = this.#parts
+    if (this.#config.transit && peer?.names.includes('transit/1') === true)
+      transit.begin(this.#index)
+    else if (transit.end(this.#index))
+      // It holds routes of others that are neither withdrawn nor repeated now: a new incarnation ends them.
+      this.#agent.dispatch({ kind: 'transit-ended' })
   }
 
   #sendInit({ packetId, incarnation, correlation }: AgentEffect & { kind: 'send-init' }): void {
@@ -317,7 +336,7 @@ export class Outbound {
       settings.nodeName,
       incarnation,
       this.#config.name,
-      encodeCapabilities(instance, { names: announcedOf(this.#config) }),
+      encodeCapabilities(instance, { names: askedOf(this.#config) }),
     )
     const request = {
       responseTopic: this.#responseTopic,
@@ -373,11 +392,6 @@ export class Outbound {
   #seed(): number {
     return Number.parseInt(this.#parts.environment.randomHex(4), 16) | 0
   }
-}
-
-/** What the link's configuration asks the far end for. */
-function announcedOf({ driftCheck }: LinkConfig): readonly CapabilityName[] {
-  return driftCheck ? ['drift/1'] : []
 }
 
 function addressText({ host, port }: LinkConfig['servers'][number]): string {

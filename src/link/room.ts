@@ -18,6 +18,7 @@ import { IncarnationFile, type IncarnationStore, Incarnations } from './incarnat
 import { firstPool, nextPool, noSlots, type PoolRanges } from './message-pool.js'
 import { Outbound, type OutboundParts } from './outbound.js'
 import type { LinkStatus } from './status.js'
+import { Transit } from './transit.js'
 
 export interface LinkRoomOptions {
   readonly environment: LinkEnvironment
@@ -58,7 +59,8 @@ export class LinkRoom {
         'the last incarnation could not be saved; should the clock go back before the next start, links may need a minute to resume',
       ),
     )
-    this.#parts = { environment, settings, dialer, incarnations: numbers, instance }
+    const transit = new Transit(environment)
+    this.#parts = { environment, settings, dialer, incarnations: numbers, transit, instance }
     this.#dialer = dialer
     this.#directory = new LinkDirectory(settings.links)
     this.#inbound = new Inbound(environment, settings, this.#directory, instance, (name) =>
@@ -297,5 +299,6 @@ function dataPlaneOf(link: LinkConfig, index: number, { pool, former }: PoolRang
     maxInflight: link.maxInflight,
     bufferBytesMax: link.resource.maxBufferBytes,
     requestTtlMs: link.resource.requestTtlMs ?? 0,
+    transit: link.transit,
   }
 }

@@ -296,6 +296,7 @@ export interface LinkDataPlane {
   readonly maxInflight: number
   readonly bufferBytesMax: number // per slot
   readonly requestTtlMs: number // 0: none
+  readonly transit: boolean // asked for; see setTransit
 }
 
 /** A decoded term of the route channel. `incarnation` is exact up to 2^63. Source: docs/protocol/cluster-link.md */
@@ -379,6 +380,14 @@ export interface LinkEngine {
   ): Buffer
   /** @param digest drift checksum, for a peer that announced it only; null: byte for byte EMQX's */
   encodeHeartbeat(actor: string, incarnation: bigint, digest: Uint8Array | null): Buffer
+  /** Both sides of a link that asks for transit carry it from now on, or no more. A walk tells the other links. */
+  setTransit(link: number, carries: boolean): void
+  /** Announces anew, for all links that carry, what clusters behind us want. */
+  startTransitWalk(): void
+  /** A step of that, some 0.2 ms; true when it is done. */
+  stepTransitWalk(): boolean
+  /** Routes of the link that there was no room to announce onward. */
+  transitRefused(link: number): number
   /** Key of our digests: 16 bytes, random for this process. Peers count under it. */
   digestKey(): Buffer
   /** What a lane of the route table holds, under our key: 16 bytes, see `interestDigest`. */

@@ -218,7 +218,9 @@ export const layout = {
     { "name": "link_received", "unit": "messages", "meaning": "arrived through a link" },
     { "name": "link_undecodable", "unit": "messages", "meaning": "payload that is no forwarded message: 0x99" },
     { "name": "link_filtered", "unit": "messages", "meaning": "arrived, outside our own topics: not published" },
-    { "name": "link_repeated", "unit": "messages", "meaning": "arrived again after a reconnect: not published twice" }
+    { "name": "link_repeated", "unit": "messages", "meaning": "arrived again after a reconnect: not published twice" },
+    { "name": "link_duplicated", "unit": "messages", "meaning": "arrived by a second way between Causeways (`transit`)" },
+    { "name": "link_looped", "unit": "messages", "meaning": "arrived back where they had been (`transit`)" }
   ],
   "loopsMax": 64,
   "linksMax": 64

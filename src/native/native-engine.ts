@@ -225,6 +225,22 @@ export class NativeEngine implements Engine {
     return this.#binding.encodeHeartbeat(actor, incarnation, digest)
   }
 
+  setTransit(link: number, carries: boolean): void {
+    if (!this.#halted) this.#binding.setTransit(link, carries)
+  }
+
+  startTransitWalk(): void {
+    if (!this.#halted) this.#binding.startTransitWalk()
+  }
+
+  stepTransitWalk(): boolean {
+    return this.#halted || this.#binding.stepTransitWalk()
+  }
+
+  transitRefused(link: number): number {
+    return this.#binding.transitRefused(link)
+  }
+
   digestKey(): Buffer {
     return this.#binding.digestKey()
   }

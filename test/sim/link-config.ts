@@ -21,6 +21,7 @@ export function linkConfig(
     poolSize: 1,
     retryIntervalMs: 15_000,
     maxInflight: 32,
+    transit: false,
     driftCheck: false,
     tls: null,
     tcp: { nodelay: true, keepalive: false, sndbufBytes: null, recbufBytes: null },

@@ -222,6 +222,19 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
     })
   }
 
+  /** No transit in this model: its links have none. */
+  setTransit(): void {}
+
+  startTransitWalk(): void {}
+
+  stepTransitWalk(): boolean {
+    return true
+  }
+
+  transitRefused(): number {
+    return 0
+  }
+
   digestKey(): Buffer {
     return Buffer.alloc(16, 1)
   }

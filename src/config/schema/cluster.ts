@@ -112,6 +112,11 @@ const link = entry({
     32,
     'Messages per connection not yet acknowledged; 0: as many as the peer accepts.',
   ),
+  transit: key(
+    form.boolean,
+    false,
+    'Whether this link carries what belongs to other clusters: their interest is announced here, their messages are forwarded. Both sides must ask for it, and be Causeways. Not in EMQX.',
+  ),
   drift_check: key(
     form.boolean,
     false,
@@ -180,6 +185,7 @@ function toLink(it: z.output<typeof link>, index: number, clusterName: string): 
     poolSize: it.pool_size,
     retryIntervalMs: it.retry_interval,
     maxInflight: it.max_inflight,
+    transit: it.transit,
     driftCheck: it.drift_check,
     tls: servers.some((server) => server.tls)
       ? toTlsClient(it.ssl, `cluster.links.${index + 1}.ssl`)
