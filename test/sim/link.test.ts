@@ -9,7 +9,7 @@
  *
  *   CAUSEWAY_TEST_SEED=n     one story, with its log
  *   CAUSEWAY_TEST_STEPS=n    … of which only the first n things happen
- *   CAUSEWAY_TEST_SEEDS=n    so many from 1 on, and none at random: 10,000 take about two minutes
+ *   CAUSEWAY_TEST_SEEDS=n    so many from 1 on, and none at random: 10,000 take some minutes
  *
  * A failure names the line that plays its shortest beginning again.
  */
@@ -29,7 +29,7 @@ const topicLists: readonly (readonly string[])[] = [['#'], ['#'], ['a/#'], ['a/#
 const troubleMs = 60_000
 /** Ping (30 s) and its timeout (30 s), a retry (6 s), an actor's expiry (30 + 30 s) or a sweep (30 s), a clear; rounded up. */
 const healMs = 160_000
-const always = { fixed: 500, fresh: 100 }
+const always = { fixed: 250, fresh: 50 }
 
 test('after the trouble every cluster holds exactly the cut interest of the others', async () => {
   const { CAUSEWAY_TEST_SEED, CAUSEWAY_TEST_STEPS, CAUSEWAY_TEST_SEEDS } = process.env
