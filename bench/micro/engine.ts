@@ -10,8 +10,8 @@ export function microEngine(): NativeEngine {
 }
 
 /** Ends its threads; nothing may be measured after. */
-export async function closeMicroEngine(): Promise<void> {
-  await engine?.halt()
+export function closeMicroEngine(): void {
+  engine?.halt()
   engine = null
 }
 
@@ -23,6 +23,7 @@ function opened(): NativeEngine {
       index: 0,
       name: 'there',
       enabled: true,
+      transit: false,
       topics: ['#'],
       pool: { first: 0, count: 1 },
       former: { first: 1, count: 0 },

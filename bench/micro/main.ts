@@ -20,7 +20,7 @@ if (chosen.length === 0) {
 }
 if (brief) runBriefly()
 else await runAll()
-await closeMicroEngine()
+closeMicroEngine()
 
 async function runAll(): Promise<void> {
   process.stdout.write(
