@@ -106,6 +106,7 @@ namespace causeway {
   X(fanout_yields, "pauses", "a publisher paused because its fan-out had used its slice")         \
   X(publish_yields, "pauses", "a publisher paused because the turn had made its deliveries")      \
   X(drain_yields, "rounds", "lanes left non-empty because the round had used its budget")         \
+  X(flush_yields, "turns", "left connections with bytes to write for the next turn")              \
   X(wakeups_sent, "calls", "uv_async_send to another loop or to control")                         \
   X(stale_numbers_dropped, "entries", "named an old session generation or connection")            \
   X(rate_limited_pauses, "pauses", "a client not read for a while: its listener's rates")         \

@@ -75,10 +75,23 @@ inline constexpr size_t kLinksMax = 64;
 /// nothing.
 inline constexpr size_t kLaneSlots = 4096;
 
-/// Members that one step of a fan-out serves: at 0.25 µs about 1 ms, the longest anything holds an
-/// epoch. Full: the cursor is kept, the publisher's connection pauses, other work goes first,
+/// Members on one loop above which a fan-out is wide: it is served in slices, and whom it reaches
+/// is written after others. Up to here its writes cost 0.45 ms at most.
+inline constexpr size_t kWideFanoutMembers = 64;
+
+/// Members that wide fan-outs serve in one loop turn, once those of this loop's publishers and once
+/// those that came over lanes: at 0.1 to 0.4 µs about 0.5 ms, the longest anything holds an epoch.
+/// Full: the cursor is kept, the publisher's connection or the lane pauses, other work goes first,
 /// fanout_yields.
-inline constexpr size_t kFanoutSliceMembers = 4096;
+inline constexpr size_t kFanoutSliceMembers = 2048;
+
+/// Bytes that wide fan-outs put into out-buffers of one loop from one time that everybody they
+/// reached was written to, to the next; kWideDeliveryBytes and the topic count for each delivery,
+/// payloads kept by reference do not. It bounds what waits for us and not for its reader: a hundred
+/// messages of 64 bytes of a 1 → 1,000 fan-out in one write, or four of 4 KiB. Full: as
+/// kFanoutSliceMembers, until they are written.
+inline constexpr size_t kWideCycleBytes = 16 * kMiB;
+inline constexpr size_t kWideDeliveryBytes = 64;
 
 /// Topics one step of a retained replay looks at before it asks again whether the client keeps up.
 /// Small, because all that a step finds must fit the session's queue; a lock per step costs 30 ns.
@@ -95,11 +108,11 @@ inline constexpr size_t kReplayTurnTopics = 4096;
 /// sleep.
 inline constexpr size_t kWorkBudgetDeliveries = 16 * 1024;
 
-/// Deliveries that the PUBLISHes read in one loop turn may make on their own loop: at 0.1 to 0.25
-/// µs a turn stays near 20 ms, and every receiver still gets a hundred messages of a 1 → 1,000
-/// fan-out in one write. One read may bring 3,000 messages for 4,000 receivers each. Full: the rest
-/// of what was read waits for the next turn, publish_yields.
-inline constexpr size_t kTurnDeliveries = 128 * 1024;
+/// Deliveries that the PUBLISHes read in one loop turn may make on their own loop: at 0.1 to 0.15
+/// µs a turn stays near 4 ms, and one of 100 pairs still gets a hundred messages in one write. One
+/// read may bring 10,000 messages for 64 receivers each; wider fan-outs have their own bound, see
+/// kFanoutSliceMembers. Full: the rest of what was read waits for the next turn, publish_yields.
+inline constexpr size_t kTurnDeliveries = 32 * 1024;
 
 /// Bytes of messages one session's queue may hold, whatever mqtt.max_mqueue_len says: 64 MiB are
 /// the default 1,000 messages of 64 KiB. Full: as max_mqueue_len, dropped_queue_full.
@@ -165,6 +178,25 @@ inline constexpr size_t kOutAliasBytesMax = 128 * kKiB;
 /// (dropped_qos0_slow), QoS > 0 stays in its queue. tcp_options.high_watermark's default; 4 s of a
 /// 1 MiB/s line.
 inline constexpr size_t kOutHighWatermarkBytes = 4 * kMiB;
+
+/// Writes of one loop turn to those that no wide fan-out dirtied: as many as one poll finds ready,
+/// 7 ms of system calls. Full: the others are first in the next turn, which does not sleep,
+/// flush_yields.
+inline constexpr size_t kTurnWrites = 1024;
+
+/// Writes of one loop turn to those that a wide fan-out dirtied, at 7 µs about 0.2 ms: what a small
+/// message waits for behind a fan-out to 100,000. The poll between two such turns costs as much as
+/// half a write. Full: as kTurnWrites.
+inline constexpr size_t kWideWrites = 32;
+
+/// Bytes that cost as much to copy into a socket as the system call itself, about 6 µs: so many
+/// more count as one more write.
+inline constexpr size_t kWriteCostBytes = 32 * kKiB;
+
+/// Ready sockets one loop turn serves before it does what the end of a turn does: what one
+/// epoll_wait brings. libuv would ask 48 times, 50,000 acknowledgements, before anything is
+/// written. Full: the turn ends and another begins, nothing is left out.
+inline constexpr size_t kTurnReady = 1024;
 
 /// Buffers of one writev. With 16 KiB blocks 1 MiB, more than a socket takes; Linux allows 1024.
 /// Full: written in the next round.
@@ -319,6 +351,10 @@ inline constexpr size_t kLoadOutBytesMax = 1 * kMiB;
 
 static_assert(kConnectBytesMax <= kReadBufferBytes, "a CONNECT is parsed from one buffer");
 static_assert(kPayloadByReferenceBytes < kReadBufferBytes);
+static_assert(kWideFanoutMembers <= kFanoutSliceMembers && kWideWrites <= kTurnWrites);
+static_assert(kFanoutSliceMembers * (kPayloadByReferenceBytes + kWideDeliveryBytes) <
+                  kWideCycleBytes,
+              "a slice fits a cycle");
 static_assert((kLaneSlots & (kLaneSlots - 1)) == 0, "a power of two, as SpscLane rounds");
 static_assert((kTimerSlots & (kTimerSlots - 1)) == 0);
 static_assert(kTimerSlots * kTimerTickMs > 15 * 60 * 1000, "usual keep-alives in one revolution");

@@ -17,6 +17,13 @@ namespace {
 /// Where a message of this origin may go beyond local sessions and groups (design.md §4).
 bool MayCrossLinks(Origin origin) { return origin == Origin::kClient || origin == Origin::kBroker; }
 
+/// What one more receiver counts against limits::kWideCycleBytes.
+size_t WideBytes(const Publication& publication) {
+  const size_t payload = publication.payload.size();
+  return limits::kWideDeliveryBytes + publication.topic.size() +
+         (payload < limits::kPayloadByReferenceBytes ? payload : 0);
+}
+
 }  // namespace
 
 uint64_t Shard::NextRandom() {  // splitmix64: spreads shared-group choices, nothing secret
@@ -62,9 +69,10 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
     ToGroup(publication, *shared.group, nullptr, false, topic_hash, now_ms, &rest);
   }
   if (!route->local.empty()) {
-    size_t budget = limits::kFanoutSliceMembers;
+    Budget budget = {limits::kFanoutSliceMembers, wide_left_};
     slices = FanOutLocal(publication, route->local, now_ms, &budget);
-    turn_deliveries_ += limits::kFanoutSliceMembers - budget;
+    turn_deliveries_ += limits::kFanoutSliceMembers - budget.deliveries;
+    wide_left_ = budget.wide;
   }
   if (slices == nullptr && rest.entries.empty()) return Published::kDone;
 
@@ -128,54 +136,68 @@ void Shard::BeginHeaders(const Publication& publication, int64_t now_ms) {
 
 // ---- members of this loop
 
+size_t Shard::Room(const Publication& publication, const Budget& budget, size_t members) const {
+  if (members <= limits::kWideFanoutMembers) return budget.deliveries;
+  const size_t cycle = wide_cycle_left_ / WideBytes(publication);
+  return std::min({budget.deliveries, budget.wide, cycle});
+}
+
+void Shard::Charge(const Publication& publication, size_t served, bool wide, Budget* budget) {
+  budget->deliveries -= served;
+  if (!wide) return;
+  budget->wide -= served;
+  wide_cycle_left_ -= served * WideBytes(publication);
+}
+
 std::unique_ptr<Shard::Pending> Shard::FanOutLocal(Publication* publication,
                                                    const std::vector<router::MemberList*>& lists,
-                                                   int64_t now_ms, size_t* budget) {
+                                                   int64_t now_ms, Budget* budget) {
   if (lists.empty()) return nullptr;
   BeginHeaders(*publication, now_ms);
+  if (lists.size() > 1) Merge(*publication, lists);
+  router::MemberList* const only = lists.size() == 1 ? lists[0] : nullptr;
   if (expired_) {  // on its way here: counted for each that it was for
-    if (lists.size() > 1) Merge(*publication, lists);
-    Bump(counters_->dropped_expired, lists.size() > 1 ? merged_.size() : lists[0]->size());
+    Bump(counters_->dropped_expired, only != nullptr ? only->size() : merged_.size());
     return nullptr;
   }
-  if (lists.size() == 1) {
-    router::MemberList* list = lists[0];
-    const size_t end = list->end();
-    if (end <= *budget) {
-      for (size_t at = 0; at < end; ++at) ServeMember(publication, list->at(at), now_ms);
-      *budget -= end;
-      return nullptr;
+  const size_t end = only != nullptr ? only->end() : merged_.size();
+  if (end <= Room(*publication, *budget, end)) {
+    const bool wide = end > limits::kWideFanoutMembers;
+    const session::DirtyList::Wide row(sender_.dirty(), wide);
+    if (only != nullptr) {
+      for (size_t at = 0; at < end; ++at) ServeMember(publication, only->at(at), now_ms);
+    } else {
+      for (Merged& merged : merged_) ServeMerged(publication, &merged, now_ms);
     }
-    auto pending = std::make_unique<Pending>();
-    pending->message = publication->Share();
-    pending->pinned = list;
-    pending->end = end;
-    list->Pin();
-    ServeLocal(pending.get(), publication, now_ms, budget);
-    return pending;
-  }
-  Merge(*publication, lists);
-  if (merged_.size() <= *budget) {
-    for (Merged& merged : merged_) ServeMerged(publication, &merged, now_ms);
-    *budget -= merged_.size();
+    Charge(*publication, end, wide, budget);
     return nullptr;
   }
   auto pending = std::make_unique<Pending>();
   pending->message = publication->Share();
-  pending->merged = std::move(merged_);
-  pending->end = pending->merged.size();
-  merged_.clear();
+  pending->end = end;
+  if (only != nullptr) {
+    pending->pinned = only;
+    only->Pin();
+  } else {
+    pending->merged = std::move(merged_);
+    merged_.clear();
+  }
+  if (pending->wide()) ++wide_unserved_;
+  Bump(counters_->fanout_yields);
   ServeLocal(pending.get(), publication, now_ms, budget);
   return pending;
 }
 
-bool Shard::ServeLocal(Pending* pending, Publication* publication, int64_t now_ms, size_t* budget) {
+bool Shard::ServeLocal(Pending* pending, Publication* publication, int64_t now_ms, Budget* budget) {
   BeginHeaders(*publication, now_ms);
   if (expired_) {  // since the last slice: nobody else gets it [MQTT-3.3.2-5]
     Bump(counters_->dropped_expired, pending->end - pending->position);
     pending->position = pending->end;
   }
-  const size_t slice = std::min(pending->end - pending->position, *budget);
+  const bool wide = pending->wide();
+  const session::DirtyList::Wide row(sender_.dirty(), wide);
+  const size_t slice =
+      std::min(pending->end - pending->position, Room(*publication, *budget, pending->end));
   for (size_t i = 0; i < slice; ++i, ++pending->position) {
     if (pending->pinned != nullptr) {
       ServeMember(publication, pending->pinned->at(pending->position), now_ms);
@@ -183,11 +205,9 @@ bool Shard::ServeLocal(Pending* pending, Publication* publication, int64_t now_m
       ServeMerged(publication, &pending->merged[pending->position], now_ms);
     }
   }
-  *budget -= slice;
-  if (!pending->served()) {
-    Bump(counters_->fanout_yields);
-    return false;
-  }
+  Charge(*publication, slice, wide, budget);
+  if (!pending->served()) return false;
+  if (wide) --wide_unserved_;
   if (pending->pinned != nullptr) std::exchange(pending->pinned, nullptr)->Unpin();
   return true;
 }

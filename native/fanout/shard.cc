@@ -178,7 +178,7 @@ void Shard::FlushWakeups() {
   }
 }
 
-void Shard::DrainLanes(int64_t now_ms, size_t* budget) {
+void Shard::DrainLanes(int64_t now_ms, Budget* budget) {
   first_lane_ = first_lane_ + 1 == fabric_->loops ? 0 : first_lane_ + 1;
   for (int i = 0; i < fabric_->loops; ++i) {
     const int from = (first_lane_ + i) % fabric_->loops;
@@ -186,7 +186,7 @@ void Shard::DrainLanes(int64_t now_ms, size_t* budget) {
     std::unique_ptr<Pending>& slice = expanding_[static_cast<size_t>(from)];
     Lane* lane = fabric_->LaneBetween(from, loop_);
     bool drained = false;
-    while (*budget > 0) {
+    while (budget->deliveries > 0) {
       if (slice != nullptr) {
         Publication publication = Publication::Of(slice->message);
         if (!ServeLocal(slice.get(), &publication, now_ms, budget)) break;
@@ -205,8 +205,8 @@ void Shard::DrainLanes(int64_t now_ms, size_t* budget) {
   }
 }
 
-std::unique_ptr<Shard::Pending> Shard::Expand(LaneEntry* entry, int64_t now_ms, size_t* budget) {
-  *budget -= 1;
+std::unique_ptr<Shard::Pending> Shard::Expand(LaneEntry* entry, int64_t now_ms, Budget* budget) {
+  budget->deliveries -= 1;
   if (entry->kind == LaneEntry::Kind::kLink) {
     links_.Push(entry->link, entry->slot, entry->qos, entry->message, now_ms);
     return nullptr;
@@ -233,10 +233,10 @@ std::unique_ptr<Shard::Pending> Shard::Expand(LaneEntry* entry, int64_t now_ms, 
   return FanOutLocal(&publication, lists_, now_ms, budget);
 }
 
-void Shard::ResumePending(int64_t now_ms, size_t* budget) {
+void Shard::ResumePending(int64_t now_ms, Budget* budget) {
   if (pending_.empty()) return;
   uint64_t full = 0;  // lanes found full in this pass: who stands behind must not overtake
-  for (size_t i = 0; i < pending_.size() && *budget > 0; ++i) {
+  for (size_t i = 0; i < pending_.size() && budget->deliveries > 0; ++i) {
     Pending* pending = pending_[i].get();
     size_t kept = 0;
     for (size_t at = 0; at < pending->entries.size(); ++at) {
@@ -278,13 +278,19 @@ void Shard::ResumePending(int64_t now_ms, size_t* budget) {
 void Shard::Work(int64_t now_ms) {
   turn_deliveries_ = 0;
   replay_budget_ = limits::kReplayTurnTopics;
+  if (wide_cycle_ != sender_.dirty()->cycles()) {
+    wide_cycle_ = sender_.dirty()->cycles();
+    wide_cycle_left_ = limits::kWideCycleBytes;
+  }
   // Half for each: neither busy neighbours nor our own fan-outs keep the others waiting.
-  size_t lanes = limits::kWorkBudgetDeliveries / 2, own = limits::kWorkBudgetDeliveries / 2;
+  constexpr Budget kHalf = {limits::kWorkBudgetDeliveries / 2, limits::kFanoutSliceMembers};
+  Budget lanes = kHalf, own = kHalf;
   DrainLanes(now_ms, &lanes);
   ResumePending(now_ms, &own);
-  RedispatchOrphans(now_ms, &own);
+  RedispatchOrphans(now_ms, &own.deliveries);
   ResumeReplays(now_ms);
-  if (lanes == 0 || own == 0) {
+  wide_left_ = own.wide;
+  if (lanes.deliveries == 0 || own.deliveries == 0) {
     Bump(counters_->drain_yields);
     host_->WorkLeft();
   }

@@ -120,6 +120,10 @@ class Shard {
   /// What Publish has delivered on this loop since Work last began; above limits::kTurnDeliveries a
   /// publisher should wait for the next turn.
   size_t turn_deliveries() const { return turn_deliveries_; }
+  /// Slices of wide fan-outs wait that the next turns will serve before all they reached is
+  /// written: the wide row of the dirty list had better wait for them. At most kWideCycleBytes
+  /// long.
+  bool WideWaits() const { return wide_unserved_ > 0 && wide_cycle_left_ > 0; }
   /// After `connection`'s out-buffer shrank: queue and replay go on.
   void RoomInOutBuffer(session::Connection* connection, int64_t now_ms);
   /// Wakes the loops that got lane entries since the last call. Once per loop turn.
@@ -145,6 +149,12 @@ class Shard {
     bool retain;
     std::vector<uint32_t> ids;
   };
+  /// What one part of a turn may still deliver.
+  struct Budget {
+    size_t deliveries;  // and lane entries
+    size_t wide;        // of them, by wide fan-outs
+  };
+
   /// A fan-out that could not end: lane entries without room, and local members not yet served.
   struct Pending {
     MessageRef message;
@@ -155,6 +165,7 @@ class Shard {
     session::Connection* connection = nullptr;  // paused by it; null: nobody, or gone
     uint64_t gate_ticket = 0;
     bool served() const { return position == end; }
+    bool wide() const { return end > limits::kWideFanoutMembers; }
     bool done() const { return entries.empty() && served(); }
   };
 
@@ -184,9 +195,12 @@ class Shard {
   /// ServeLocal.
   std::unique_ptr<Pending> FanOutLocal(Publication* publication,
                                        const std::vector<router::MemberList*>& lists,
-                                       int64_t now_ms, size_t* budget);
+                                       int64_t now_ms, Budget* budget);
   /// Goes on with a sliced fan-out; true when it is served.
-  bool ServeLocal(Pending* pending, Publication* publication, int64_t now_ms, size_t* budget);
+  bool ServeLocal(Pending* pending, Publication* publication, int64_t now_ms, Budget* budget);
+  /// How many of `members` may be served now, and that so many were.
+  size_t Room(const Publication& publication, const Budget& budget, size_t members) const;
+  void Charge(const Publication& publication, size_t served, bool wide, Budget* budget);
   void ToGroup(Publication* publication, const router::Group& group,
                const router::GroupMember* skip, bool redispatched, uint64_t topic_hash,
                int64_t now_ms, Pending* rest);
@@ -200,9 +214,9 @@ class Shard {
   bool TryPost(int loop, LaneEntry* entry);
   /// Posts, or keeps the entry in `rest` when the lane is full.
   void Post(int loop, LaneEntry&& entry, Pending* rest);
-  std::unique_ptr<Pending> Expand(LaneEntry* entry, int64_t now_ms, size_t* budget);
-  void DrainLanes(int64_t now_ms, size_t* budget);
-  void ResumePending(int64_t now_ms, size_t* budget);
+  std::unique_ptr<Pending> Expand(LaneEntry* entry, int64_t now_ms, Budget* budget);
+  void DrainLanes(int64_t now_ms, Budget* budget);
+  void ResumePending(int64_t now_ms, Budget* budget);
   void QueueReplay(session::Session* session);
   void DropReplays(session::Session* session, const std::string& filter);
   void ResumeReplays(int64_t now_ms);
@@ -234,6 +248,10 @@ class Shard {
   uint64_t stamp_ = 0;      // of the last Merge
   uint64_t random_;
   size_t turn_deliveries_ = 0;                        // by Publish, since Work began
+  size_t wide_left_ = limits::kFanoutSliceMembers;    // for own publishers, until Work begins
+  size_t wide_cycle_left_ = limits::kWideCycleBytes;  // until the dirty list ends a cycle
+  uint64_t wide_cycle_ = 0;                           // DirtyList::cycles() when it was filled
+  size_t wide_unserved_ = 0;                          // fan-outs with members left
   size_t replay_budget_ = limits::kReplayTurnTopics;  // retained topics left to look at
   int first_lane_ = 0;                                // drained first in this turn: a fair row
   std::vector<Merged> merged_;

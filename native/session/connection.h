@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/linked_list.h"
 #include "mqtt/packet.h"
 #include "session/ack_gate.h"
 #include "session/out_buffer.h"
@@ -16,8 +17,11 @@ namespace causeway::session {
 
 struct Session;
 
+/// Where a connection stands among those to be written (session/dirty_list.h), least urgent first.
+enum class Dirty : uint8_t { kNo, kWide, kPrompt };
+
 /// Owner: its loop's transport, which derives from it. Touched by that loop only.
-struct Connection {
+struct Connection : Linked<Connection> {
   Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -55,8 +59,7 @@ struct Connection {
   std::unique_ptr<std::vector<std::string>> aliases;
   size_t alias_bytes = 0;        // held by them; bound: limits::kAliasBytesMax
   uint16_t topic_alias_max = 0;  // inbound
-  uint32_t dirty_at = 0;         // where in its loop's list of connections to write, if `dirty`
-  bool dirty = false;            // in that list
+  Dirty dirty = Dirty::kNo;      // DirtyList's
   bool barrier = false;          // a packet is with control: nothing more is parsed (design.md §3)
   bool fanout_pending = false;   // a PUBLISH has not reached all its lanes: the same
   bool closing = false;          // detached; only bytes already in `out` may still leave

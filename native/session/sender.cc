@@ -4,15 +4,6 @@
 
 namespace causeway::session {
 
-void DirtyList::Forget(Connection* connection) {
-  if (!connection->dirty) return;
-  connection->dirty = false;
-  const size_t at = connection->dirty_at;
-  for (std::vector<Connection*>* list : {&list_, &flushing_}) {
-    if (at < list->size() && (*list)[at] == connection) (*list)[at] = nullptr;
-  }
-}
-
 namespace {
 
 /// What is left of the message's expiry, as subscribers are told [MQTT-3.3.2-6]; 0 when it is over.

@@ -8,41 +8,11 @@
 
 #include "core/counters.h"
 #include "core/session_flags.h"
+#include "session/dirty_list.h"
 #include "session/publish_headers.h"
 #include "session/session.h"
 
 namespace causeway::session {
-
-/// Connections of one loop that have bytes to write, in the order they got them. Flushed once per
-/// loop turn. Adding and forgetting cost the same however many there are.
-class DirtyList {
- public:
-  void Add(Connection* connection) {
-    if (connection->dirty) return;
-    connection->dirty = true;
-    connection->dirty_at = static_cast<uint32_t>(list_.size());
-    list_.push_back(connection);
-  }
-  void Forget(Connection* connection);
-  bool empty() const { return list_.empty(); }
-  /// What is there now, in order: `flush` is called once for each that was not forgotten meanwhile.
-  /// What gets dirty again waits for the next call.
-  template <typename Flush>
-  void ForEach(Flush flush) {
-    flushing_.swap(list_);
-    for (Connection*& one : flushing_) {
-      Connection* const connection = std::exchange(one, nullptr);
-      if (connection == nullptr) continue;
-      connection->dirty = false;
-      flush(connection);
-    }
-    flushing_.clear();
-  }
-
- private:
-  std::vector<Connection*> list_;
-  std::vector<Connection*> flushing_;  // being walked by ForEach; null: done, or forgotten
-};
 
 /// One per loop; single-threaded.
 class Sender {

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/limits.h"
+#include "session/flush_turn.h"
 #include "transport/edge_port.h"
 
 namespace causeway::transport {
@@ -18,9 +19,6 @@ namespace {
 
 /// A socket's deadlines are looked at at least this often, so that send timeouts start unannounced.
 constexpr int64_t kDeadlineStepMs = 5000;
-
-/// How often one turn goes through the connections that have bytes to write.
-constexpr int kFlushPasses = 4;
 
 }  // namespace
 
@@ -132,6 +130,7 @@ void IoLoop::RunCommands() {
 void IoLoop::EndTurn() {
   if (stopping_) return;
   now_ms_ = MonotonicMs();
+  turn_ready_ = 0;
   work_left_ = false;
   graveyard_.clear();
   RunCommands();
@@ -144,17 +143,10 @@ void IoLoop::EndTurn() {
   if (delayed_.next_due_ms() <= now_ms_) PublishDelayed();
   ResumeYielded();
   ReadBuffered();
-  session::DirtyList* const dirty = shard_.sender()->dirty();
-  // A flush that makes room may dirty the connection again: a reader as fast as we are would keep
-  // the turn going until its queue is empty, so the rest is for the next turn.
-  for (int pass = 0; !dirty->empty() && pass < kFlushPasses; ++pass) {
-    dirty->ForEach(
-        [this](session::Connection* connection) { Flush(static_cast<Socket*>(connection)); });
-  }
+  FlushDirty();
   shard_.FlushWakeups();
   peers_->edge()->RingBell();
-  if (!dirty->empty() || !yielded_.empty() || !ready_.empty() || !to_secure_.empty() ||
-      !to_read_.empty())
+  if (!yielded_.empty() || !ready_.empty() || !to_secure_.empty() || !to_read_.empty())
     work_left_ = true;
   if (!events_.empty()) {
     {
@@ -177,6 +169,17 @@ void IoLoop::EndTurn() {
       uv_idle_stop(&idle_);
     }
   }
+}
+
+void IoLoop::FlushDirty() {
+  const auto flush = [this](session::Connection* connection) {
+    const uint64_t before = counters_.bytes_sent.load(std::memory_order_relaxed);
+    Flush(static_cast<Socket*>(connection));
+    return static_cast<size_t>(counters_.bytes_sent.load(std::memory_order_relaxed) - before);
+  };
+  if (!session::FlushTurn(shard_.sender()->dirty(), shard_.WideWaits(), flush)) return;
+  Bump(counters_.flush_yields);
+  work_left_ = true;
 }
 
 void IoLoop::TakeEvents(std::string* out) {

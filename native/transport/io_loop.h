@@ -1,8 +1,8 @@
 // One io loop: a thread with its own libuv loop, its sockets, and the shard they serve.
 //
 // A turn: poll → every ready socket is read → commands → lanes and paused fan-outs → one write per
-// dirty socket → wake-ups of other loops → events to control. Flushing once at the end is what
-// makes batches (design.md §3 step 7).
+// dirty socket, as many as a turn may make (session/flush_turn.h) → wake-ups of other loops →
+// events to control. Flushing once at the end is what makes batches (design.md §3 step 7).
 #pragma once
 
 #include <uv.h>
@@ -88,6 +88,7 @@ class IoLoop final : public fanout::ShardHost {
   // io_loop.cc: the turn
   void Run();
   void EndTurn();
+  void FlushDirty();
   void RunCommands();
   void Tick();
   void ExpireLinks();
@@ -245,11 +246,12 @@ class IoLoop final : public fanout::ShardHost {
   std::atomic<uint32_t> open_sockets_{0};
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
   const size_t admissions_max_;
-  size_t admissions_ = 0;      // accepted sockets before kServing
+  size_t admissions_ = 0;               // accepted sockets before kServing
   uint8_t accept_paused_ = 0;  // kPaused…
   int64_t now_ms_ = 0;
-  TimerWheel wheel_;    // one entry a socket, armed again lazily
-  int64_t second_ = 0;  // of the last once-a-second work
+  TimerWheel wheel_;       // one entry a socket, armed again lazily
+  int64_t second_ = 0;     // of the last once-a-second work
+  size_t turn_ready_ = 0;  // sockets that poll found ready, since the turn began
   bool work_left_ = false;
   bool idle_running_ = false;
   bool stopping_ = false;

@@ -112,7 +112,9 @@ void IoLoop::Watch(Socket* socket) {
   }
   uv_poll_start(&socket->poll, events, [](uv_poll_t* handle, int status, int ready) {
     auto* polled = static_cast<Socket*>(handle->data);
-    polled->loop->OnReady(polled, status, ready);
+    IoLoop* const loop = polled->loop;
+    loop->OnReady(polled, status, ready);
+    if (++loop->turn_ready_ >= limits::kTurnReady) loop->EndTurn();
   });
 }
 

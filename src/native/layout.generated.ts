@@ -171,6 +171,7 @@ export const layout = {
     { "name": "fanout_yields", "unit": "pauses", "meaning": "a publisher paused because its fan-out had used its slice" },
     { "name": "publish_yields", "unit": "pauses", "meaning": "a publisher paused because the turn had made its deliveries" },
     { "name": "drain_yields", "unit": "rounds", "meaning": "lanes left non-empty because the round had used its budget" },
+    { "name": "flush_yields", "unit": "turns", "meaning": "left connections with bytes to write for the next turn" },
     { "name": "wakeups_sent", "unit": "calls", "meaning": "uv_async_send to another loop or to control" },
     { "name": "stale_numbers_dropped", "unit": "entries", "meaning": "named an old session generation or connection" },
     { "name": "rate_limited_pauses", "unit": "pauses", "meaning": "a client not read for a while: its listener's rates" },

@@ -4,14 +4,16 @@
  * broker's configuration, the attack, and how much memory the configuration allows it.
  *
  *     this process: healthy pairs, figures ──▶ broker ◀── attack: the same program again, niced, told to by its arguments
+ *
+ * Who runs where: seats.ts.
  */
 import { fork } from 'node:child_process'
-import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type BrokerProcess, startBroker } from '../../../test/integration/harness/index.js'
 import { quantile, say, scenario, table } from '../report.js'
 import { HealthyClients } from './healthy.js'
 import { peakMiB, residentMiB, restartPeak } from './memory.js'
+import { type Seats, takeSeats } from './seats.js'
 
 /** What an attack does in its process, once a second printed with the rest. */
 export interface Attack {
@@ -43,7 +45,6 @@ const attackMs = 15_000
 /** Healthy clients keep p99 within this many times of quiet. */
 const ratioMax = 3
 const attackReadyMs = 120_000
-const niceness = 10
 /** Allocators and V8 keep some of what they had. */
 const slackMiB = 48
 
@@ -56,8 +57,12 @@ export async function overload(options: Overload): Promise<void> {
 
 async function measure(options: Overload): Promise<boolean> {
   say(options.title)
+  const seats = takeSeats()
+  say(seats.description)
   const broker = await startBroker({
     config: options.config,
+    io: seats.ioLoops,
+    prefix: seats.broker,
     ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
   })
   try {
@@ -68,7 +73,7 @@ async function measure(options: Overload): Promise<boolean> {
     const before = await broker.counters()
     restartPeak(broker.pid)
 
-    const attacker = await startAttack(broker)
+    const attacker = await startAttack(broker, seats)
     const attacked = await healthy.measure(attackMs)
     const figures = await attacker.end()
     const usedMiB = peakMiB(broker.pid) - quietMiB
@@ -131,8 +136,9 @@ function difference(
 
 // ------------------------------------------------------------------------------------- the attacker
 
-async function startAttack({ port }: BrokerProcess) {
-  const child = fork(process.argv[1] ?? '', ['attack', `${port}`])
+async function startAttack({ port }: BrokerProcess, { attack }: Seats) {
+  const [execPath = '', ...execArgv] = [...attack, process.execPath]
+  const child = fork(process.argv[1] ?? '', ['attack', `${port}`], { execPath, execArgv })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const message = (what: string, timeoutMs: number) =>
     new Promise<Readonly<Record<string, number>>>((resolve, reject) => {
@@ -157,9 +163,7 @@ async function startAttack({ port }: BrokerProcess) {
   }
 }
 
-/** The measured clients share the machine with the attack: it yields to them, as it would on a machine of its own. */
 async function beAttacker(options: Overload, port: number): Promise<void> {
-  setPriority(niceness)
   const attack = await options.attack(port)
   process.send?.({})
   process.once('message', () => process.send?.(attack.figures()))

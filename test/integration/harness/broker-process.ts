@@ -29,6 +29,8 @@ export interface BrokerOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Limit of file descriptors of the process: the hard one too, as Node raises the soft one to it. */
   readonly descriptors?: number
+  /** A command that starts the broker's: `taskset -c 0`. */
+  readonly prefix?: readonly string[]
 }
 
 /** One line of the broker's log. */
@@ -175,7 +177,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<BrokerPr
   const io = options.io ?? ioLoops
   const file = configurationFile(directory)
   writeFileSync(file, configuration(directory, port, io, options.config ?? ''))
-  const start = [process.execPath, join(compiledRoot(), 'src/cli/main.js'), 'start', '-c', file]
+  const program = join(compiledRoot(), 'src/cli/main.js')
+  const start = [...(options.prefix ?? []), process.execPath, program, 'start', '-c', file]
   const [command = '', ...args] =
     options.descriptors === undefined
       ? start

@@ -23,6 +23,7 @@
 
 #include "../session/wire.h"
 #include "../stress.h"
+#include "session/flush_turn.h"
 
 namespace causeway::fanout {
 namespace {
@@ -426,12 +427,12 @@ void Loop::Read(uint32_t session, User* user) {
 }
 
 void Loop::Flush() {
-  session::DirtyList* const dirty = shard_.sender()->dirty();
-  while (!dirty->empty()) {
-    dirty->ForEach([this](session::Connection* connection) {
-      for (auto& [session, user] : users_)
-        if (user.connection.get() == connection) Read(session, &user);
-    });
+  const auto flush = [this](session::Connection* connection) -> size_t {
+    for (auto& [session, user] : users_)
+      if (user.connection.get() == connection) Read(session, &user);
+    return 0;
+  };
+  while (session::FlushTurn(shard_.sender()->dirty(), false, flush)) {
   }
 }
 

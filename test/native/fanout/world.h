@@ -15,6 +15,7 @@
 
 #include "../session/wire.h"
 #include "fanout/shard.h"
+#include "session/flush_turn.h"
 
 namespace causeway::fanout {
 
@@ -65,7 +66,10 @@ class World {
   }
   ~World() {
     for (auto& client : clients_) Detach(client.get());
-    for (auto& links : link_connections_) links->out.Clear(links->pool);
+    for (auto& links : link_connections_) {
+      shard(links->loop).sender()->dirty()->Forget(links.get());
+      links->out.Clear(links->pool);
+    }
     bool last = false;
     for (const auto& [filter, group, member] : groups_)
       index_.LeaveGroup(filter, group, member, &last);  // those who left already are not found
@@ -274,13 +278,13 @@ class World {
     Loop& running = *loops_[static_cast<size_t>(loop)];
     running.woken = false;
     running.shard.Work(now_ms);
-    session::DirtyList* const dirty = running.shard.sender()->dirty();
-    for (int round = 0; !dirty->empty() && round < 4; ++round) {
-      dirty->ForEach([this](session::Connection* connection) {
-        const auto owner = owners_.find(connection);
-        if (owner != owners_.end()) Flush(owner->second);
-      });
-    }
+    const auto flush = [this](session::Connection* connection) -> size_t {
+      const auto owner = owners_.find(connection);
+      if (owner != owners_.end()) Flush(owner->second);
+      return 0;
+    };
+    if (session::FlushTurn(running.shard.sender()->dirty(), running.shard.WideWaits(), flush))
+      running.woken = true;
     running.shard.FlushWakeups();
   }
   /// Runs woken loops until none is; false when that takes more than `turns_max` turns.

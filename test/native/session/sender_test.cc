@@ -344,27 +344,6 @@ TEST_CASE("an acknowledgement behind a pending one waits for it") {
   CHECK(got[1].reason == 0x10);
 }
 
-TEST_CASE("a connection is in the dirty list once, and not at all after it was forgotten") {
-  Bench bench;
-  DirtyList* const dirty = bench.sender.dirty();
-  std::vector<Connection*> flushed;
-  const auto flush = [&flushed](Connection* connection) { flushed.push_back(connection); };
-  const std::vector<Connection*> once = {bench.connection.get()};
-  bench.Deliver("1", 0);
-  bench.Deliver("2", 0);
-  dirty->ForEach(flush);
-  CHECK(flushed == once);
-  CHECK(dirty->empty());
-  flushed.clear();
-  bench.Deliver("3", 0);
-  dirty->Forget(bench.connection.get());
-  dirty->ForEach(flush);
-  CHECK(flushed.empty());
-  bench.Deliver("4", 0);
-  dirty->ForEach(flush);
-  CHECK(flushed == once);
-}
-
 TEST_CASE("a large payload is held once for all who wait for it, and let go with the last byte") {
   Bench bench;
   const MessageRef message = MessageRef::Adopt(
