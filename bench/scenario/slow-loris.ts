@@ -19,6 +19,7 @@ await overload({
     because: `${sockets} × ${perSocketKiB} KiB: a socket, its watcher, the bytes it has sent`,
   },
   counters: [
+    'native_connects_refused_room',
     'native_connections_accepted',
     'native_connects_refused_timeout',
     'connects_received',

@@ -123,6 +123,8 @@ namespace causeway {
   X(connects_refused_malformed, "connections", "CONNECT malformed or not allowed: 0x81, 0x82")    \
   X(connects_refused_version, "connections", "unsupported protocol version: 0x84, 1")             \
   X(connects_refused_quota, "connections", "a limit of the listener or node: 0x97, 0x9F")         \
+  X(connects_refused_room, "connections",                                                         \
+    "no whole CONNECT in 2 s, and others waited for the place")                                   \
   X(connects_refused_timeout, "connections", "no whole CONNECT within mqtt.idle_timeout")         \
   X(connects_refused_access, "connections", "the address is denied by the access_rules")          \
   X(proxy_headers_refused, "connections", "PROXY header missing, malformed or late")              \

@@ -42,6 +42,11 @@ inline constexpr size_t kProxyHeaderBytesMax = 8 * kKiB;
 /// timers wait.
 inline constexpr size_t kAdmissionsMax = 4096;
 
+/// Milliseconds a connection keeps its place without a whole CONNECT when all places are taken:
+/// handshake, TLS included, and CONNECT over a round trip of 300 ms are 1.2 s. Over: closed to make
+/// room for who waits, connects_refused_room; nobody waits: the listener's deadline counts.
+inline constexpr int64_t kPendingGraceMs = 2'000;
+
 /// Connections accepted in one poll round, so that a storm does not starve those already connected:
 /// 64 × 20 µs ≈ 1.3 ms. Full: the listener stays readable and is served again next round.
 inline constexpr size_t kAcceptsPerRound = 64;

@@ -55,7 +55,7 @@ uint32_t NextConnectionNumber() {
 
 void IoLoop::Accept(ListeningSocket* listening) {
   for (size_t i = 0; i < limits::kAcceptsPerRound; ++i) {
-    if (admissions_ >= admissions_max_) {
+    if (!HasRoom()) {
       Bump(counters_.accept_pauses_pending);
       PauseAccepting(kPausedPending);
       return;
@@ -85,6 +85,36 @@ void IoLoop::Accept(ListeningSocket* listening) {
     }
     if (MayEnter(listener, fd, peer)) Welcome(listener, fd);
   }
+}
+
+/// For one more before its CONNECT. The oldest whose CONNECT is not whole gives way when it has had
+/// its chance: thousands that dribble must not shut out who has something to say.
+bool IoLoop::HasRoom() {
+  if (admissions_ < admissions_max_) return true;
+  if (!OldestMayGo()) return false;
+  Bump(counters_.connects_refused_room);
+  Close(static_cast<Socket*>(pending_.front()), CloseCause::kConnectTimeout, mqtt::Reason::kSuccess,
+        "made room for others");
+  return true;
+}
+
+bool IoLoop::OldestMayGo() {
+  const auto* const oldest = static_cast<Socket*>(pending_.front());
+  return oldest != nullptr && !oldest->secures_later &&
+         now_ms_ - oldest->pending_since_ms >= limits::kPendingGraceMs;
+}
+
+/// Its place counts from now.
+void IoLoop::Pending(Socket* socket) {
+  NotPending(socket);
+  socket->pending_since_ms = now_ms_;
+  pending_.Append(socket);
+}
+
+/// It said what it has to say, or it is gone.
+void IoLoop::NotPending(Socket* socket) {
+  PendingConnect* const pending = socket;
+  if (pending->linked()) LinkedList<PendingConnect>::Remove(pending);
 }
 
 /// By address and by number. False: counted and closed.
@@ -126,6 +156,7 @@ void IoLoop::Accepted(Socket* socket, Listener* listener) {
   socket->send_timeout_ms = options.send_timeout_ms;
   socket->high_watermark_bytes = options.high_watermark_bytes;
   ++admissions_;
+  Pending(socket);
   if (socket->state != Socket::State::kProxy) return Begin(socket);
   socket->state_until_ms = now_ms_ + options.proxy_timeout_ms;
   Schedule(socket, socket->state_until_ms);

@@ -27,6 +27,7 @@ void IoLoop::HandleConnect(Socket* socket, const mqtt::Frame& frame) {
     Close(socket, CloseCause::kProtocolError, verdict, "");
     return;
   }
+  NotPending(socket);
   socket->state = Socket::State::kAdmission;
   socket->state_until_ms = now_ms_ + limits::kBarrierDeadlineMs;
   if (socket->peer.empty()) socket->peer = PeerName(socket->fd);  // a PROXY header knows better

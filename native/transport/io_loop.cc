@@ -257,6 +257,7 @@ void IoLoop::Tick() {
                  [this](TimerEntry* entry) { CheckDeadlines(static_cast<Socket*>(entry)); });
   ResumeRateLimited();
   shard_.links()->PublishGauges(now_ms_);
+  if (OldestMayGo()) ResumeAccepting(kPausedPending);  // goes only if somebody waits for its place
   if (second_ == now_ms_ / 1000) return;
   second_ = now_ms_ / 1000;
   ExpireLinks();

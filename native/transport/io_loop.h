@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/counters.h"
+#include "core/linked_list.h"
 #include "core/timer_wheel.h"
 #include "fanout/delayed_queue.h"
 #include "fanout/link_intake.h"
@@ -99,6 +100,10 @@ class IoLoop final : public fanout::ShardHost {
   static constexpr uint8_t kPausedPending = 1;  // as many admissions as there may be
   static constexpr uint8_t kPausedFailed = 2;  // no descriptors or memory; tried again every second
   void Accept(ListeningSocket* listening);
+  bool HasRoom();
+  bool OldestMayGo();
+  void Pending(Socket* socket);
+  void NotPending(Socket* socket);
   bool MayEnter(Listener* listener, int fd, const sockaddr_storage& peer);
   void Welcome(Listener* listener, int fd);
   void Accepted(Socket* socket, Listener* listener);
@@ -247,7 +252,8 @@ class IoLoop final : public fanout::ShardHost {
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
   const size_t admissions_max_;
   size_t admissions_ = 0;               // accepted sockets before kServing
-  uint8_t accept_paused_ = 0;  // kPaused…
+  LinkedList<PendingConnect> pending_;  // those of them whose CONNECT is not whole, oldest first
+  uint8_t accept_paused_ = 0;           // kPaused…
   int64_t now_ms_ = 0;
   TimerWheel wheel_;       // one entry a socket, armed again lazily
   int64_t second_ = 0;     // of the last once-a-second work

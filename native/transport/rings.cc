@@ -19,7 +19,7 @@ void IoLoop::Execute(EdgeOpenCommand& command) {
   // The edge has looked at its address and number (EdgePort::Admit). Its socket is open already, so
   // nobody can be made to wait here: who is too many is cut off.
   const bool is_full = !AcceptsMore(*command.listener);
-  if (draining_ || admissions_ >= admissions_max_ || is_full) {
+  if (draining_ || is_full || !HasRoom()) {
     Bump(counters_.connects_refused_quota);
     if (is_full)
       command.listener->NoteRefused(ListenerCounter::refused_full, std::move(command.peer));

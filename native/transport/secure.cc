@@ -110,6 +110,7 @@ void IoLoop::SecureWaiting() {
     Socket* socket = FindSocket(number);
     if (socket == nullptr || socket->state != Socket::State::kSecuring) continue;
     socket->secures_later = false;
+    if (socket->admitting()) Pending(socket);  // its time begins again: it was we who were slow
     Secure(socket);
   }
 }

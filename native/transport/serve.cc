@@ -78,6 +78,7 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
         }
         if (NeedsControl(*socket, frame.type) && ColdLaneFull()) {
           socket->waits_for_control = true;
+          NotPending(socket);  // its CONNECT is whole
           cold_waiters_.push_back(socket->number);
           cold_waiting_.store(true, std::memory_order_relaxed);
           Bump(counters_.cold_lane_pauses);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/linked_list.h"
 #include "core/timer_wheel.h"
 #include "session/connection.h"
 #include "transport/listener.h"
@@ -17,9 +18,15 @@ namespace causeway::transport {
 
 class IoLoop;
 
+/// A connection whose CONNECT is not whole: it gives way, the oldest first, when all places before
+/// the CONNECT are taken.
+struct PendingConnect : Linked<PendingConnect> {
+  int64_t pending_since_ms = 0;
+};
+
 /// Owner: one loop at a time; the fd moves to the session's home loop when control has accepted the
 /// CONNECT. Freed by uv's close callback.
-struct Socket : session::Connection, TimerEntry {
+struct Socket : session::Connection, TimerEntry, PendingConnect {
   enum class State : uint8_t {
     kProxy,      // accepted: the PROXY header comes first, under a deadline
     kSecuring,   // TLS handshake, accepted (listener set) or dialled, under a deadline

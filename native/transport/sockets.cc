@@ -343,6 +343,7 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
   }
   if (socket->state == Socket::State::kClosed) return;
   if (socket->admitting()) --admissions_;
+  NotPending(socket);
   const session::Session* session = socket->session;
   Event(EventKind::kClosed)
       .U32(session == nullptr ? kNoSession : session->index)
@@ -382,6 +383,7 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
 void IoLoop::Destroy(Socket* socket, bool close_fd) {
   if (socket->state == Socket::State::kClosed) return;
   socket->state = Socket::State::kClosed;
+  NotPending(socket);
   shard_.sender()->dirty()->Forget(socket);
   socket->out.Clear(shard_.sender()->pool());
   if (socket->fd < 0) {

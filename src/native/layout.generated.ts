@@ -187,6 +187,7 @@ export const layout = {
     { "name": "connects_refused_malformed", "unit": "connections", "meaning": "CONNECT malformed or not allowed: 0x81, 0x82" },
     { "name": "connects_refused_version", "unit": "connections", "meaning": "unsupported protocol version: 0x84, 1" },
     { "name": "connects_refused_quota", "unit": "connections", "meaning": "a limit of the listener or node: 0x97, 0x9F" },
+    { "name": "connects_refused_room", "unit": "connections", "meaning": "no whole CONNECT in 2 s, and others waited for the place" },
     { "name": "connects_refused_timeout", "unit": "connections", "meaning": "no whole CONNECT within mqtt.idle_timeout" },
     { "name": "connects_refused_access", "unit": "connections", "meaning": "the address is denied by the access_rules" },
     { "name": "proxy_headers_refused", "unit": "connections", "meaning": "PROXY header missing, malformed or late" },
