@@ -110,6 +110,7 @@ namespace causeway {
   X(wakeups_sent, "calls", "uv_async_send to another loop or to control")                         \
   X(stale_numbers_dropped, "entries", "named an old session generation or connection")            \
   X(rate_limited_pauses, "pauses", "a client not read for a while: its listener's rates")         \
+  X(rate_total_pauses, "pauses", "the same: its listener's rates of all clients together")        \
   X(cold_lane_pauses, "pauses", "a connection paused because control had too much to decide")     \
   X(cold_lane_entries, "entries", "packets handed to control")                                    \
   X(barrier_timeouts, "connections", "closed because control's answer was late: 0x88")            \

@@ -198,6 +198,11 @@ inline constexpr size_t kWideWrites = 32;
 /// more count as one more write.
 inline constexpr size_t kWriteCostBytes = 32 * kKiB;
 
+/// Clients paused by a rate that one loop turn looks at again when they are due: 64 × 0.1 µs, or,
+/// if all go on, some 10 µs each. The total rate of a listener may have thousands of them wait for
+/// the same token. Full: the others are looked at a millisecond later, in the order they were due.
+inline constexpr size_t kTurnRateResumes = 64;
+
 /// Ready sockets one loop turn serves before it does what the end of a turn does: what one
 /// epoll_wait brings. libuv would ask 48 times, 50,000 acknowledgements, before anything is
 /// written. Full: the turn ends and another begins, nothing is left out.

@@ -34,6 +34,7 @@ inline uint32_t NumberOf(const Napi::Value& value) {
   CHECK(number >= 0);  // nor is it NaN
   return number >= UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(number);
 }
+inline double DoubleOf(const Napi::Value& value) { return value.As<Napi::Number>().DoubleValue(); }
 inline int64_t LargeOf(const Napi::Value& value) {
   CHECK(value.IsNumber());
   return value.As<Napi::Number>().Int64Value();

@@ -162,6 +162,8 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
   options.accept_interval_ns = static_cast<uint64_t>(LargeOf(from.Get("acceptIntervalNs")));
   options.messages_rate = RateOf(from.Get("messageRate"));
   options.bytes_rate = RateOf(from.Get("byteRate"));
+  options.total_messages_per_second = DoubleOf(from.Get("totalMessagesPerSecond"));
+  options.total_bytes_per_second = DoubleOf(from.Get("totalBytesPerSecond"));
   options.accept_burst = NumberOf(from.Get("acceptBurst"));
   options.proxy_timeout_ms = NumberOf(from.Get("proxyTimeoutMs"));
   options.send_buffer_bytes = NumberOf(from.Get("sndbufBytes"));

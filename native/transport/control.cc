@@ -96,8 +96,12 @@ void IoLoop::Execute(AttachCommand& command) {
   socket->keep_alive_ms = command.keep_alive_ms;
   socket->Mount(std::move(command.mountpoint));
   const ListenerOptions& options = socket->listener->options;
-  if (options.messages_rate.per_second > 0 || options.bytes_rate.per_second > 0)
-    socket->rate = std::make_unique<RateLimit>(options.messages_rate, options.bytes_rate, now_ms_);
+  ListenerRates* const rates = &socket->listener->rates;
+  if (options.messages_rate.per_second > 0 || options.bytes_rate.per_second > 0 ||
+      rates->limited()) {
+    socket->rate =
+        std::make_unique<RateLimit>(options.messages_rate, options.bytes_rate, rates, now_ms_);
+  }
   socket->Particulars(command.packet_bytes_max,
                       static_cast<uint16_t>(command.client_topic_alias_max));
   socket->topic_alias_max = static_cast<uint16_t>(command.topic_alias_max);

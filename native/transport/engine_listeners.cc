@@ -17,6 +17,8 @@ int Engine::Listen(const ListenerOptions& options, std::string* what) {
   Listener* const listener = listeners_.back().get();
   listener->options = options;
   listener->rate.Configure(static_cast<int64_t>(options.accept_interval_ns), options.accept_burst);
+  listener->rates.messages.Configure(options.total_messages_per_second);
+  listener->rates.bytes.Configure(options.total_bytes_per_second);
   if (options.on_edge) {
     edge_.AddListener(listener);
     return 0;

@@ -41,7 +41,8 @@ IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers, size_t admis
   CHECK(uv_timer_init(&loop_, &timer_) == 0);
   CHECK(uv_timer_init(&loop_, &delayed_timer_) == 0);
   CHECK(uv_timer_init(&loop_, &rate_timer_) == 0);
-  check_.data = timer_.data = delayed_timer_.data = rate_timer_.data = this;
+  CHECK(uv_timer_init(&loop_, &resume_timer_) == 0);
+  check_.data = timer_.data = delayed_timer_.data = rate_timer_.data = resume_timer_.data = this;
 }
 
 IoLoop::~IoLoop() { CHECK(!thread_.joinable()); }
@@ -95,6 +96,7 @@ void IoLoop::CloseHandles() {
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&delayed_timer_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&rate_timer_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&resume_timer_), nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);  // frees sockets whose handles were closing
   CHECK(uv_loop_close(&loop_) == 0);
 }
@@ -224,21 +226,6 @@ void IoLoop::ResumeYielded() {
   }
 }
 
-void IoLoop::ResumeRateLimited() {
-  std::vector<uint32_t> waiters;
-  waiters.swap(rate_waiters_);
-  for (const uint32_t number : waiters) {
-    Socket* socket = FindSocket(number);
-    if (socket == nullptr || !socket->rate_limited) continue;
-    if (socket->rate->Wait(now_ms_) > 0) {
-      rate_waiters_.push_back(number);
-      continue;
-    }
-    socket->rate_limited = false;
-    Resume(socket);
-  }
-}
-
 void IoLoop::Unpaused(session::Connection* connection) { Resume(static_cast<Socket*>(connection)); }
 
 RecordWriter IoLoop::Event(EventKind kind) {
@@ -255,7 +242,6 @@ void IoLoop::Tick() {
   now_ms_ = MonotonicMs();
   wheel_.Advance(now_ms_,
                  [this](TimerEntry* entry) { CheckDeadlines(static_cast<Socket*>(entry)); });
-  ResumeRateLimited();
   shard_.links()->PublishGauges(now_ms_);
   if (OldestMayGo()) ResumeAccepting(kPausedPending);  // goes only if somebody waits for its place
   if (second_ == now_ms_ / 1000) return;

@@ -24,6 +24,7 @@
 #include "fanout/link_intake.h"
 #include "fanout/shard.h"
 #include "transport/commands.h"
+#include "transport/rate_waiters.h"
 #include "transport/records.h"
 #include "transport/socket.h"
 
@@ -174,9 +175,11 @@ class IoLoop final : public fanout::ShardHost {
   bool ColdLaneFull() const;
   void ResumeColdWaiters();
   void ResumeYielded();
+
+  // rates.cc: clients that are faster than they may be
   bool PausedByRate(Socket* socket);
-  /// Looks at who waits for tokens, once a tick: buckets hold a second's, so none is lost.
   void ResumeRateLimited();
+  void ArmResume();
 
   // delayed.cc: names that are the broker's own
   mqtt::Reason ReadReservedTopic(std::string_view* topic, int64_t* due_ms) const;
@@ -223,6 +226,7 @@ class IoLoop final : public fanout::ShardHost {
   uv_timer_t timer_;
   uv_timer_t delayed_timer_;  // rings for the first of delayed_
   uv_timer_t rate_timer_;     // listeners that accept too fast go on then
+  uv_timer_t resume_timer_;   // rings for the first of rate_waiters_
 
   std::mutex commands_mutex_;  // cold: one lock per batch from control, none per message
   std::vector<Command> commands_;
@@ -235,12 +239,13 @@ class IoLoop final : public fanout::ShardHost {
   std::string events_;  // of this turn
   std::atomic<size_t> events_shared_bytes_{
       0};  // of events_shared_; relaxed, a bound that may be late by a turn
-  std::atomic<bool> cold_waiting_{false};  // somebody waits for TakeEvents
-  std::vector<uint32_t> rate_waiters_;     // connections paused for want of tokens
-  std::vector<uint32_t> yielded_;          // connections paused until the next turn, FIFO
-  std::vector<uint32_t> to_secure_;        // handshakes put off, FIFO
-  std::vector<uint32_t> to_read_;          // streams with bytes that no poll will tell of, FIFO
-  size_t handshake_steps_ = 0;             // of this turn
+  std::atomic<bool> cold_waiting_{false};          // somebody waits for TakeEvents
+  RateWaiters rate_waiters_;                       // connections paused for want of tokens
+  int64_t resume_armed_ms_ = RateWaiters::kNever;  // when resume_timer_ rings
+  std::vector<uint32_t> yielded_;                  // connections paused until the next turn, FIFO
+  std::vector<uint32_t> to_secure_;                // handshakes put off, FIFO
+  std::vector<uint32_t> to_read_;  // streams with bytes that no poll will tell of, FIFO
+  size_t handshake_steps_ = 0;     // of this turn
   std::unordered_map<uint32_t, std::shared_ptr<const TlsContext>> tls_;  // by number
   std::vector<uint32_t> cold_waiters_;  // connections paused because control has too much to decide
 

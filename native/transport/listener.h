@@ -34,7 +34,8 @@ struct ListenerOptions {
   uint32_t send_buffer_bytes = 0, receive_buffer_bytes = 0;     // 0: the kernel's choice
   uint32_t probe_idle_s = 0, probe_interval_s = 0, probes = 0;  // TCP keep-alive; 0: none
   std::vector<AccessRule> access_rules;
-  Rate messages_rate, bytes_rate;  // of each client
+  Rate messages_rate, bytes_rate;                                    // of each client
+  double total_messages_per_second = 0, total_bytes_per_second = 0;  // of all; 0: no limit
   uint8_t max_qos = 2;
   bool retain_available = true;
   bool no_delay = true;
@@ -84,6 +85,7 @@ struct Listener {
   std::atomic<uint32_t> failures_unsaid{0};
 
   AcceptRate rate;
+  ListenerRates rates;
   std::atomic<uint64_t> counters[kListenerCounters] = {};  // relaxed: they order nothing
 
   /// Any thread.

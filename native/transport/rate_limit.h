@@ -1,9 +1,11 @@
 // How much one client may publish a second. EMQX: messages_rate, messages_burst, bytes_rate,
-// bytes_burst of a listener.
+// bytes_burst of a listener. And what it shares with the listener's other clients.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+
+#include "transport/shared_rate.h"
 
 namespace causeway::transport {
 
@@ -53,14 +55,36 @@ class TokenBucket {
   int64_t filled_ms_;
 };
 
+/// What all clients of a listener share.
+struct ListenerRates {
+  bool limited() const { return messages.limited() || bytes.limited(); }
+  int64_t Wait(int64_t now_ms) const { return std::max(messages.Wait(now_ms), bytes.Wait(now_ms)); }
+
+  SharedRate messages, bytes;
+};
+
 /// One connection's limits; none where the listener has none. Full: the socket is not read until
-/// there are tokens, rate_limited_pauses; keep-alive does not run meanwhile.
+/// there are tokens, rate_limited_pauses or, where it is for the listener's, rate_total_pauses;
+/// keep-alive does not run meanwhile.
 struct RateLimit {
-  RateLimit(const Rate& message_rate, const Rate& byte_rate, int64_t now_ms)
-      : messages(message_rate, now_ms), bytes(byte_rate, now_ms) {}
+  /// `shared`: the listener's, borrowed for life.
+  RateLimit(const Rate& message_rate, const Rate& byte_rate, ListenerRates* shared, int64_t now_ms)
+      : messages(message_rate, now_ms), bytes(byte_rate, now_ms), total(shared) {}
+
+  void ChargeMessage(int64_t now_ms) {
+    messages.Charge(1, now_ms);
+    if (total->messages.limited()) total->messages.Charge(1, now_ms);
+  }
+  void ChargeBytes(size_t count, int64_t now_ms) {
+    const auto amount = static_cast<double>(count);
+    bytes.Charge(amount, now_ms);
+    if (total->bytes.limited()) total->bytes.Charge(amount, now_ms);
+  }
+  /// Of its own limits.
   int64_t Wait(int64_t now_ms) { return std::max(messages.Wait(now_ms), bytes.Wait(now_ms)); }
 
   TokenBucket messages, bytes;
+  ListenerRates* const total;
 };
 
 }  // namespace causeway::transport

@@ -74,7 +74,7 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
         }
         if (frame.type == PacketType::kPublish && socket->rate != nullptr) {
           if (PausedByRate(socket)) return at;
-          socket->rate->messages.Charge(1, now_ms_);
+          socket->rate->ChargeMessage(now_ms_);
         }
         if (NeedsControl(*socket, frame.type) && ColdLaneFull()) {
           socket->waits_for_control = true;
@@ -91,15 +91,6 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
     }
   }
   return at;
-}
-
-/// True when the client has used up its rate: it is read again when there are tokens.
-bool IoLoop::PausedByRate(Socket* socket) {
-  if (socket->rate->Wait(now_ms_) == 0) return false;
-  socket->rate_limited = true;
-  rate_waiters_.push_back(socket->number);
-  Bump(counters_.rate_limited_pauses);
-  return true;
 }
 
 void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {

@@ -185,6 +185,8 @@ bool IoLoop::ReadOutside(Socket* socket) {
 
 void IoLoop::Read(Socket* socket) {
   if (socket->state != Socket::State::kServing && ReadOutside(socket)) return;
+  // What others have used of the listener's rate, it waits for before it reads.
+  if (socket->rate != nullptr && !socket->blocked()) PausedByRate(socket);
   if (socket->blocked() || socket->out.size() >= socket->high_watermark_bytes) {
     socket->reading = false;
     Watch(socket);
@@ -218,7 +220,7 @@ void IoLoop::Read(Socket* socket) {
   Bump(counters_.bytes_received, static_cast<uint64_t>(got));
   socket->last_read_ms = now_ms_;
   if (socket->rate != nullptr) {
-    socket->rate->bytes.Charge(static_cast<double>(got), now_ms_);
+    socket->rate->ChargeBytes(static_cast<size_t>(got), now_ms_);
     PausedByRate(socket);  // what has come is parsed when there are tokens
   }
   if (!in_place ||

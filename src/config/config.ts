@@ -139,6 +139,10 @@ export interface ListenerCommon {
   readonly messageRate: ClientRate | null
   /** Bytes one client may send; null: no limit. */
   readonly byteRate: ClientRate | null
+  /** What all clients of this listener together may publish a second; null: no limit. */
+  readonly totalMessagesPerSecond: number | null
+  /** Bytes that they may send a second; null: no limit. */
+  readonly totalBytesPerSecond: number | null
   /** Time for the PROXY header that every connection begins with; null: there is none. */
   readonly proxyTimeoutMs: number | null
   /** `allow all`, `deny 10.0.0.0/8`, …; the first that fits decides. */

@@ -26,6 +26,8 @@ export function listenerOptions(
     acceptIntervalNs: perSecond === null ? 0 : Math.ceil(1e9 / perSecond),
     messageRate: listener.messageRate,
     byteRate: listener.byteRate,
+    totalMessagesPerSecond: listener.totalMessagesPerSecond ?? 0,
+    totalBytesPerSecond: listener.totalBytesPerSecond ?? 0,
     acceptBurst: perSecond === null ? 1 : Math.max(1, Math.floor(perSecond)),
     // Rules that let everybody in need not be asked.
     accessRules: listener.accessRules[0] === 'allow all' ? [] : listener.accessRules,

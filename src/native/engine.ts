@@ -187,6 +187,8 @@ export interface ListenerOptions {
   readonly acceptIntervalNs: number // between two connections; 0: no limit
   readonly messageRate: ClientRate | null // of one client's PUBLISHes; null: no limit
   readonly byteRate: ClientRate | null // of one client's bytes
+  readonly totalMessagesPerSecond: number // of all clients of the listener; 0: no limit
+  readonly totalBytesPerSecond: number
   readonly acceptBurst: number // connections that may come at once all the same, ≥ 1
   readonly accessRules: readonly string[]
   readonly proxyTimeoutMs: number // for the PROXY header; 0: there is none

@@ -175,6 +175,7 @@ export const layout = {
     { "name": "wakeups_sent", "unit": "calls", "meaning": "uv_async_send to another loop or to control" },
     { "name": "stale_numbers_dropped", "unit": "entries", "meaning": "named an old session generation or connection" },
     { "name": "rate_limited_pauses", "unit": "pauses", "meaning": "a client not read for a while: its listener's rates" },
+    { "name": "rate_total_pauses", "unit": "pauses", "meaning": "the same: its listener's rates of all clients together" },
     { "name": "cold_lane_pauses", "unit": "pauses", "meaning": "a connection paused because control had too much to decide" },
     { "name": "cold_lane_entries", "unit": "entries", "meaning": "packets handed to control" },
     { "name": "barrier_timeouts", "unit": "connections", "meaning": "closed because control's answer was late: 0x88" },

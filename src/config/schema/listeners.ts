@@ -190,6 +190,16 @@ function common(kind: ListenerKind) {
       byteBurst,
       'Bytes that one client may send beside `bytes_rate`, and the time in which they come back.',
     ),
+    total_messages_rate: key(
+      form.orWord(messageRate, 'infinity'),
+      'infinity',
+      'Messages that all clients of this listener together may publish in a time; above that whoever publishes is not read for a while. EMQX has no such key.',
+    ),
+    total_bytes_rate: key(
+      form.orWord(byteRate, 'infinity'),
+      'infinity',
+      'Bytes that all clients of this listener together may send in a time; above that whoever sends is not read for a while. EMQX has no such key.',
+    ),
     proxy_protocol: key(
       form.boolean,
       false,
@@ -352,6 +362,8 @@ function toCommon(
     maxConnRatePerSecond: listener.max_conn_rate,
     messageRate: clientRate(listener.messages_rate, listener.messages_burst),
     byteRate: clientRate(listener.bytes_rate, listener.bytes_burst),
+    totalMessagesPerSecond: listener.total_messages_rate,
+    totalBytesPerSecond: listener.total_bytes_rate,
     proxyTimeoutMs: listener.proxy_protocol ? listener.proxy_protocol_timeout : null,
     accessRules: listener.access_rules ?? [],
     mountpoint: listener.mountpoint,

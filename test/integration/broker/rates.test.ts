@@ -1,7 +1,7 @@
 /** `messages_rate` and `bytes_rate` of a listener: a client that is too fast is read later, and loses nothing. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startBroker, TestClient } from '../harness/index.js'
+import { startBroker, TestClient, withBroker } from '../harness/index.js'
 
 test('messages_rate: who publishes faster is slowed, not dropped and not disconnected; others are not', async () => {
   const broker = await startBroker({ config: 'listeners.tcp.default.messages_rate = "20/s"' })
@@ -39,3 +39,47 @@ test('bytes_rate and bytes_burst: the burst goes at once, the rest waits', async
   await client.disconnect()
   await broker.stop()
 })
+
+test('total_messages_rate: the clients of a listener share it, lose nothing and keep their order', () =>
+  withBroker('listeners.tcp.default.total_messages_rate = "40/s"', async (broker) => {
+    const subscriber = await TestClient.connect({ port: broker.port })
+    await subscriber.subscribe({ topic: 'shared/#', qos: 1 })
+    const publishers = await Promise.all(
+      Array.from({ length: 4 }, () => TestClient.connect({ port: broker.port })),
+    )
+    const beganMs = performance.now()
+    const done = publishers.flatMap((publisher, row) =>
+      Array.from({ length: 25 }, (_, n) =>
+        publisher.publish({ topic: `shared/${row}`, payload: `${row} ${n}`, qos: 1 }),
+      ),
+    )
+    await Promise.all(done)
+    // 40 of the first second, the other 60 at 40 a second, whichever loops they are on.
+    assert.ok(performance.now() - beganMs >= 1_400)
+    const payloads = await subscriber.payloads(100)
+    for (let row = 0; row < 4; row++) {
+      const own = payloads.filter((payload) => payload.startsWith(`${row} `))
+      assert.deepEqual(
+        own,
+        Array.from({ length: 25 }, (_, n) => `${row} ${n}`),
+      )
+    }
+    assert.ok((await broker.counter('native_rate_total_pauses')) >= 1)
+    assert.equal(await broker.counter('native_rate_limited_pauses'), 0)
+    await Promise.all([subscriber, ...publishers].map((client) => client.disconnect()))
+  }))
+
+test('total_bytes_rate: who sends much makes everybody wait, and nobody is closed', () =>
+  withBroker('listeners.tcp.default.total_bytes_rate = "50KB/s"', async (broker) => {
+    const [large, small] = await Promise.all([
+      TestClient.connect({ port: broker.port }),
+      TestClient.connect({ port: broker.port }),
+    ])
+    const beganMs = performance.now()
+    await large.publish({ topic: 'large', payload: Buffer.alloc(120_000, 'x'), qos: 1 })
+    await small.publish({ topic: 'small', qos: 1 })
+    // 50 KB of the first second, then 70 KB have to come back.
+    assert.ok(performance.now() - beganMs >= 1_000)
+    assert.ok((await broker.counter('native_rate_total_pauses')) >= 1)
+    await Promise.all([large, small].map((client) => client.disconnect()))
+  }))

@@ -49,7 +49,8 @@ TEST_CASE("the burst is used when the rate's own tokens are gone") {
 }
 
 TEST_CASE("the narrower of two limits decides") {
-  RateLimit limit({.per_second = 100}, {.per_second = 10}, 0);
+  ListenerRates none;
+  RateLimit limit({.per_second = 100}, {.per_second = 10}, &none, 0);
   limit.messages.Charge(1, 0);
   CHECK(limit.Wait(0) == 0);
   limit.bytes.Charge(20, 0);
