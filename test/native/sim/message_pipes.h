@@ -81,7 +81,8 @@ class MessagePipes {
         EndNear(pipe, Silence());
         EndFar(pipe, 90'000);
         return;
-      case 3:  // we hang up; what was written arrives, and is acknowledged to nobody
+      case 3:  // we hang up; what was written arrives, and is acknowledged when another one is up
+        pipe->back_ms += network_->chance.Below(5'000);
         return HangUp(pipe);
       default:  // the link stalls
         pipe->there_ms += network_->chance.Below(5'000);
