@@ -101,7 +101,7 @@ async function round(t: TestContext, kind: Kind, number: number): Promise<void> 
   const port = await freePort()
   const webPort = await freePort()
   const more = `listeners.ws.default.bind = "127.0.0.1:${webPort}"`
-  const file = brokerFile(folder(t), { port, io: 1 + (number % 2), more })
+  const file = brokerFile(folder(t), { port, io: 1 + (number % 2), ws: true, more })
   const broker = new Command(['start', '-c', file], {
     node: kind.injected === null ? [] : ['--import', preload],
     environment: {

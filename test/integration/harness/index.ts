@@ -24,6 +24,7 @@ export {
   TestClient,
   type Version,
 } from './client.js'
+export { closed } from './closed.js'
 export { type CtlAnswer, ctl } from './ctl.js'
 export { eventually } from './eventually.js'
 export { clientIdOn } from './homes.js'

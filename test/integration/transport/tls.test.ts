@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls'
 import {
   type BrokerProcess,
   clientIdOn,
+  closed,
   connectBytes,
   eventually,
   freePort,
@@ -64,7 +65,7 @@ const counter = (name: string) => broker.counter(`native_tls_${name}`)
 /** Says goodbye and waits until the server has closed: what is destroyed may take its Finished along. */
 async function left(socket: TLSSocket): Promise<void> {
   socket.resume().end()
-  await once(socket, 'close')
+  await closed(socket)
 }
 
 /** How much the counter grows while `act` runs, once it has grown by `least`. */
@@ -268,10 +269,9 @@ test('a TLS 1.2 client cannot renegotiate', async () => {
 /** Sends bytes, and waits until the server has closed. */
 async function stranger(bytes: Uint8Array): Promise<void> {
   const socket = tcpConnect(port, '127.0.0.1')
-  socket.on('error', () => {}) // a reset is a close like any other
   socket.write(bytes)
   socket.resume()
-  await once(socket, 'close')
+  await closed(socket)
 }
 
 const noTls: readonly (readonly [string, Buffer])[] = [
@@ -304,10 +304,10 @@ test('HTTP, MQTT and noise on a TLS port are closed and counted, and said once a
 test('a handshake that does not come to an end is closed after handshake_timeout', async () => {
   const silent = tcpConnect(hastyPort, '127.0.0.1')
   const slow = tcpConnect(hastyPort, '127.0.0.1')
-  for (const socket of [silent, slow]) socket.on('error', () => {}).resume()
+  for (const socket of [silent, slow]) socket.resume()
   slow.write(Buffer.from([0x16, 3, 1, 0, 200, 1])) // the beginning of a ClientHello
   const grown = await growth('failures_timeout', 2, () =>
-    Promise.all([once(silent, 'close'), once(slow, 'close')]),
+    Promise.all([closed(silent), closed(slow)]),
   )
   assert.equal(grown, 2)
 })
@@ -317,7 +317,7 @@ test('a connection that shook hands still has to send its CONNECT in time, and o
   socket.on('error', () => {})
   socket.write(Buffer.from([0xc0, 0]))
   socket.resume()
-  await once(socket, 'close')
+  await closed(socket)
 })
 
 test('while hundreds shake hands at once, a plain client keeps being served', async () => {
