@@ -70,6 +70,7 @@ struct Socket : session::Connection, TimerEntry, PendingConnect {
   bool rate_limited = false;        // no tokens: not read until there are
 
   bool yielded = false;  // its PUBLISHes have used this turn's deliveries
+  int broken = 0;        // the peer's reset, libuv's number: what it said before is still to be read
 
   // With a stream only.
   Stream::Progress securing = Stream::Progress::kWantsRead;  // of kSecuring: what is waited for
@@ -82,9 +83,12 @@ struct Socket : session::Connection, TimerEntry, PendingConnect {
            state == State::kExchange || (state == State::kSecuring && listener != nullptr);
   }
   std::string_view unparsed() const { return std::string_view(partial).substr(parsed); }
+  /// Not parsed on because of us: it will be, when its turn comes.
+  bool waits_for_turn() const {
+    return fanout_pending || yielded || rate_limited || waits_for_control;
+  }
   bool blocked() const {
-    return barrier || fanout_pending || waits_for_control || yielded || rate_limited ||
-           state == State::kAdmission;
+    return barrier || waits_for_turn() || state == State::kAdmission;
   }
 };
 

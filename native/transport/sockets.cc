@@ -267,6 +267,10 @@ void IoLoop::Resume(Socket* socket) {
       socket->parsed = used;
     }
   }
+  if (socket->broken != 0) {
+    if (!socket->waits_for_turn()) Broken(socket, std::exchange(socket->broken, 0));
+    return;
+  }
   if (!socket->blocked() && !socket->reading && socket->out.size() < socket->high_watermark_bytes) {
     socket->reading = true;
     socket->last_read_ms = now_ms_;  // keep-alive counts from here
@@ -278,6 +282,10 @@ void IoLoop::Resume(Socket* socket) {
 /// Writes what waits. False: the socket is gone.
 bool IoLoop::Flush(Socket* socket) {
   if (socket->state == Socket::State::kClosed) return false;
+  if (socket->broken != 0) {
+    socket->out.Clear(shard_.sender()->pool());
+    return true;
+  }
   if (socket->state == Socket::State::kDialing || socket->state == Socket::State::kSecuring ||
       socket->writing) {
     return true;
@@ -326,12 +334,19 @@ bool IoLoop::Flush(Socket* socket) {
 
 /// The peer reset the connection, as it does when it closes with bytes of ours unread. What it sent
 /// before that is still in the kernel, perhaps a DISCONNECT that takes its will back
-/// [MQTT-3.14.4-3]: it is read first. `error`: libuv's, negative.
+/// [MQTT-3.14.4-3]: it is read first, now or when the connection's turn comes. `error`: libuv's,
+/// negative.
 void IoLoop::Broken(Socket* socket, int error) {
   socket->out.Clear(shard_.sender()->pool());  // nobody will take these
   for (int i = 0;
        i < kReadsOfBroken && socket->state == Socket::State::kServing && !socket->blocked(); ++i) {
     Read(socket);
+  }
+  if (socket->state == Socket::State::kServing && socket->waits_for_turn() && !socket->barrier) {
+    socket->broken = error;  // Resume goes on
+    socket->reading = socket->writing = false;
+    Watch(socket);
+    return;
   }
   // Of a server that turned us away after its handshake the alert says why.
   if (socket->state == Socket::State::kDialed && socket->stream != nullptr) Read(socket);

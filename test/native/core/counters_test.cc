@@ -23,11 +23,11 @@ TEST_CASE("a snapshot has the values in the order of the declarations") {
   Counters counters;
   Bump(counters.bytes_received, 41);
   Bump(counters.bytes_received);
-  Bump(counters.link_repeated, 7);
+  Bump(counters.link_looped, 7);
   const auto values = counters.Read();
   CHECK(kCounterInfos[0].name == "bytes_received");
   CHECK(values[0] == 42);
-  CHECK(kCounterInfos[kCounterCount - 1].name == "link_repeated");
+  CHECK(kCounterInfos[kCounterCount - 1].name == "link_looped");
   CHECK(values[kCounterCount - 1] == 7);
 }
 

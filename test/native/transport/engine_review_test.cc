@@ -219,6 +219,7 @@ TEST_CASE("what a client said before it reset the connection is read [MQTT-3.14.
       while (events.empty() && MonotonicMs() < until) events = hand.Take();
       REQUIRE(!events.empty());
       for (const Seen& one : events) {
+        if (one.connection != connect->connection) continue;  // the end of the round before
         if (one.kind == EventKind::kPacket) ++goodbyes;
         if (one.kind == EventKind::kPacket || one.kind == EventKind::kClosed) ended = true;
       }
