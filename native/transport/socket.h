@@ -70,7 +70,7 @@ struct Socket : session::Connection, TimerEntry, PendingConnect {
   bool rate_limited = false;        // no tokens: not read until there are
 
   bool yielded = false;  // its PUBLISHes have used this turn's deliveries
-  int broken = 0;        // the peer's reset, libuv's number: what it said before is still to be read
+  int broken = 0;  // the peer's reset, libuv's number: what it said before is still to be read
 
   // With a stream only.
   Stream::Progress securing = Stream::Progress::kWantsRead;  // of kSecuring: what is waited for
@@ -87,9 +87,7 @@ struct Socket : session::Connection, TimerEntry, PendingConnect {
   bool waits_for_turn() const {
     return fanout_pending || yielded || rate_limited || waits_for_control;
   }
-  bool blocked() const {
-    return barrier || waits_for_turn() || state == State::kAdmission;
-  }
+  bool blocked() const { return barrier || waits_for_turn() || state == State::kAdmission; }
 };
 
 }  // namespace causeway::transport

@@ -38,7 +38,7 @@ export class TcpProxy {
 
   /** Every connection ends with RST. */
   reset(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets) cut(socket)
   }
 
   /** What was silent goes on where it stopped. */
@@ -71,7 +71,7 @@ export class TcpProxy {
         if (!this.#silent) from.resume()
       })
       from.on('end', () => to.end())
-      from.on('error', () => to.resetAndDestroy())
+      from.on('error', () => cut(to))
       from.on('close', () => {
         this.#sockets.delete(from)
         to.destroy()
@@ -84,4 +84,10 @@ export class TcpProxy {
       near.resume()
     }
   }
+}
+
+/** With RST. Behind an `end` without: Node 20 keeps the handle of such a socket for ever, and the process never ends. */
+function cut(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
