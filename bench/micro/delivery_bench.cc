@@ -101,9 +101,9 @@ class Core {
     publication.publisher_session = from->session->index;
     publication.publisher_generation = from->session->generation;
     publication.client_id = from->session->client_id;
-    // A wide fan-out may have to wait for the next slice.
+    // A wide fan-out may have to wait for its next slice; more has been read behind it.
     if (shard_.Publish(&publication, from, kNowMs) == Shard::Published::kPending)
-      while (from->fanout_pending) EndTurn();
+      while (from->fanout_pending) EndTurn(true);
     if (packet.qos != 0) {
       shard_.sender()->Acknowledge(from,
                                    packet.qos == 1 ? PacketType::kPuback : PacketType::kPubrec,
@@ -112,15 +112,16 @@ class Core {
   }
 
   /// The end of a turn: dirty connections are written, and what is owed for them is acknowledged.
-  /// True: some are left.
-  bool EndTurn() {
+  /// True: some are left. `fanouts_wait`: beside those that the shard knows of.
+  bool EndTurn(bool fanouts_wait = false) {
     shard_.Work(kNowMs);
     const auto flush = [this](session::Connection* connection) {
       const uint64_t before = bytes_out_;
       Flush(connection);
       return static_cast<size_t>(bytes_out_ - before);
     };
-    const bool more = session::FlushTurn(shard_.sender()->dirty(), shard_.WideWaits(), flush);
+    const bool wait = fanouts_wait || shard_.WideWaits();
+    const bool more = session::FlushTurn(shard_.sender()->dirty(), wait, flush);
     shard_.FlushWakeups();
     return more;
   }

@@ -69,10 +69,7 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
     ToGroup(publication, *shared.group, nullptr, false, topic_hash, now_ms, &rest);
   }
   if (!route->local.empty()) {
-    Budget budget = {limits::kFanoutSliceMembers, wide_left_};
-    slices = FanOutLocal(publication, route->local, now_ms, &budget);
-    turn_deliveries_ += limits::kFanoutSliceMembers - budget.deliveries;
-    wide_left_ = budget.wide;
+    slices = FanOutLocal(publication, route->local, now_ms, &publish_budget_);
   }
   if (slices == nullptr && rest.entries.empty()) return Published::kDone;
 
@@ -154,8 +151,14 @@ std::unique_ptr<Shard::Pending> Shard::FanOutLocal(Publication* publication,
                                                    int64_t now_ms, Budget* budget) {
   if (lists.empty()) return nullptr;
   BeginHeaders(*publication, now_ms);
-  if (lists.size() > 1) Merge(*publication, lists);
   router::MemberList* const only = lists.size() == 1 ? lists[0] : nullptr;
+  if (only != nullptr && only->end() <= limits::kWideFanoutMembers &&
+      only->end() <= budget->deliveries && !expired_) {  // as almost always
+    ServeMembers(publication, only, 0, only->end(), now_ms);
+    budget->deliveries -= only->end();
+    return nullptr;
+  }
+  if (only == nullptr) Merge(*publication, lists);
   if (expired_) {  // on its way here: counted for each that it was for
     Bump(counters_->dropped_expired, only != nullptr ? only->size() : merged_.size());
     return nullptr;
@@ -165,7 +168,7 @@ std::unique_ptr<Shard::Pending> Shard::FanOutLocal(Publication* publication,
     const bool wide = end > limits::kWideFanoutMembers;
     const session::DirtyList::Wide row(sender_.dirty(), wide);
     if (only != nullptr) {
-      for (size_t at = 0; at < end; ++at) ServeMember(publication, only->at(at), now_ms);
+      ServeMembers(publication, only, 0, end, now_ms);
     } else {
       for (Merged& merged : merged_) ServeMerged(publication, &merged, now_ms);
     }
@@ -198,13 +201,13 @@ bool Shard::ServeLocal(Pending* pending, Publication* publication, int64_t now_m
   const session::DirtyList::Wide row(sender_.dirty(), wide);
   const size_t slice =
       std::min(pending->end - pending->position, Room(*publication, *budget, pending->end));
-  for (size_t i = 0; i < slice; ++i, ++pending->position) {
-    if (pending->pinned != nullptr) {
-      ServeMember(publication, pending->pinned->at(pending->position), now_ms);
-    } else {
-      ServeMerged(publication, &pending->merged[pending->position], now_ms);
-    }
+  const size_t from = pending->position, to = from + slice;
+  if (pending->pinned != nullptr) {
+    ServeMembers(publication, pending->pinned, from, to, now_ms);
+  } else {
+    for (size_t at = from; at < to; ++at) ServeMerged(publication, &pending->merged[at], now_ms);
   }
+  pending->position = to;
   Charge(*publication, slice, wide, budget);
   if (!pending->served()) return false;
   if (wide) --wide_unserved_;
@@ -228,6 +231,11 @@ bool Shard::Wanted(const Publication& publication, const Session& session,
                              publication.publisher_generation == session.generation;
   if (own) Bump(counters_->dropped_no_local);  // [MQTT-3.8.3-3]
   return !own;
+}
+
+void Shard::ServeMembers(Publication* publication, router::MemberList* members, size_t from,
+                         size_t to, int64_t now_ms) {
+  for (size_t at = from; at < to; ++at) ServeMember(publication, members->at(at), now_ms);
 }
 
 void Shard::ServeMember(Publication* publication, const router::Member& member, int64_t now_ms) {

@@ -276,7 +276,6 @@ void Shard::ResumePending(int64_t now_ms, Budget* budget) {
 }
 
 void Shard::Work(int64_t now_ms) {
-  turn_deliveries_ = 0;
   replay_budget_ = limits::kReplayTurnTopics;
   if (wide_cycle_ != sender_.dirty()->cycles()) {
     wide_cycle_ = sender_.dirty()->cycles();
@@ -289,7 +288,7 @@ void Shard::Work(int64_t now_ms) {
   ResumePending(now_ms, &own);
   RedispatchOrphans(now_ms, &own.deliveries);
   ResumeReplays(now_ms);
-  wide_left_ = own.wide;
+  publish_budget_ = {kPublishBudget, own.wide};
   if (lanes.deliveries == 0 || own.deliveries == 0) {
     Bump(counters_->drain_yields);
     host_->WorkLeft();

@@ -119,7 +119,7 @@ class Shard {
   void Work(int64_t now_ms);
   /// What Publish has delivered on this loop since Work last began; above limits::kTurnDeliveries a
   /// publisher should wait for the next turn.
-  size_t turn_deliveries() const { return turn_deliveries_; }
+  size_t turn_deliveries() const { return kPublishBudget - publish_budget_.deliveries; }
   /// Slices of wide fan-outs wait that the next turns will serve before all they reached is
   /// written: the wide row of the dirty list had better wait for them. At most kWideCycleBytes
   /// long.
@@ -155,6 +155,9 @@ class Shard {
     size_t wide;        // of them, by wide fan-outs
   };
 
+  /// One more narrow fan-out, when a publisher has just not reached limits::kTurnDeliveries.
+  static constexpr size_t kPublishBudget = limits::kTurnDeliveries + limits::kWideFanoutMembers;
+
   /// A fan-out that could not end: lane entries without room, and local members not yet served.
   struct Pending {
     MessageRef message;
@@ -185,6 +188,8 @@ class Shard {
   void BeginHeaders(const Publication& publication, int64_t now_ms);
   bool Wanted(const Publication& publication, const session::Session& session,
               const router::Member& member) const;
+  void ServeMembers(Publication* publication, router::MemberList* members, size_t from, size_t to,
+                    int64_t now_ms);
   void ServeMember(Publication* publication, const router::Member& member, int64_t now_ms);
   void ServeMerged(Publication* publication, Merged* merged, int64_t now_ms);
   bool ServeGroupMember(Publication* publication, uint32_t group, uint32_t session,
@@ -247,8 +252,7 @@ class Shard {
   uint64_t wake_mask_ = 0;  // loops that got lane entries since FlushWakeups
   uint64_t stamp_ = 0;      // of the last Merge
   uint64_t random_;
-  size_t turn_deliveries_ = 0;                        // by Publish, since Work began
-  size_t wide_left_ = limits::kFanoutSliceMembers;    // for own publishers, until Work begins
+  Budget publish_budget_ = {kPublishBudget, limits::kFanoutSliceMembers};  // until Work begins
   size_t wide_cycle_left_ = limits::kWideCycleBytes;  // until the dirty list ends a cycle
   uint64_t wide_cycle_ = 0;                           // DirtyList::cycles() when it was filled
   size_t wide_unserved_ = 0;                          // fan-outs with members left

@@ -80,7 +80,10 @@ class DirtyList {
  private:
   Connection* Take(LinkedList<Connection>* row) {
     Connection* const connection = row->front();
-    if (connection != nullptr) Forget(connection);
+    if (connection == nullptr) return nullptr;
+    if (row == &prompt_) --prompt_count_;
+    connection->dirty = Dirty::kNo;
+    LinkedList<Connection>::Remove(connection);
     return connection;
   }
 
