@@ -1,6 +1,6 @@
 /**
- * Thousands of sockets that send a CONNECT one byte every half second, for ever. The broker closes each after mqtt.idle_timeout; it
- * comes back at once.
+ * Thousands of sockets that send a CONNECT one byte every half second, for ever. The broker closes each after
+ * mqtt.idle_timeout, or, as they are more than it has places, after two seconds when another wants the place; it comes back at once.
  */
 import { connect, type Socket } from 'node:net'
 import { connectBytes } from '../../test/integration/harness/index.js'
@@ -59,6 +59,8 @@ await overload({
   },
   holds: (counters) => ({
     'who sends no CONNECT in time is closed':
-      (counters.native_connects_refused_timeout ?? 0) >= sockets,
+      (counters.native_connects_refused_timeout ?? 0) +
+        (counters.native_connects_refused_room ?? 0) >=
+      sockets,
   }),
 })

@@ -5,18 +5,19 @@
  *     two cores:    broker │ healthy clients, attack
  *     more:         broker … broker │ healthy clients │ attack
  *
- * Where the user may, broker and healthy clients run at real-time priority, and the attack before whatever else the machine does: then
- * a busy machine changes the figures little. Elsewhere the attack yields to everybody.
+ * Where the user may, the healthy clients run at real-time priority, the broker and the attack before whatever else the machine does: then
+ * a busy machine changes the figures little. (A broker at real-time priority would be stopped for 50 ms of each second in which it is
+ * busy all the time.) Elsewhere the attack yields to everybody.
  */
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 
-/** Of SCHED_RR. The healthy clients need little; they must not wait for a broker that shares their core. */
-const priority = { broker: 10, healthy: 20 }
-const niceness = { ordinary: 10, privileged: -5 }
+/** Of SCHED_RR. The healthy clients need little. */
+const priority = 20
+const niceness = { broker: -20, attack: -5, attackOfOrdinaryUser: 10 }
 
 export interface Seats {
-  /** Commands that start the broker, and the attack, in their place: `taskset -c 0 chrt -r 10`. */
+  /** Commands that start the broker, and the attack, in their place: `taskset -c 0 nice -n -20`. */
   readonly broker: readonly string[]
   readonly attack: readonly string[]
   /** One io loop for each core of the broker's. */
@@ -27,12 +28,13 @@ export interface Seats {
 /** Takes this process, which is the healthy clients', to its own place. */
 export function takeSeats(): Seats {
   const cores = availableParallelism()
-  const isRealTime = runs('chrt', ['-a', '-r', '-p', `${priority.healthy}`, `${process.pid}`])
+  const isRealTime = runs('chrt', ['-a', '-r', '-p', `${priority}`, `${process.pid}`])
+  const ordinary = (nice: number) => ['chrt', '-o', '0', 'nice', '-n', `${nice}`]
+  const broker = isRealTime ? ordinary(niceness.broker) : []
   const attack = isRealTime
-    ? ['chrt', '-o', '0', 'nice', '-n', `${niceness.privileged}`]
-    : ['nice', '-n', `${niceness.ordinary}`]
-  const broker = isRealTime ? ['chrt', '-r', `${priority.broker}`] : []
-  const how = isRealTime ? 'at real-time priority' : 'as the scheduler likes'
+    ? ordinary(niceness.attack)
+    : ['nice', '-n', `${niceness.attackOfOrdinaryUser}`]
+  const how = isRealTime ? 'before whatever else runs here' : 'as the scheduler likes'
   if (cores < 2 || !runs('taskset', ['-V']))
     return { broker, attack, ioLoops: 2, description: `no core of its own, ${how}` }
 
