@@ -133,9 +133,11 @@ void Shard::BeginHeaders(const Publication& publication, int64_t now_ms) {
 
 // ---- members of this loop
 
-size_t Shard::Room(const Publication& publication, const Budget& budget, size_t members) const {
+size_t Shard::Room(const Publication& publication, const Budget& budget, size_t members) {
   if (members <= limits::kWideFanoutMembers) return budget.deliveries;
   const size_t cycle = wide_cycle_left_ / WideBytes(publication);
+  // What is left for nobody is nothing: the wide row must not wait for this fan-out (WideWaits).
+  if (cycle == 0) wide_cycle_left_ = 0;
   return std::min({budget.deliveries, budget.wide, cycle});
 }
 

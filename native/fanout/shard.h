@@ -204,7 +204,7 @@ class Shard {
   /// Goes on with a sliced fan-out; true when it is served.
   bool ServeLocal(Pending* pending, Publication* publication, int64_t now_ms, Budget* budget);
   /// How many of `members` may be served now, and that so many were.
-  size_t Room(const Publication& publication, const Budget& budget, size_t members) const;
+  size_t Room(const Publication& publication, const Budget& budget, size_t members);
   void Charge(const Publication& publication, size_t served, bool wide, Budget* budget);
   void ToGroup(Publication* publication, const router::Group& group,
                const router::GroupMember* skip, bool redispatched, uint64_t topic_hash,

@@ -216,6 +216,30 @@ TEST_CASE(
     REQUIRE(members[i]->Payloads() == Texts{"first", "second"});
 }
 
+TEST_CASE("a flood to many stands still until they are written, and goes on: nobody misses any") {
+  constexpr size_t kMembers = 2 * limits::kWideFanoutMembers;
+  // Sizes that divide limits::kWideCycleBytes and that do not, several cycles of each.
+  for (const size_t payload_bytes : {size_t{61}, size_t{1000}, size_t{3000}}) {
+    CAPTURE(payload_bytes);
+    const std::string payload(payload_bytes, 'x');
+    const size_t messages =
+        3 * limits::kWideCycleBytes / kMembers / (limits::kWideDeliveryBytes + 3 + payload_bytes);
+    World world(2);
+    world.high_watermark_bytes = 64 << 20;
+    Client* publisher = world.Add(0);
+    std::vector<Client*> members;
+    for (size_t i = 0; i < kMembers; ++i) {
+      members.push_back(world.Add(static_cast<int>(i % 2)));
+      world.Subscribe(members.back(), "all", 0);
+    }
+    CHECK(world.Settle());
+    for (size_t i = 0; i < messages; ++i) world.Publish(publisher, "all", payload, 0);
+    REQUIRE(world.Settle());
+    for (Client* member : members) REQUIRE(member->inbox.size() == messages);
+    CHECK(world.Sum(&Counters::dropped_qos0_slow) == 0);
+  }
+}
+
 TEST_CASE("a message that expires in a lane is counted for each session behind it") {
   World world(2);
   Client* publisher = world.Add(0);
