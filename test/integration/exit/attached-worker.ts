@@ -1,4 +1,4 @@
-/** A worker thread that uses the engine of its process without a pause, until it is ended. */
+/** A worker thread that uses the engine of its process without a pause, until it is ended or the engine has stopped. */
 import { parentPort } from 'node:worker_threads'
 import { bootstrapBatch } from '../../../src/native/index.js'
 
@@ -13,4 +13,8 @@ const request = {
 
 bootstrapBatch(request)
 parentPort?.postMessage('attached')
-for (;;) bootstrapBatch(request)
+try {
+  for (;;) bootstrapBatch(request)
+} catch (error) {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENGINE_STOPPED')) throw error
+}

@@ -1,7 +1,7 @@
 /** Transit between Causeways: real brokers in a chain and in a ring. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { eventually, type TestClient } from '../harness/index.js'
+import { eventually, ioLoops, type TestClient } from '../harness/index.js'
 import { Cluster, effective } from './cluster.js'
 
 const carries = 'transit = true, pool_size = 2'
@@ -108,7 +108,8 @@ describe('a ring of three, in which everybody wants everything', () => {
   })
   after(() => Promise.all(clusters.map((cluster) => cluster.remove())))
 
-  test('each message arrives once in every cluster, in order, and goes nowhere again', async () => {
+  // In order on one loop: on several, two messages that came by different ways may pass each other.
+  test('each message arrives once in every cluster and goes nowhere again', async () => {
     const subscribers = await Promise.all(clusters.map((cluster) => cluster.client()))
     for (const subscriber of subscribers) await subscriber.subscribe({ topic: 'ring/#', qos: 2 })
     for (const from of clusters)
@@ -132,7 +133,11 @@ describe('a ring of three, in which everybody wants everything', () => {
         got.set(topic, [...(got.get(topic) ?? []), payload.toString()])
       }
       const inOrder = Array.from({ length: each }, (_, n) => String(n))
-      for (const name of names) assert.deepEqual(got.get(`ring/${name}`), inOrder)
+      for (const name of names) {
+        const arrived = got.get(`ring/${name}`) ?? []
+        if (ioLoops > 1) arrived.sort((a, b) => Number(a) - Number(b))
+        assert.deepEqual(arrived, inOrder)
+      }
     }
     // Of the two others at least the one that had it from its publisher sends it on to the other one, where it is known.
     const copies = each * names.length

@@ -50,7 +50,7 @@ std::unique_ptr<TransitRoutes> Hub(Heard* heard, size_t routes_max = 100, uint64
 }
 
 /// A cluster among others, each pair of neighbours with a link each way that keeps order.
-struct Node : public TransitSink {
+struct Node final : public TransitSink {
   Node(int self, int nodes) : self(self), routes(this, 10'000), outgoing(nodes) {
     std::vector<std::string> clusters;
     for (int i = 0; i < nodes; ++i) clusters.push_back("n" + std::to_string(i));
