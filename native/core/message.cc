@@ -1,17 +1,17 @@
 #include "core/message.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
 #include "core/check.h"
+#include "core/spare_messages.h"
 
 namespace causeway {
 namespace {
 
 Message* Allocate(size_t texts) {
   CHECK(texts <= UINT32_MAX);  // MQTT packets end at 256 MiB
-  void* memory = std::malloc(sizeof(Message) + texts);
+  void* memory = SpareMessages::Take(sizeof(Message) + texts);
   CHECK(memory != nullptr);
   return new (memory) Message;
 }
@@ -44,8 +44,9 @@ Message* Message::CreateUninitialized(size_t payload_bytes) {
 }
 
 void Message::Destroy(Message* message) {
+  const size_t bytes = message->bytes();
   message->~Message();
-  std::free(message);
+  SpareMessages::Give(message, bytes);
 }
 
 }  // namespace causeway

@@ -50,7 +50,8 @@ struct Message {
   char* data() { return reinterpret_cast<char*>(this + 1); }
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }
 
-  /// One malloc; the four texts are copied. References: 1, the caller's.
+  /// One allocation; the four texts are copied. References: 1, the caller's. Their sizes stay as
+  /// they are: by them the memory is given back.
   static Message* Create(std::string_view topic, std::string_view payload,
                          std::string_view properties, std::string_view client_id);
   /// A message of payload only, for the caller to fill at data() before anybody else sees it.

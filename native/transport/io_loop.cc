@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/limits.h"
+#include "core/spare_messages.h"
 #include "session/flush_turn.h"
 #include "transport/edge_port.h"
 
@@ -65,6 +66,7 @@ void IoLoop::Run() {
   char name[16];
   std::snprintf(name, sizeof name, "io-%d", index_);
   pthread_setname_np(pthread_self(), name);
+  const SpareMessages spares;
   uv_run(&loop_, UV_RUN_DEFAULT);  // returns after the turn that executed Stop
   const std::lock_guard<std::mutex> lock(ended_mutex_);
   ended_ = true;
