@@ -193,7 +193,7 @@ struct alignas(64) Counters {
 
 /// The owning loop. A load and a store, no read-modify-write: there is one writer. Relaxed: a
 /// counter orders nothing.
-inline void Bump(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
+[[gnu::always_inline]] inline void Bump(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
   counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
 

@@ -34,7 +34,7 @@ uint64_t Shard::NextRandom() {  // splitmix64: spreads shared-group choices, not
 }
 
 Shard::Published Shard::Publish(Publication* publication, Connection* connection, int64_t now_ms) {
-  const EpochGuard guard = EnterEpoch();
+  const Visit visit(this);
   Bump(counters_->messages_published);
   // A message from a link never touches the local retained store (docs/protocol/cluster-link.md).
   if (publication->retain && publication->origin != Origin::kLink && fabric_->store_retained) {
@@ -51,7 +51,7 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
     return Published::kNobody;
   }
 
-  Pending rest;
+  Entries rest;
   for (uint64_t loops = route->loops; loops != 0; loops &= loops - 1) {
     const int loop = __builtin_ctzll(loops);
     LaneEntry entry;
@@ -71,11 +71,11 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
   if (!route->local.empty()) {
     slices = FanOutLocal(publication, route->local, now_ms, &publish_budget_);
   }
-  if (slices == nullptr && rest.entries.empty()) return Published::kDone;
+  if (slices == nullptr && rest.empty()) return Published::kDone;
 
   if (slices == nullptr) slices = std::make_unique<Pending>();
   slices->message = publication->Share();
-  slices->entries = std::move(rest.entries);
+  slices->entries = std::move(rest);
   if (slices->served()) Bump(counters_->lane_full_pauses);
   if (!slices->served()) host_->WorkLeft();
   if (connection != nullptr) {
@@ -321,7 +321,7 @@ void Shard::ServeMerged(Publication* publication, Merged* merged, int64_t now_ms
 
 void Shard::ToGroup(Publication* publication, const router::Group& group,
                     const router::GroupMember* skip, bool redispatched, uint64_t topic_hash,
-                    int64_t now_ms, Pending* rest) {
+                    int64_t now_ms, Entries* rest) {
   router::Choice choice;
   choice.loop = loop_;
   choice.client_hash = Hash(publication->client_id, fabric_->seed);
@@ -407,7 +407,7 @@ void Shard::RedispatchOrphans(int64_t now_ms, size_t* budget) {
 /// list of pending fan-outs, never in front of a lane that is being drained.
 void Shard::Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone,
                        int64_t now_ms) {
-  const EpochGuard guard = EnterEpoch();
+  const Visit visit(this);
   uint64_t topic_hash = 0;
   const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);
   const auto shared =
@@ -419,19 +419,19 @@ void Shard::Redispatch(Publication* publication, uint32_t group, const router::G
   }
   Bump(counters_->shared_redispatched);
   BeginHeaders(*publication, now_ms);
-  Pending rest;
+  Entries rest;
   ToGroup(publication, *shared->group, &gone, true, topic_hash, now_ms, &rest);
-  if (rest.entries.empty()) return;
+  if (rest.empty()) return;
   auto pending = std::make_unique<Pending>();
   pending->message = publication->Share();
-  pending->entries = std::move(rest.entries);
+  pending->entries = std::move(rest);
   pending_.push_back(std::move(pending));
 }
 
 // ---- links
 
 void Shard::ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms,
-                    Pending* rest) {
+                    Entries* rest) {
   const MessageRef term = links_.EncodeTerm(*publication, WallClockMs());
   for (; links != 0; links &= links - 1) {
     const int link = __builtin_ctzll(links);

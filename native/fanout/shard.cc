@@ -162,11 +162,11 @@ bool Shard::TryPost(int loop, LaneEntry* entry) {
   return true;
 }
 
-void Shard::Post(int loop, LaneEntry&& entry, Pending* rest) {
+void Shard::Post(int loop, LaneEntry&& entry, Entries* rest) {
   // Who waits already goes first: a newcomer does not overtake them in the lane.
   if (pending_for_[static_cast<size_t>(loop)] == 0 && TryPost(loop, &entry)) return;
   ++pending_for_[static_cast<size_t>(loop)];
-  rest->entries.emplace_back(loop, std::move(entry));
+  rest->emplace_back(loop, std::move(entry));
 }
 
 void Shard::FlushWakeups() {

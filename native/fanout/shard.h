@@ -137,7 +137,23 @@ class Shard {
   Counters* counters() { return counters_; }
   TransitIds* transit_ids() { return &fabric_->transit_ids; }
   int loop() const { return loop_; }
-  EpochGuard EnterEpoch() { return EpochGuard(fabric_->epochs, epoch_slot_); }
+  /// While one lives the index can be read. Inside another it costs nothing: the loop holds one
+  /// over the packets of a read, since the fence it begins with costs as much as a cached lookup.
+  /// Bound: one read of one connection, limits::kTurnDeliveries.
+  class Visit {
+   public:
+    explicit Visit(Shard* shard) : shard_(shard) {
+      if (shard_->visits_++ == 0) shard_->fabric_->epochs->Enter(shard_->epoch_slot_);
+    }
+    ~Visit() {
+      if (--shard_->visits_ == 0) shard_->fabric_->epochs->Leave(shard_->epoch_slot_);
+    }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+   private:
+    Shard* const shard_;
+  };
   size_t session_count() const { return live_sessions_; }
   size_t pending_fanouts() const { return pending_.size(); }
 
@@ -158,11 +174,13 @@ class Shard {
   /// One more narrow fan-out, when a publisher has just not reached limits::kTurnDeliveries.
   static constexpr size_t kPublishBudget = limits::kTurnDeliveries + limits::kWideFanoutMembers;
 
+  /// For lanes without room, by loop, in order.
+  using Entries = std::vector<std::pair<int, LaneEntry>>;
   /// A fan-out that could not end: lane entries without room, and local members not yet served.
   struct Pending {
     MessageRef message;
-    std::vector<std::pair<int, LaneEntry>> entries;  // in order
-    router::MemberList* pinned = nullptr;            // walked from `position`, up to `end`
+    Entries entries;
+    router::MemberList* pinned = nullptr;  // walked from `position`, up to `end`
     size_t position = 0, end = 0;
     std::vector<Merged> merged;                 // served from `position`, up to `end`
     session::Connection* connection = nullptr;  // paused by it; null: nobody, or gone
@@ -208,9 +226,9 @@ class Shard {
   void Charge(const Publication& publication, size_t served, bool wide, Budget* budget);
   void ToGroup(Publication* publication, const router::Group& group,
                const router::GroupMember* skip, bool redispatched, uint64_t topic_hash,
-               int64_t now_ms, Pending* rest);
+               int64_t now_ms, Entries* rest);
   void ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms,
-               Pending* rest);
+               Entries* rest);
   void Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone,
                   int64_t now_ms);
   /// The member that `entry` was for is gone.
@@ -218,7 +236,7 @@ class Shard {
   void RedispatchOrphans(int64_t now_ms, size_t* budget);
   bool TryPost(int loop, LaneEntry* entry);
   /// Posts, or keeps the entry in `rest` when the lane is full.
-  void Post(int loop, LaneEntry&& entry, Pending* rest);
+  void Post(int loop, LaneEntry&& entry, Entries* rest);
   std::unique_ptr<Pending> Expand(LaneEntry* entry, int64_t now_ms, Budget* budget);
   void DrainLanes(int64_t now_ms, Budget* budget);
   void ResumePending(int64_t now_ms, Budget* budget);
@@ -232,6 +250,7 @@ class Shard {
   ShardHost* const host_;
   Counters* const counters_;
   const int epoch_slot_;
+  int visits_ = 0;  // one inside another
   router::MemberTable members_;
   router::RouteCache cache_;
   session::Sender sender_;

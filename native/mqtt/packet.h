@@ -63,6 +63,8 @@ inline constexpr uint32_t kNoExpiry = 0xFFFFFFFF;
 /// Correlation Data and User Property: what a receiver gets as the sender wrote it [MQTT-3.3.2-4]
 /// [MQTT-3.3.2-15] [MQTT-3.3.2-17].
 struct Publish {
+  // Not constexpr, as Publication's.
+  Publish() {}
   std::string_view topic;  // empty when an alias stands for it
   std::string_view payload;
   std::string_view properties;  // forwardable, wire form, without the length; empty for 3.1/3.1.1
@@ -84,6 +86,7 @@ struct Publish {
 /// UTF-8 when its indicator says 1 … is refused. Narrower codes: kTopicNameInvalid (wildcards),
 /// kTopicAliasInvalid (0), kPayloadFormatInvalid; after the last `*out` is complete all the same,
 /// so that the caller may answer with a PUBACK instead of a DISCONNECT.
+/// `*out` is as constructed: setting it a second time costs as much as decoding.
 Reason DecodePublish(const Frame& frame, Version version, Sender sender, Publish* out);
 
 /// Copies only the forwardable properties of `properties`, which are a PUBLISH's or a will's and

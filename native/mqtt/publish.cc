@@ -73,7 +73,6 @@ Reason DecodeProperties(std::string_view block, Sender sender, Publish* out, boo
 }  // namespace
 
 Reason DecodePublish(const Frame& frame, Version version, Sender sender, Publish* out) {
-  *out = Publish{};
   out->retain = frame.flags & 0x1;
   out->qos = frame.flags >> 1 & 0x3;
   out->dup = frame.flags & 0x8;

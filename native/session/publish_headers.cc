@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/halves.h"
 #include "core/limits.h"
 
 namespace causeway::session {
@@ -10,14 +11,14 @@ void PublishHeaders::Encode(mqtt::Version version, uint8_t qos, bool retain,
                             const std::vector<uint32_t>* subscription_ids, Naming naming,
                             PublishHeader* out) const {
   mqtt::PublishOut publish;
-  if (naming != Naming::kAlias) publish.topic = topic_;
+  if (naming != Naming::kAlias) publish.topic = ByHalves(topic_);
   if (naming != Naming::kTopic) publish.topic_alias = 1;  // patched per copy
-  publish.payload = payload_;
+  publish.payload = ByHalves(payload_);
   publish.packet_id = qos == 0 ? 0 : 1;  // patched per copy
   publish.qos = qos;
   publish.retain = retain;
   if (version == mqtt::Version::kMqtt5) {
-    publish.properties = properties_;
+    publish.properties = ByHalves(properties_);
     publish.message_expiry_seconds = expiry_seconds_;
     if (subscription_ids != nullptr) {
       publish.subscription_ids = subscription_ids->data();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/clock.h"
+#include "core/halves.h"
 #include "core/limits.h"
 #include "transport/io_loop.h"
 
@@ -35,6 +36,7 @@ bool MayBeginFromServer(uint8_t first) {
 /// Handles every whole packet in `bytes` until the connection is blocked or gone; returns the bytes
 /// used.
 size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
+  const fanout::Shard::Visit visit(&shard_);
   size_t at = 0;
   while (!socket->blocked() && socket->state != Socket::State::kLingering &&
          socket->state != Socket::State::kClosed) {
@@ -309,9 +311,9 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
 
   Session* session = socket->session;
   Publication publication;
-  publication.topic = publish.topic;
-  publication.payload = publish.payload;
-  publication.properties = publish.properties;
+  publication.topic = ByHalves(publish.topic);
+  publication.payload = ByHalves(publish.payload);
+  publication.properties = ByHalves(publish.properties);
   if (publish.properties_need_filter) {
     scratch_.resize(publish.properties.size());
     scratch_.resize(mqtt::FilterForwardable(publish.properties, scratch_.data()));
