@@ -285,9 +285,9 @@ inline constexpr size_t kTlsSessionsMax = 4096;
 inline constexpr size_t kLinkOutboxBytes = 256 * kMiB;
 
 /// Message ids of one message client of a linked cluster that are known again when they are
-/// repeated: all it can have unacknowledged. 20,000 QoS 1 messages/s at 50 ms each way are 2,000,
-/// EMQX's max_inflight is 32. 192 KiB when full. Full: the oldest is forgotten, its repetition
-/// passes.
+/// repeated: all it can have unacknowledged, and so the window of a link without max_inflight.
+/// 20,000 QoS 1 messages/s at 50 ms each way are 2,000, EMQX's max_inflight is 32. 192 KiB when
+/// full. Full: the oldest is forgotten, its repetition passes.
 inline constexpr size_t kRepeatIds = 8192;
 /// Message clients remembered so on one loop: 64 links with 8 connections each on 2 loops. Full:
 /// the one silent for longest is forgotten. 48 MiB at most.

@@ -41,7 +41,7 @@ class Outbox {
   struct Config {
     size_t bytes_max;                // payloads, plus kItemBytes each
     int64_t request_ttl_ms;          // from Push; kNeverExpires: no limit
-    uint16_t inflight_max;           // our own window; 0: only the peer's
+    uint16_t inflight_max;           // our own window; 0: the peer's, up to kRepeatIds
     uint32_t packet_overhead_bytes;  // everything of a carrier PUBLISH but its payload, at most
   };
   struct Item {
@@ -267,8 +267,10 @@ void Outbox<Ref>::OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max)
 
 template <typename Ref>
 void Outbox<Ref>::OpenWindow() {
-  window_ = config_.inflight_max == 0 ? receive_maximum_
-                                      : std::min(config_.inflight_max, receive_maximum_);
+  // Beyond what the far end can recognise a repetition would be published twice.
+  const uint16_t own =
+      config_.inflight_max == 0 ? uint16_t{limits::kRepeatIds} : config_.inflight_max;
+  window_ = std::min(own, receive_maximum_);
 }
 
 template <typename Ref>

@@ -9,15 +9,12 @@ namespace causeway::loadgen {
 /// the time it was due.
 void Worker::ChurnAll(int64_t now_ns) {
   if (plan_.churners == 0) return;
-  const double rate = plan_.rate * static_cast<double>(first_.size()) / plan_.churners;
-  const auto due =
-      static_cast<uint64_t>(static_cast<double>(now_ns - schedule_start_ns_) * rate / 1e9);
+  const uint64_t due = DueBy(now_ns);
   while (!idle_churners_.empty() && (plan_.rate == 0 || scheduled_ < due)) {
     Client* const client = idle_churners_.back();
     idle_churners_.pop_back();
     if (client->state != State::kReady) continue;
-    const auto after_ns = static_cast<int64_t>(static_cast<double>(scheduled_++) * 1e9 / rate);
-    ChurnSubscribe(client, plan_.rate == 0 ? now_ns : schedule_start_ns_ + after_ns);
+    ChurnSubscribe(client, plan_.rate == 0 ? now_ns : DueNs(scheduled_++));
   }
   if (plan_.rate > 0 && scheduled_ < due) ++counts_.late;
 }

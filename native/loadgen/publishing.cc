@@ -17,36 +17,45 @@ namespace {
 /// in it is given up.
 constexpr int64_t kStallLookNs = 100'000'000;
 constexpr int64_t kStallNs = 1'000'000'000;
-/// A schedule's timer: as often as messages are due, within these.
-constexpr double kTickNsMin = 50'000, kTickNsMax = 1'000'000;
+/// A schedule that is denser than this is kept in steps of this.
+constexpr int64_t kTickNsMin = 50'000;
 
 }  // namespace
 
 void Worker::StartSchedule() {
-  const size_t here = publishers_.empty() ? first_.size() : publishers_.size();
-  const double share = static_cast<double>(here) /
-                       std::max(1u, publishers_.empty() ? plan_.churners : plan_.publishers);
-  if (share == 0) return;
-  const double each_ns = 1e9 / (plan_.rate * share);
-  itimerspec tick{};
-  tick.it_interval.tv_nsec = static_cast<long>(std::clamp(each_ns, kTickNsMin, kTickNsMax));
-  tick.it_value = tick.it_interval;
-  timerfd_settime(timer_.get(), 0, &tick, nullptr);
+  const size_t here = plan_.churners == 0 ? publishers_.size() : first_.size();
+  const uint32_t all = plan_.churners == 0 ? plan_.publishers : plan_.churners;
+  rate_here_ = here == 0 ? 0 : plan_.rate * static_cast<double>(here) / all;
   schedule_start_ns_ = MonotonicNs();
+}
+
+int64_t Worker::DueNs(uint64_t number) const {
+  return schedule_start_ns_ + static_cast<int64_t>(static_cast<double>(number) * 1e9 / rate_here_);
+}
+
+uint64_t Worker::DueBy(int64_t now_ns) const {
+  if (rate_here_ == 0) return 0;
+  const auto elapsed_ns = static_cast<double>(now_ns - schedule_start_ns_);
+  return static_cast<uint64_t>(elapsed_ns * rate_here_ / 1e9) + 1;  // the first at the start
+}
+
+void Worker::AwaitNextDue(int64_t now_ns) {
+  if (rate_here_ == 0) return;
+  const int64_t at_ns = std::max(DueNs(scheduled_), now_ns + kTickNsMin);
+  itimerspec once{};
+  once.it_value = {.tv_sec = at_ns / 1'000'000'000, .tv_nsec = at_ns % 1'000'000'000};
+  timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &once, nullptr);
 }
 
 /// Sends what is due. Every message carries the time it was due, whenever it really goes: a broker
 /// or a generator that falls behind shows in the latency instead of hiding there.
 void Worker::Pace(int64_t now_ns) {
-  const double rate = plan_.rate * static_cast<double>(publishers_.size()) / plan_.publishers;
-  const auto due =
-      static_cast<uint64_t>(static_cast<double>(now_ns - schedule_start_ns_) * rate / 1e9);
+  const uint64_t due = DueBy(now_ns);
   size_t skipped = 0;
   while (scheduled_ < due) {
     Client* const client = publishers_[next_in_turn_];
     next_in_turn_ = next_in_turn_ + 1 == publishers_.size() ? 0 : next_in_turn_ + 1;
-    const auto due_ns =
-        schedule_start_ns_ + static_cast<int64_t>(static_cast<double>(scheduled_) * 1e9 / rate);
+    const int64_t due_ns = DueNs(scheduled_);
     if (client->state == State::kReady &&
         client->out.size() < limits::kLoadOutBytesMax + plan_.payload_bytes &&
         PublishOne(client, due_ns)) {

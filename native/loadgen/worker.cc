@@ -113,8 +113,9 @@ void Worker::Work(Phase phase, int64_t now_ns) {
   if (phase < Phase::kRun) return OpenMore();
   if (phase != Phase::kRun) return;
   ChurnAll(now_ns);
+  if (!publishers_.empty() && plan_.rate > 0) Pace(now_ns);
+  if (plan_.rate > 0) return AwaitNextDue(now_ns);
   if (publishers_.empty()) return;
-  if (plan_.rate > 0) return Pace(now_ns);
   PumpAll(now_ns);
   LookForStalls(now_ns);
 }

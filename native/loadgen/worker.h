@@ -92,6 +92,11 @@ class Worker {
 
   // publishing.cc
   void StartSchedule();
+  /// Of an open loop: when the n-th of this thread is due, how many are by now, and to be woken for
+  /// the next.
+  int64_t DueNs(uint64_t number) const;
+  uint64_t DueBy(int64_t now_ns) const;
+  void AwaitNextDue(int64_t now_ns);
   void Pace(int64_t now_ns);
   void PumpAll(int64_t now_ns);
   bool Pump(Client* client, int64_t now_ns);
@@ -128,6 +133,7 @@ class Worker {
   Random random_;
 
   int64_t schedule_start_ns_ = 0;
+  double rate_here_ = 0;    // of the schedule's messages, those of this thread
   uint64_t scheduled_ = 0;  // messages that the schedule has sent so far
   int64_t stalls_looked_ns_ = 0;
 

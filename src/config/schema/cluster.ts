@@ -109,8 +109,8 @@ const link = entry({
   ),
   max_inflight: key(
     form.integer(0, 65535),
-    32,
-    'Messages per connection not yet acknowledged; 0: as many as the peer accepts.',
+    0,
+    'Messages per connection not yet acknowledged; 0: as many as the peer accepts, at most 8,192. An EMQX accepts 32.',
   ),
   transit: key(
     form.boolean,

@@ -80,7 +80,7 @@ test('without a file everything has the default of EMQX', () => {
     messageExpiryIntervalMs: null,
     maxAwaitingRel: 100,
     awaitRelTimeoutMs: 300_000,
-    maxInflight: 32,
+    maxInflight: 0,
     maxMqueueLen: 1000,
     mqueuePriorities: null,
     mqueueDefaultPriority: 'lowest',
