@@ -17,7 +17,11 @@ import { trafficRound } from './traffic.js'
 
 /** Of the hop: far below what either broker can do, so that queues are empty. */
 const hopRate = 1_000
-const probeRounds = 200
+const probeRounds = 1_000
+/** Through a long line each takes two of its ways. */
+const probeRoundsFar = 200
+/** Before: both control threads run interpreted code at first. */
+const probeWarmUps = 200
 const probePollMs = 20
 const probeGapUs = 100
 
@@ -81,7 +85,7 @@ async function measured(
     return trafficRound('link', setting, plan, ready)
   }
   for (let round = 0; round < options.rounds; round++) {
-    rounds.push(await routeRound(east, west, progress))
+    rounds.push(await routeRound(east, west, options.delayMs > 0, progress))
     rounds.push(await across('hop, local', 1, hopRate, west))
     rounds.push(await across('hop, over the link', 1, hopRate, east))
     rounds.push(await across('forwarding, QoS 0', 0, options.rate, east))
@@ -94,10 +98,15 @@ async function measured(
 async function routeRound(
   east: Side,
   west: Side,
+  far: boolean,
   progress: (text: string) => void,
 ): Promise<Round> {
-  const reading = await probe(east.endpoint, west.endpoint, probeRounds, (rounds) =>
-    progress(`subscription effective: ${rounds} of ${probeRounds}`),
+  await probe(east.endpoint, west.endpoint, probeWarmUps, (done) =>
+    progress(`subscription effective, warm-up: ${done} of ${probeWarmUps}`),
+  )
+  const rounds = far ? probeRoundsFar : probeRounds
+  const reading = await probe(east.endpoint, west.endpoint, rounds, (done) =>
+    progress(`subscription effective: ${done} of ${rounds}`),
   )
   return {
     workload: 'link',
