@@ -360,6 +360,14 @@ inline constexpr size_t kLoadChunkBytes = 64 * kKiB;
 /// the time it was due, counted as late.
 inline constexpr size_t kLoadOutBytesMax = 1 * kMiB;
 
+/// Payload of one WebSocket message of the load generator: what it appends before it writes. Full:
+/// the rest makes another message.
+inline constexpr size_t kLoadWebSocketMessageBytes = kLoadChunkBytes;
+
+/// Bytes of a WebSocket read at once, kept until they are unframed: 160 MB with 10,000 clients.
+/// Full: the rest is read in the next turn.
+inline constexpr size_t kLoadWebSocketReadBytes = 16 * kKiB;
+
 // --- relations
 // ----------------------------------------------------------------------------------------------------------
 

@@ -3,12 +3,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "loadgen/byte_queue.h"
 #include "loadgen/sequence.h"
+#include "transport/stream.h"
 
 namespace causeway::loadgen {
 
@@ -17,6 +23,7 @@ enum class Role : uint8_t { kSubscriber, kChurner, kPublisher };
 enum class State : uint8_t {
   kIdle,        // not opened yet
   kConnecting,  // the socket
+  kShaking,     // its stream
   kConnack,     // CONNECT sent
   kHeld,        // accepted; subscribes in Phase::kSubscribe
   kSuback,      // SUBSCRIBEs sent
@@ -62,8 +69,13 @@ struct Client {
   Client(Role with_role, uint32_t with_number) : role(with_role), number(with_number) {}
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
-  ~Client() {
+  ~Client() { Close(); }
+
+  /// The stream first: it may say goodbye.
+  void Close() {
+    stream.reset();
     if (fd >= 0) close(fd);
+    fd = -1;
   }
 
   int fd = -1;
@@ -74,7 +86,8 @@ struct Client {
   bool pumping = false;    // in the worker's list of publishers to look at
   const uint32_t number;   // among those of its role, over all threads
   uint32_t subacks_due = 0;
-  int64_t asked_ns = 0;  // when the SUBSCRIBE went
+  int64_t asked_ns = 0;                       // when the SUBSCRIBE went
+  std::unique_ptr<transport::Stream> stream;  // null: bytes are the socket's
   ByteQueue out;
   std::string carry;  // the beginning of a packet whose rest has not come
 
@@ -95,5 +108,12 @@ struct Client {
   int64_t progress_ns = 0;   // and when it changed; 0: not looked yet
   PacketIds ids{1};
 };
+
+/// After a call on the client's socket or stream that failed; errno is still that of the call.
+inline std::string_view WhyBroken(const Client& client) {
+  const char* const system = std::strerror(errno);
+  const bool has_words = client.stream != nullptr && !client.stream->failure().empty();
+  return has_words ? client.stream->failure() : std::string_view(system);
+}
 
 }  // namespace causeway::loadgen

@@ -63,8 +63,7 @@ bool Worker::Open(Client* client) {
   if (connect(client->fd, address, endpoint.length) != 0 && errno != EINPROGRESS) {
     // A Unix socket whose backlog is full.
     if (errno == EAGAIN && !endpoint.is_tcp()) {
-      close(client->fd);
-      client->fd = -1;
+      client->Close();
       client->state = State::kIdle;
       --handshakes_;
       return false;
@@ -75,11 +74,35 @@ bool Worker::Open(Client* client) {
   return true;
 }
 
+void Worker::OnConnected(Client* client) {
+  if (!plan_.open_stream) return SayConnect(client);
+  client->stream = plan_.open_stream(client->fd);
+  client->state = State::kShaking;
+  Shake(client);
+}
+
+void Worker::Shake(Client* client) {
+  using enum transport::Stream::Progress;
+  switch (client->stream->Shake()) {
+    case kDone:
+      // As a socket that has just connected: what there is to say goes when it can be written.
+      Watch(client, EPOLLOUT, EPOLL_CTL_MOD);
+      return SayConnect(client);
+    case kWantsRead:
+      return Watch(client, EPOLLIN, EPOLL_CTL_MOD);
+    case kWantsWrite:
+      return Watch(client, EPOLLOUT, EPOLL_CTL_MOD);
+    case kFailed:
+      return Fail(client, client->stream->failure());
+  }
+}
+
 void Worker::SayConnect(Client* client) {
   char id[40];
   const char kind = "scp"[static_cast<int>(client->role)];
   std::snprintf(id, sizeof id, "bench-%x-%c%u", plan_.run, kind, client->number);
-  client->out.Append(ConnectPacket(id, plan_.keep_alive_seconds, plan_.version));
+  client->out.Append(
+      ConnectPacket({id, plan_.username, plan_.password}, plan_.keep_alive_seconds, plan_.version));
   client->state = State::kConnack;
   client->wants_out = true;
   ToFlush(client);

@@ -10,6 +10,7 @@ constexpr uint8_t kConnectByte = 0x10;
 constexpr uint8_t kSubscribeByte = 0x82;
 constexpr uint8_t kUnsubscribeByte = 0xA2;
 constexpr uint8_t kCleanStart = 0x02;
+constexpr uint8_t kUserAndPassword = 0xC0;
 
 void PutU16(uint32_t number, std::string* out) {
   out->push_back(static_cast<char>(number >> 8));
@@ -42,19 +43,23 @@ std::string BodyOf(uint16_t packet_id, mqtt::Version version) {
 
 }  // namespace
 
-std::string ConnectPacket(std::string_view client_id, uint16_t keep_alive_seconds,
-                          mqtt::Version version) {
+std::string ConnectPacket(const Identity& who, uint16_t keep_alive_seconds, mqtt::Version version) {
+  const bool has_user = !who.username.empty();
   std::string body;
   PutText(version == mqtt::Version::kMqtt31 ? "MQIsdp" : "MQTT", &body);
   body.push_back(static_cast<char>(version));
-  body.push_back(kCleanStart);
+  body.push_back(static_cast<char>(has_user ? kCleanStart | kUserAndPassword : kCleanStart));
   PutU16(keep_alive_seconds, &body);
   if (version == mqtt::Version::kMqtt5) {
     body.push_back(3);
     body.push_back(static_cast<char>(mqtt::PropertyId::kReceiveMaximum));
     PutU16(65535, &body);
   }
-  PutText(client_id, &body);
+  PutText(who.client_id, &body);
+  if (has_user) {
+    PutText(who.username, &body);
+    PutText(who.password, &body);
+  }
   return Packet(kConnectByte, body);
 }
 

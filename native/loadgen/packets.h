@@ -11,9 +11,13 @@
 
 namespace causeway::loadgen {
 
+/// Who connects. Without a username neither that nor the password is sent.
+struct Identity {
+  std::string_view client_id, username = {}, password = {};
+};
+
 /// A CONNECT with clean start; on version 5 with the largest Receive Maximum and no session expiry.
-std::string ConnectPacket(std::string_view client_id, uint16_t keep_alive_seconds,
-                          mqtt::Version version);
+std::string ConnectPacket(const Identity& who, uint16_t keep_alive_seconds, mqtt::Version version);
 /// `filters` is not empty; all get the same `qos`.
 std::string SubscribePacket(uint16_t packet_id, std::span<const std::string> filters, uint8_t qos,
                             mqtt::Version version);

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "loadgen/endpoint.h"
 #include "mqtt/packet.h"
+#include "transport/stream.h"
 
 namespace causeway::loadgen {
 
@@ -47,6 +51,10 @@ struct Plan {
   bool hold_subscriptions = false;  // connected clients subscribe together, in Phase::kSubscribe
   uint32_t source_addresses = 1;    // loopback: connections spread over 127.0.0.1 … 127.0.0.N
   uint16_t keep_alive_seconds = 3'600;
+  std::string username, password;  // of every CONNECT; no username: neither is sent
+  /// What stands between a client's bytes and its connected socket; empty: nothing. Called by the
+  /// threads, which own what it makes.
+  std::function<std::unique_ptr<transport::Stream>(int fd)> open_stream;
   uint32_t threads = 1;
 };
 

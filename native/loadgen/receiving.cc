@@ -22,16 +22,31 @@ std::string WithReason(const char* what, uint8_t reason) {
 
 }  // namespace
 
+/// Once a turn; again while a stream has taken more off the socket than it gave us, because no poll
+/// will tell.
 void Worker::Read(Client* client) {
+  while (ReadOnce(client) && client->stream != nullptr && client->stream->buffered()) continue;
+  if (client->stream != nullptr && client->stream->read_wants_write()) ToFlush(client);
+}
+
+/// False: nothing came, or the client is gone.
+bool Worker::ReadOnce(Client* client) {
+  const auto fail = [this, client](std::string_view why) {
+    Fail(client, why);
+    return false;
+  };
   char* const buffer = read_buffer_.data();
   const size_t carried = client->carry.size();
   std::memcpy(buffer, client->carry.data(), carried);
-  const ssize_t came = recv(client->fd, buffer + carried, limits::kReadBufferBytes, MSG_DONTWAIT);
+  const ssize_t came =
+      client->stream == nullptr
+          ? recv(client->fd, buffer + carried, limits::kReadBufferBytes, MSG_DONTWAIT)
+          : client->stream->Read(buffer + carried, limits::kReadBufferBytes);
   if (came < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return;
-    return Fail(client, std::strerror(errno));
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return false;
+    return fail(WhyBroken(*client));
   }
-  if (came == 0) return Fail(client, "closed by the broker");
+  if (came == 0) return fail("closed by the broker");
   const int64_t now_ns = MonotonicNs();
   ++counts_.reads;
   counts_.bytesRead += static_cast<uint64_t>(came);
@@ -45,14 +60,15 @@ void Worker::Read(Client* client) {
     if (status == mqtt::FrameStatus::kNeedMore) break;
     if (status != mqtt::FrameStatus::kFrame || !HandlePacket(client, frame, now_ns)) {
       ++counts_.protocolErrors;
-      return Fail(client, status == mqtt::FrameStatus::kTooLarge
-                              ? "the broker sent a packet larger than all we publish"
-                              : "the broker sent what it may not");
+      return fail(status == mqtt::FrameStatus::kTooLarge
+                      ? "the broker sent a packet larger than all we publish"
+                      : "the broker sent what it may not");
     }
-    if (client->fd < 0) return;
+    if (client->fd < 0) return false;
     bytes.remove_prefix(frame.whole.size());
   }
   client->carry.assign(bytes);
+  return true;
 }
 
 /// False: not what a broker may send.

@@ -123,7 +123,8 @@ void RouteProbe::Run() {
   Line publisher(plan_.publish_to), subscriber(plan_.subscribe_to);
   const std::string name = "probe-" + std::to_string(plan_.run);
   for (Line* line : {&publisher, &subscriber}) {
-    line->Send(ConnectPacket(name + (line == &publisher ? "-p" : "-s"), 3'600, kVersion));
+    const std::string id = name + (line == &publisher ? "-p" : "-s");
+    line->Send(ConnectPacket({id}, 3'600, kVersion));
     line->Await(mqtt::PacketType::kConnack);
   }
   for (uint32_t round = 0; round < plan_.rounds && !ending_.load(std::memory_order_relaxed);

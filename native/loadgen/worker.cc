@@ -21,6 +21,14 @@ void Drain(int fd) {
   while (read(fd, &count, sizeof count) > 0) continue;
 }
 
+ssize_t Send(Client* client) {
+  if (client->stream == nullptr) {
+    return send(client->fd, client->out.data(), client->out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  const iovec all{const_cast<char*>(client->out.data()), client->out.size()};
+  return client->stream->Write(&all, 1);
+}
+
 const char* NameOf(Role role) {
   if (role == Role::kPublisher) return "publisher ";
   return role == Role::kChurner ? "churner " : "subscriber ";
@@ -140,9 +148,11 @@ void Worker::OnEvent(Client* client, uint32_t events) {
     socklen_t length = sizeof error;
     getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &length);
     if (error != 0) return Fail(client, std::strerror(error));
-    return SayConnect(client);
+    return OnConnected(client);
   }
-  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) Read(client);
+  if (client->state == State::kShaking) return Shake(client);
+  const bool stuck = client->stream != nullptr && client->stream->read_wants_write();
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) || stuck) Read(client);
   if (client->fd < 0 || !(events & EPOLLOUT)) return;
   ToFlush(client);
   if (client->role == Role::kPublisher) ToPump(client);
@@ -159,10 +169,10 @@ void Worker::Fail(Client* client, std::string_view why) {
   const bool was_ready = client->state == State::kReady;
   if (!was_ready && client->state != State::kHeld) --handshakes_;
   client->state = State::kClosed;
-  if (client->fd >= 0) close(client->fd);
-  client->fd = -1;
+  const std::string reason(why);  // which may be the stream's
+  client->Close();
   ++(was_ready ? counts_.disconnects : counts_.connectFailures);
-  state_->Complain(NameOf(client->role) + std::to_string(client->number) + ": " + std::string(why));
+  state_->Complain(NameOf(client->role) + std::to_string(client->number) + ": " + reason);
 }
 
 void Worker::FlushAll() {
@@ -176,14 +186,14 @@ void Worker::FlushAll() {
 void Worker::Flush(Client* client) {
   if (client->fd < 0) return;
   while (!client->out.empty()) {
-    const ssize_t sent =
-        send(client->fd, client->out.data(), client->out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = Send(client);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
-    if (sent < 0) return Fail(client, std::strerror(errno));
+    if (sent < 0) return Fail(client, WhyBroken(*client));
     client->out.Consume(static_cast<size_t>(sent));
   }
-  const bool wants_out = !client->out.empty();
+  const bool stuck = client->stream != nullptr && client->stream->read_wants_write();
+  const bool wants_out = !client->out.empty() || stuck;
   if (wants_out == client->wants_out) return;
   client->wants_out = wants_out;
   Watch(client, wants_out ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);

@@ -74,6 +74,8 @@ class Worker {
   // connecting.cc
   void OpenMore();
   bool Open(Client* client);
+  void OnConnected(Client* client);
+  void Shake(Client* client);
   void SayConnect(Client* client);
   void OnConnack(Client* client, const mqtt::Frame& frame);
   void Subscribe(Client* client);
@@ -83,6 +85,7 @@ class Worker {
 
   // receiving.cc
   void Read(Client* client);
+  bool ReadOnce(Client* client);
   bool HandlePacket(Client* client, const mqtt::Frame& frame, int64_t now_ns);
   bool HandlePublish(Client* client, const mqtt::Frame& frame, int64_t now_ns);
   void Judge(Client* client, uint32_t publisher, uint64_t sequence);

@@ -30,6 +30,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportTls(env, exports);
   ExportLink(env, exports);
   ExportLoadgen(env, exports);
+  ExportWorkbench(env, exports);
   // Reading the count is not a crossing worth counting.
   exports.Set("crossings",
               Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {

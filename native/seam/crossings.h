@@ -31,6 +31,7 @@ void ExportEdge(Napi::Env env, Napi::Object exports);
 void ExportTls(Napi::Env env, Napi::Object exports);
 void ExportLink(Napi::Env env, Napi::Object exports);
 void ExportLoadgen(Napi::Env env, Napi::Object exports);
+void ExportWorkbench(Napi::Env env, Napi::Object exports);
 
 /// Wraps `call` so that every use counts as a crossing.
 template <Napi::Value (*call)(const Napi::CallbackInfo&)>

@@ -9,11 +9,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <memory>
 
 #include "loadgen/floor_server.h"
 #include "loadgen/generator.h"
 #include "loadgen/route_probe.h"
+#include "loadgen/web_socket_stream.h"
+#include "transport/tls_self_signed.h"
+#include "transport/tls_stream.h"
 
 namespace causeway::seam {
 
@@ -62,6 +66,25 @@ std::vector<Endpoint> EndpointsOf(const Napi::Value& value) {
   return endpoints;
 }
 
+/// TLS without asking who the broker is: it is measured, not trusted. No session is continued, so
+/// every connection pays its handshake.
+std::function<std::unique_ptr<transport::Stream>(int)> TlsOpener() {
+  transport::TlsOptions options;
+  options.server = false;
+  options.resumption = false;
+  transport::TlsRefusal refusal;
+  const auto context =
+      transport::TlsContext::Make(options, std::make_shared<transport::TicketKeys>(), &refusal);
+  CHECK(context != nullptr);
+  return [context](int fd) { return std::make_unique<transport::TlsStream>(context, fd); };
+}
+
+std::function<std::unique_ptr<transport::Stream>(int)> WebSocketOpener(const std::string& host) {
+  return [host](int fd) {
+    return std::make_unique<loadgen::WebSocketStream>(fd, host, static_cast<uint32_t>(fd));
+  };
+}
+
 loadgen::Plan PlanOf(const Napi::Object& from) {
   const auto number = [&](const char* name) { return NumberOf(from.Get(name)); };
   loadgen::Plan plan;
@@ -90,6 +113,11 @@ loadgen::Plan PlanOf(const Napi::Object& from) {
   plan.hold_subscriptions = BooleanOf(from.Get("holdSubscriptions"));
   plan.source_addresses = number("sourceAddresses");
   plan.threads = number("threads");
+  plan.username = TextOf(from.Get("username"));
+  plan.password = TextOf(from.Get("password"));
+  const std::string stream = TextOf(from.Get("stream"));
+  if (stream == "tls") plan.open_stream = TlsOpener();
+  if (stream == "ws") plan.open_stream = WebSocketOpener(plan.subscribe_to.front().name);
   return plan;
 }
 
@@ -213,6 +241,16 @@ Napi::Value StartFloor(const Napi::CallbackInfo& info) {
   return info.Env().Null();
 }
 
+/// makeSelfSigned() → { certificate, key }, PEM; or null
+Napi::Value MakeSelfSigned(const Napi::CallbackInfo& info) {
+  const transport::SelfSigned made = transport::MakeSelfSigned();
+  if (made.key_pem.empty()) return info.Env().Null();
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("certificate", made.certificate_pem);
+  out.Set("key", made.key_pem);
+  return out;
+}
+
 /// useProcessors(numbers): the calling thread, and what it starts from now on. False: not possible.
 Napi::Value UseProcessors(const Napi::CallbackInfo& info) {
   cpu_set_t set;
@@ -251,6 +289,7 @@ void ExportLoadgen(Napi::Env env, Napi::Object exports) {
   Export<ReadProbe>(env, exports, "readProbe");
   Export<StopProbe>(env, exports, "stopProbe");
   Export<StartFloor>(env, exports, "startFloor");
+  Export<MakeSelfSigned>(env, exports, "makeSelfSigned");
   Export<UseProcessors>(env, exports, "useProcessors");
   Export<Processors>(env, exports, "processors");
 }

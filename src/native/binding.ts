@@ -20,7 +20,9 @@ import type {
   ProbeHandle,
   ProbeOptions,
   ProbeReading,
+  SelfSigned,
 } from './load.js'
+import type { DeltasHandle, RouterHandle } from './workbench.js'
 
 export interface StartOptions {
   readonly loops: number
@@ -137,7 +139,31 @@ export interface Binding extends LinkCalls {
   stopProbe(handle: ProbeHandle): void
   /** Serves until the process ends. Text: why not. */
   startFloor(endpoint: LoadEndpoint): string | null
+  /** For `localhost`, good for a day; null: OpenSSL would not. */
+  makeSelfSigned(): SelfSigned | null
   /** The calling thread, and what it starts from now on. */
   useProcessors(numbers: readonly number[]): boolean
   processors(): number[]
+
+  // workbench: parts of the core by themselves; texts are packed by packTexts
+  openRouter(): RouterHandle
+  closeRouter(handle: RouterHandle): void
+  subscribeRouter(handle: RouterHandle, filters: Uint8Array): number
+  unsubscribeRouter(handle: RouterHandle, filters: Uint8Array): number
+  matchRouter(handle: RouterHandle, topics: Uint8Array): number
+  routerBytes(handle: RouterHandle): number
+  decodePackets(bytes: Uint8Array, version: number): number
+  encodePublishes(
+    topic: string,
+    payload: Uint8Array,
+    packetId: number, // 0 with QoS 0
+    qos: number,
+    version: number,
+    count: number,
+  ): Buffer
+  openDeltas(): DeltasHandle
+  mergeDeltas(handle: DeltasHandle, filters: Uint8Array, add: boolean): void
+  takeDeltas(handle: DeltasHandle, entriesMax: number): Buffer
+  encodeMessages(topic: string, payload: Uint8Array, clientId: string, count: number): Buffer
+  decodeMessages(terms: Uint8Array, count: number): number
 }

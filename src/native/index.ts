@@ -1,6 +1,6 @@
 /**
  * Native: the one door to the addon. Nobody else loads it; what crosses is declared in binding.ts.
- * Plane: both. Thread: control starts the engine; task workers only call `bootstrapBatch`, the edge thread `attachEdge`, `causeway bench` only `loadRoom`.
+ * Plane: both. Thread: control starts the engine; task workers only call `bootstrapBatch`, the edge thread `attachEdge`, `causeway bench` only `loadRoom` and `workbench`.
  * May import: errors, config. Imported by: main, tasks, edge, cli; the types of engine.ts by everybody.
  * Read next: engine.ts (what control may say and hear), records.ts (the bytes), native/transport/engine.h.
  */
@@ -21,8 +21,10 @@ import {
   type LoadPlan,
   type ProbeOptions,
   RouteProbe,
+  type SelfSigned,
 } from './load.js'
 import { NativeEngine } from './native-engine.js'
+import { DeltaBench, type MessageSample, type PublishSample, RouterBench } from './workbench.js'
 
 export {
   type EdgeClient,
@@ -35,6 +37,13 @@ export type * from './engine.js'
 export { nativeGauges } from './gauges.js'
 export type * from './load.js'
 export { NativeEngine } from './native-engine.js'
+export {
+  DeltaBench,
+  type MessageSample,
+  type PublishSample,
+  packTexts,
+  RouterBench,
+} from './workbench.js'
 
 /** What every io loop counts, with unit and meaning; declared in native/core/counters.h. */
 export const nativeCounters = layout.counters
@@ -118,9 +127,36 @@ export const loadRoom = {
   probe: (options: ProbeOptions): RouteProbe => new RouteProbe(loadBinding(), options),
   /** Answers clients with next to no work, until the process ends. Text: why it cannot. */
   floor: (endpoint: LoadEndpoint): string | null => loadBinding().startFloor(endpoint),
+  /** For a listener that is to be measured over TLS. */
+  selfSigned: (): SelfSigned | null => loadBinding().makeSelfSigned(),
   /** Puts this thread, and what it starts from now on, on these processors. False: not possible. */
   useProcessors: (numbers: readonly number[]): boolean => loadBinding().useProcessors(numbers),
   processors: (): readonly number[] => loadBinding().processors(),
+}
+
+/** Parts of the core by themselves: what `causeway bench core` and bench/micro measure. No engine has to run. */
+export const workbench = {
+  router: (): RouterBench => new RouterBench(binding()),
+  deltas: (): DeltaBench => new DeltaBench(binding()),
+  /** Packets of a client that are whole and valid, up to the first that is not. */
+  decodePackets: (bytes: Uint8Array, version: 3 | 4 | 5): number =>
+    binding().decodePackets(bytes, version),
+  /** `count` times the same PUBLISH, one behind the other. */
+  encodePublishes: (publish: PublishSample, version: 3 | 4 | 5, count: number): Buffer =>
+    binding().encodePublishes(
+      publish.topic,
+      publish.payload,
+      publish.packetId,
+      publish.qos,
+      version,
+      count,
+    ),
+  /** `count` times the term in which a message crosses a link, one behind the other. */
+  encodeMessages: (message: MessageSample, count: number): Buffer =>
+    binding().encodeMessages(message.topic, message.payload, message.clientId, count),
+  /** How many of the `count` terms, all of one size, are messages. */
+  decodeMessages: (terms: Uint8Array, count: number): number =>
+    binding().decodeMessages(terms, count),
 }
 
 function loadBinding(): Binding {

@@ -52,6 +52,11 @@ export interface LoadPlan {
   readonly holdSubscriptions: boolean
   readonly sourceAddresses: number
   readonly threads: number
+  /** Empty: neither is sent. */
+  readonly username: string
+  readonly password: string
+  /** What carries the bytes over the socket. TLS without looking at the broker's certificate. */
+  readonly stream: 'none' | 'tls' | 'ws'
 }
 
 /** The sums of all threads at one moment; native/loadgen/counters.h says what each is. */
@@ -115,6 +120,12 @@ export interface ProbeReading {
   readonly never: number
   readonly suback: LoadDistribution
   readonly effective: LoadDistribution
+}
+
+/** A certificate that nobody vouches for, and its key, PEM. */
+export interface SelfSigned {
+  readonly certificate: string
+  readonly key: string
 }
 
 export interface LoadHandle {

@@ -20,7 +20,7 @@ mqtt::Frame FrameOf(std::string_view bytes) {
 
 TEST_CASE("a CONNECT is what the broker's own decoder takes for one, in every version") {
   for (const Version version : {Version::kMqtt31, Version::kMqtt311, Version::kMqtt5}) {
-    const std::string packet = ConnectPacket("bench-1", 60, version);
+    const std::string packet = ConnectPacket({"bench-1"}, 60, version);
     mqtt::Connect connect;
     CHECK(mqtt::DecodeConnect(FrameOf(packet), &connect) == mqtt::Reason::kSuccess);
     CHECK(connect.version == version);
@@ -28,6 +28,18 @@ TEST_CASE("a CONNECT is what the broker's own decoder takes for one, in every ve
     CHECK(connect.client_id == "bench-1");
     CHECK(connect.keep_alive_seconds == 60);
     CHECK(connect.session_expiry_seconds == 0);
+    CHECK_FALSE(connect.has_username);
+    CHECK_FALSE(connect.has_password);
+  }
+}
+
+TEST_CASE("a CONNECT carries a user and a password where there are some") {
+  for (const Version version : {Version::kMqtt31, Version::kMqtt311, Version::kMqtt5}) {
+    const std::string packet = ConnectPacket({"bench-1", "alice", "wonder"}, 60, version);
+    mqtt::Connect connect;
+    CHECK(mqtt::DecodeConnect(FrameOf(packet), &connect) == mqtt::Reason::kSuccess);
+    CHECK(connect.username == "alice");
+    CHECK(connect.password == "wonder");
   }
 }
 
