@@ -120,6 +120,13 @@ function optionsOf(name: string, flags: BenchFlags): BenchOptions {
     throw benchFailed(`${name} starts brokers of its own: --target and --against have no place`)
   if (flags.floor === true && kind?.hasFloor === false)
     throw benchFailed(`${name} has no --floor; subscribe and connections have`)
+  const isStreamed = flags.via === 'tls' || flags.via === 'ws'
+  if (isStreamed && name !== 'scale' && kind?.how.kind === 'own')
+    throw benchFailed(`${name} is measured over TCP: --via ${flags.via} has no place`)
+  if (isStreamed && flags.floor === true)
+    throw benchFailed(`the floor answers over bare sockets: --via ${flags.via} has no place`)
+  if (isStreamed && target?.startsWith('unix:') === true)
+    throw benchFailed(`--via ${flags.via} needs a target that is HOST:PORT`)
   if (target === null && pid.length > 0) throw benchFailed('--pid belongs to a --target')
   const dead = pid.find((one) => !isAlive(one))
   if (dead !== undefined) throw benchFailed(`there is no process ${dead}`)
@@ -144,9 +151,12 @@ function optionsOf(name: string, flags: BenchFlags): BenchOptions {
     threads: flags.threads,
     pin: pinOf(flags.pin, target === null && name !== 'scale'),
     io: flags.io ?? null,
+    tasks: flags.tasks ?? null,
     via: flags.via,
     floor: flags.floor ?? false,
     oneFilter: flags.oneFilter ?? false,
+    before: flags.before,
+    changes: flags.changes,
     delayMs: flags.delay,
     report: flags.report ?? null,
     json: flags.json ?? false,

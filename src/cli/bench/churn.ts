@@ -2,7 +2,7 @@
 import type { LoadReading } from '../../native/index.js'
 import { shares } from './distribution.js'
 import type { Setting } from './options.js'
-import { processorTime } from './processor.js'
+import { processorTime, residentKiB } from './processor.js'
 import { latencyFigures, problemsOf, type Round, rateMissed, rateShare } from './result.js'
 import { planOf, Run } from './run.js'
 
@@ -35,12 +35,14 @@ export async function churnRound(
       }
     }
     await watched(options.warmupSeconds)
+    const rssBefore = residentKiB(side.pids)
     const a = run.read()
     const brokerA = processorTime(side.pids)
     run.measure(a.atNs, a.atNs + options.durationSeconds * 1e9)
     await watched(options.durationSeconds)
     const b = run.read()
     const brokerB = processorTime(side.pids)
+    const rss = residentKiB(side.pids)
     run.enter('drain')
     if (b.disconnects === 0)
       await run.reaches(
@@ -68,7 +70,12 @@ export async function churnRound(
         clients,
         changesPerSecond: done / elapsed,
         ...(side.pids.length > 0
-          ? { brokerUs: (broker * 1e6) / Math.max(1, done), brokerCores: broker / elapsed }
+          ? {
+              brokerUs: (broker * 1e6) / Math.max(1, done),
+              brokerCores: broker / elapsed,
+              rssBeforeKiB: rssBefore,
+              rssKiB: rss,
+            }
           : {}),
         generatorUs: (generatorSeconds * 1e6) / Math.max(1, done),
         generatorCores: generatorSeconds / elapsed,

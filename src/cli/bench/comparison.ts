@@ -1,8 +1,8 @@
 /** What a person sees at the end: the machine, the load, a row a side, and every problem in a sentence. */
 import type { Machine } from './machine.js'
 import type { BenchOptions } from './options.js'
-import type { Round } from './result.js'
-import { aligned, median, shown } from './table.js'
+import { figureOf, type Round } from './result.js'
+import { aligned, shown } from './table.js'
 import type { Column, Workload } from './workload.js'
 
 /** Above this share of a processor the generator, not the broker, may be what limits the rate. */
@@ -20,35 +20,27 @@ export function comparison(
   )
   const rows = sides.map((side) => rowOf(side, columns, rounds))
   const [first, second] = sides
-  if (first !== undefined && second !== undefined)
+  if (workload.how.kind === 'sides' && first !== undefined && second !== undefined)
     rows.push(ratioOf(first, second, columns, rounds))
   const head = ['', ...columns.map(({ title }) => title)]
   return [
     ...header(workload, options, machine),
     '',
     aligned([head, ...rows]),
-    ...(workload.how.kind === 'own' && workload.how.conclusion !== null
-      ? ['', workload.how.conclusion(rounds)]
-      : []),
+    ...concluded(workload, rounds),
     ...notes(rounds, options),
   ].join('\n')
 }
 
-/** Medians over the rounds of one side. */
-export function figureOf(side: string, key: string, rounds: readonly Round[]): number | undefined {
-  return median(
-    rounds
-      .filter((round) => round.side === side)
-      .flatMap(({ figures }) => {
-        const figure = figures[key]
-        return figure === undefined ? [] : [figure]
-      }),
-  )
+function concluded({ how }: Workload, rounds: readonly Round[]): string[] {
+  const text = how.kind === 'own' && how.conclusion !== null ? how.conclusion(rounds) : ''
+  return text === '' ? [] : ['', text]
 }
 
 function header(workload: Workload, options: BenchOptions, machine: Machine): string[] {
-  const { pin, mqtt, qos, sizeBytes, rate, window, inflight } = options
+  const { pin, mqtt, qos, sizeBytes, rate, window, inflight, via } = options
   const version = { 3: '3.1', 4: '3.1.1', 5: '5' }[mqtt]
+  const by = via === 'tcp' ? '' : ` over ${via === 'unix' ? 'Unix sockets' : via.toUpperCase()}`
   const load =
     rate > 0 ? `${rate} a second, open loop` : `window ${window}, ${inflight} in flight a publisher`
   const where =
@@ -57,7 +49,11 @@ function header(workload: Workload, options: BenchOptions, machine: Machine): st
       : `broker on processor ${pin.broker.join(',')}, load on ${pin.generator.join(',')}`
   return [
     `${workload.name}: ${workload.summary}`,
-    `MQTT ${version}, QoS ${qos}, ${sizeBytes} bytes, ${load}, ${options.durationSeconds} s × ${options.rounds}, ${where}`,
+    ...(workload.sendsLoad
+      ? [
+          `MQTT ${version}${by}, QoS ${qos}, ${sizeBytes} bytes, ${load}, ${options.durationSeconds} s × ${options.rounds}, ${where}`,
+        ]
+      : []),
     `Causeway ${machine.causeway}${machine.commit === null ? '' : ` (${machine.commit})`}, Node ${machine.node}, Linux ${machine.kernel}, ${machine.processors}, load average ${machine.loadAverage}`,
   ]
 }

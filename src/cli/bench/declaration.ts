@@ -1,5 +1,6 @@
 /** The words of `causeway bench`. What they do is loaded when one is used. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Transport } from './options.js'
 
 /** Name and summary of each workload; bench/workload.ts and its companions run them. */
 export const benchWorkloads: Readonly<Record<string, string>> = {
@@ -13,7 +14,9 @@ export const benchWorkloads: Readonly<Record<string, string>> = {
   churn: 'clients that subscribe and unsubscribe without an end',
   retained: 'messages are retained, then replayed to all clients at once',
   link: 'two linked brokers of our own: subscriptions, hops and messages across',
-  scale: 'the same load against 1, 2, … io loops, and what to set on this machine',
+  bootstrap: 'two linked brokers of our own: how long a link takes to announce many routes',
+  core: 'the router alone, without sockets: matching, subscribing',
+  scale: 'the same load against 1, 2, … io loops and task threads, and what to set on this machine',
 }
 
 /** Flags as commander gives them: numbers parsed, defaults filled in. */
@@ -37,9 +40,12 @@ export interface BenchFlags {
   readonly threads: number
   readonly pin?: string
   readonly io?: number
-  readonly via: 'tcp' | 'unix'
+  readonly tasks?: number
+  readonly via: Transport
   readonly floor?: boolean
   readonly oneFilter?: boolean
+  readonly before: number
+  readonly changes: number
   readonly delay: number
   readonly report?: string
   readonly json?: boolean
@@ -90,15 +96,23 @@ function withOptions(command: Command): Command {
     .option('--duration <seconds>', 'measured', number(0.1, 3_000), 5)
     .option('--threads <n>', 'of the load generator', integer(1, 64), 1)
     .option('--pin <broker:load>', 'processors, as 0:1 or 0-1:2,3; or none')
-    .option('--io <n>', 'workers.io of a broker of our own', integer(1, 64))
+    .option('--io <n>', 'workers.io of a broker of our own; scale: up to', integer(1, 64))
+    .option('--tasks <n>', 'workers.tasks of a broker of our own; scale: up to', integer(1, 64))
     .addOption(
-      new Option('--via <transport>', 'to brokers of our own')
-        .choices(['tcp', 'unix'])
+      new Option('--via <transport>', 'tls, ws: to any broker; unix: to brokers of our own')
+        .choices(['tcp', 'unix', 'tls', 'ws'])
         .default('tcp'),
     )
     .option('--floor', 'subscribe, connections: what bare sockets cost, too')
     .option('--one-filter', 'churn: all clients the same filter')
-    .option('--delay <ms>', 'link: of the line between the brokers, each way', number(0, 10_000), 0)
+    .option('--before <n>', 'connections: clients that stand there before', integer(0), 0)
+    .option('--changes <n>', 'link: filters that others change a second', number(0), 0)
+    .option(
+      '--delay <ms>',
+      'link, bootstrap: of the line between the brokers, each way',
+      number(0, 10_000),
+      0,
+    )
     .option('--report <file>', 'an HTML page of its own: distributions and curves')
     .option('--json', 'one JSON object on standard output')
 }

@@ -6,13 +6,21 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type LoadEndpoint, type LoadPlan, loadRoom } from '../../native/index.js'
-import { DelayProxy } from './delay-proxy.js'
 import { shares } from './distribution.js'
 import { benchFailed } from './failure.js'
+import { startSites } from './linked-sites.js'
 import type { BenchOptions } from './options.js'
-import { latencyFigures, type Round } from './result.js'
-import { runNumber } from './run.js'
-import { freePort, type Side, startCauseway } from './side.js'
+import {
+  figureOf,
+  latencyFigures,
+  problemsOf,
+  type Round,
+  rateMissed,
+  rateShare,
+} from './result.js'
+import { planOf, Run, runNumber } from './run.js'
+import type { Side } from './side.js'
+import { shown } from './table.js'
 import { trafficRound } from './traffic.js'
 
 /** Of the hop: far below what either broker can do, so that queues are empty. */
@@ -24,14 +32,9 @@ const probeRoundsFar = 200
 const probeWarmUps = 200
 const probePollMs = 20
 const probeGapUs = 100
-
-interface Site {
-  readonly name: string
-  readonly clientPort: number
-  readonly linkPort: number
-  /** Where the other site dials: the link port, or a long line before it. */
-  readonly dialPort: number
-}
+/** One request of each is outstanding: enough of them for 50,000 changes a second at a millisecond each. */
+const changers = 200
+const changerFilters = 100
 
 /** @throws CausewayError BENCH_FAILED */
 export async function linkRounds(
@@ -39,20 +42,24 @@ export async function linkRounds(
   folder: string,
   progress: (text: string) => void,
 ): Promise<Round[]> {
-  const proxies: DelayProxy[] = []
-  const sides: Side[] = []
+  const sites = await startSites(options, folder)
   try {
-    const sites = [await siteOf('east', options, proxies), await siteOf('west', options, proxies)]
-    for (const [at, site] of sites.entries())
-      sides.push(await startSite(site, sites[1 - at] ?? site, options, folder))
-    const [east, west] = sides
-    if (east === undefined || west === undefined) throw benchFailed('two brokers are needed')
     progress('waiting for the link')
+    const { east, west } = sites
     await probe(east.endpoint, west.endpoint, 1, () => {})
     return await measured(options, east, west, progress)
   } finally {
-    await Promise.all([...sides, ...proxies].map((one) => one.stop()))
+    await sites.stop()
   }
+}
+
+/** The budget is about the ratio of the two. */
+export function linkConclusion(rounds: readonly Round[]): string {
+  const [local, remote] = ['hop, local', 'hop, over the link'].map((side) =>
+    figureOf(side, 'p50Us', rounds),
+  )
+  if (local === undefined || remote === undefined) return ''
+  return `p50 of the hop over the link: ${shown(remote / local, 2)} × local`
 }
 
 async function measured(
@@ -85,7 +92,7 @@ async function measured(
     return trafficRound('link', setting, plan, ready)
   }
   for (let round = 0; round < options.rounds; round++) {
-    rounds.push(await routeRound(east, west, options.delayMs > 0, progress))
+    rounds.push(await routeRound(options, east, west, progress))
     rounds.push(await across('hop, local', 1, hopRate, west))
     rounds.push(await across('hop, over the link', 1, hopRate, east))
     rounds.push(await across('forwarding, QoS 0', 0, options.rate, east))
@@ -94,28 +101,79 @@ async function measured(
   return rounds
 }
 
-/** From SUBACK in the west until a message published in the east arrives. */
+/** From SUBACK in the west until a message published in the east arrives, while others there change `--changes` filters a second. */
 async function routeRound(
+  options: BenchOptions,
   east: Side,
   west: Side,
-  far: boolean,
   progress: (text: string) => void,
 ): Promise<Round> {
   await probe(east.endpoint, west.endpoint, probeWarmUps, (done) =>
     progress(`subscription effective, warm-up: ${done} of ${probeWarmUps}`),
   )
-  const rounds = far ? probeRoundsFar : probeRounds
-  const reading = await probe(east.endpoint, west.endpoint, rounds, (done) =>
-    progress(`subscription effective: ${done} of ${rounds}`),
-  )
+  const others = options.changes === 0 ? null : await changing(options, west, progress)
+  try {
+    const rounds = options.delayMs > 0 ? probeRoundsFar : probeRounds
+    const reading = await probe(east.endpoint, west.endpoint, rounds, (done) =>
+      progress(`subscription effective: ${done} of ${rounds}`),
+    )
+    const figures = latencyFigures(reading.effective)
+    const problems =
+      reading.never > 0 ? [`${reading.never} subscriptions never became effective`] : []
+    if (others === null) return effectiveRound(figures, problems, reading.effective)
+    const told = others.told()
+    return effectiveRound(
+      { ...figures, changesPerSecond: told.perSecond },
+      [...problems, ...told.problems],
+      reading.effective,
+    )
+  } finally {
+    others?.stop()
+  }
+}
+
+function effectiveRound(
+  figures: Round['figures'],
+  problems: readonly string[],
+  latency: Round['latency'],
+): Round {
   return {
     workload: 'link',
     side: 'subscription effective',
-    figures: latencyFigures(reading.effective),
-    problems: reading.never > 0 ? [`${reading.never} subscriptions never became effective`] : [],
+    figures,
+    problems,
     partial: false,
-    latency: reading.effective,
+    latency,
     timeline: [],
+  }
+}
+
+/** Clients in the west that subscribe and unsubscribe at a rate, each change a route for the link. */
+async function changing(options: BenchOptions, west: Side, progress: (text: string) => void) {
+  const rate = options.changes / 2 // each subscription is taken back
+  const setting = { options: { ...options, rate }, side: west, progress }
+  const run = new Run(setting, planOf(setting, { churners: changers, filtersEach: changerFilters }))
+  try {
+    await run.reaches(changers, ({ subscribed }) => subscribed, 'clients that change filters')
+    run.enter('run')
+    await run.wait(options.warmupSeconds * 1_000)
+  } catch (error) {
+    run.stop()
+    throw error
+  }
+  const from = run.read()
+  return {
+    told: () => {
+      const now = run.read()
+      const seconds = (now.atNs - from.atNs) / 1e9
+      const subscribed = (now.subscriptions - from.subscriptions) / seconds
+      const missed = subscribed < rateShare * rate ? [rateMissed(rate, subscribed)] : []
+      return {
+        perSecond: subscribed + (now.unsubscriptions - from.unsubscriptions) / seconds,
+        problems: [...problemsOf(now, run.clients), ...missed],
+      }
+    },
+    stop: () => run.stop(),
   }
 }
 
@@ -141,44 +199,4 @@ async function probe(
   } finally {
     running.stop()
   }
-}
-
-async function siteOf(
-  name: string,
-  { delayMs }: BenchOptions,
-  proxies: DelayProxy[],
-): Promise<Site> {
-  const linkPort = await freePort()
-  const clientPort = await freePort()
-  if (delayMs === 0) return { name, clientPort, linkPort, dialPort: linkPort }
-  const dialPort = await freePort()
-  const proxy = new DelayProxy(linkPort, delayMs)
-  await proxy.listen(dialPort)
-  proxies.push(proxy)
-  return { name, clientPort, linkPort, dialPort }
-}
-
-function startSite(site: Site, remote: Site, options: BenchOptions, folder: string): Promise<Side> {
-  return startCauseway(
-    {
-      name: site.name,
-      port: site.clientPort,
-      io: options.io ?? (options.pin === null ? null : options.pin.broker.length),
-      tasks: 1,
-      via: 'tcp',
-      pin: options.pin,
-      more: `cluster {
-  name = "${site.name}"
-  links = [{
-    name = "${remote.name}"
-    server = "127.0.0.1:${remote.dialPort}"
-    clientid = "clink-${site.name}"
-    topics = ["#"]
-  }]
-}
-listeners.tcp.clink { bind = "127.0.0.1:${site.linkPort}", max_connections = infinity }
-`,
-    },
-    folder,
-  )
 }

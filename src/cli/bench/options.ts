@@ -1,6 +1,9 @@
 /** What the command line of `causeway bench` says, checked. */
 import type { Side } from './side.js'
 
+/** How clients reach the broker. */
+export type Transport = 'tcp' | 'unix' | 'tls' | 'ws'
+
 export interface BenchOptions {
   /** Null: a broker of our own. */
   readonly target: string | null
@@ -27,9 +30,15 @@ export interface BenchOptions {
   readonly pin: Pinning | null
   /** workers.io of our own brokers; null: 1 where pinned, else one a processor. */
   readonly io: number | null
-  readonly via: 'tcp' | 'unix'
+  /** workers.tasks of our own brokers; null: 1, and for scale up to the processors. */
+  readonly tasks: number | null
+  readonly via: Transport
   readonly floor: boolean
   readonly oneFilter: boolean
+  /** Clients that are connected before memory is looked at. */
+  readonly before: number
+  /** Filters that change a second in the west while subscriptions become effective. */
+  readonly changes: number
   /** Of the line between linked brokers, each way. */
   readonly delayMs: number
   readonly report: string | null

@@ -1,5 +1,6 @@
 /** What one round of a workload found. */
 import type { LoadDistribution, LoadReading } from '../../native/index.js'
+import { median } from './table.js'
 
 export interface Round {
   readonly workload: string
@@ -16,6 +17,22 @@ export interface Round {
 }
 
 export type Figures = Readonly<Record<string, number>>
+
+/** Medians over the rounds of one side. */
+export function figureOf(
+  side: string,
+  key: string,
+  rounds: readonly Pick<Round, 'side' | 'figures'>[],
+): number | undefined {
+  return median(
+    rounds
+      .filter((round) => round.side === side)
+      .flatMap(({ figures }) => {
+        const figure = figures[key]
+        return figure === undefined ? [] : [figure]
+      }),
+  )
+}
 
 /** Of a schedule's messages: with fewer the figures are those of another rate. */
 export const rateShare = 0.99

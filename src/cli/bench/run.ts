@@ -26,9 +26,13 @@ export class Run {
   readonly #generator: LoadGenerator
   readonly #plan: LoadPlan
 
-  /** Clients begin to connect. @throws CausewayError BENCH_FAILED: more clients than descriptors */
-  constructor(setting: Setting, plan: LoadPlan) {
-    checkDescriptors(plan)
+  /**
+   * Clients begin to connect.
+   * @param alreadyOpen clients of another run beside this one
+   * @throws CausewayError BENCH_FAILED: more clients than descriptors
+   */
+  constructor(setting: Setting, plan: LoadPlan, alreadyOpen = 0) {
+    checkDescriptors(clientsOf(plan) + alreadyOpen)
     this.#setting = setting
     this.#plan = plan
     this.#generator = loadRoom.start(plan)
@@ -105,12 +109,12 @@ function clientsOf({ publishers, subscribers, churners }: LoadPlan): number {
   return publishers + subscribers + churners
 }
 
-function checkDescriptors(plan: LoadPlan): void {
+function checkDescriptors(clients: number): void {
   const limit = descriptorLimit()
-  const wanted = clientsOf(plan) + spareDescriptors
+  const wanted = clients + spareDescriptors
   if (wanted > limit)
     throw benchFailed(
-      `${clientsOf(plan)} clients need ${wanted} file descriptors and this process may open ${limit}: ` +
+      `${clients} clients need ${wanted} file descriptors and this process may open ${limit}: ` +
         `raise the limit (ulimit -n) or ask for ${limit - spareDescriptors} clients`,
     )
 }
@@ -144,6 +148,9 @@ export function planOf(setting: Setting, own: Partial<LoadPlan>): LoadPlan {
     holdSubscriptions: false,
     sourceAddresses: 1,
     threads: options.threads,
+    username: '',
+    password: '',
+    stream: options.via === 'tls' || options.via === 'ws' ? options.via : 'none',
     ...own,
   }
   const sourceAddresses = Math.min(addressesMax, Math.ceil(clientsOf(plan) / clientsPerAddress))

@@ -3,17 +3,19 @@
  * of this process, started on the broker's processors, with a configuration that means the same service (bench/peers).
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { type LoadEndpoint, loadRoom } from '../../native/index.js'
-import { BrokerProcess } from '../quickstart/broker-process.js'
+import type { LoadEndpoint } from '../../native/index.js'
 import { describeEndpoint, endpointOf } from './address.js'
 import { benchFailed } from './failure.js'
-import type { BenchOptions, Pinning } from './options.js'
+import { identityIn } from './identity.js'
+import type { BenchOptions } from './options.js'
+import { startCauseway } from './own-broker.js'
+import { freePort, late, onProcessors } from './starting.js'
 
 export interface Side {
   readonly name: string
@@ -25,9 +27,6 @@ export interface Side {
   stop(): Promise<void>
 }
 
-/** Below what the kernel gives to outgoing connections. */
-const ports = { lowest: 20_000, highest: 32_767, attempts: 64 }
-const readyTimeoutMs = 20_000
 const stopTimeoutMs = 5_000
 const pollMs = 50
 
@@ -52,73 +51,17 @@ async function causeway(options: BenchOptions, folder: string): Promise<Side> {
   const port = await freePort()
   const io = options.io ?? (options.pin === null ? null : options.pin.broker.length)
   return startCauseway(
-    { name: 'causeway', port, io, tasks: 1, more: '', via: options.via, pin: options.pin },
+    {
+      name: 'causeway',
+      port,
+      io,
+      tasks: options.tasks ?? 1,
+      more: '',
+      via: options.via,
+      pin: options.pin,
+    },
     folder,
   )
-}
-
-export interface OwnBroker {
-  readonly name: string
-  readonly port: number
-  /** workers.io; null: one a processor. */
-  readonly io: number | null
-  readonly tasks: number
-  /** More HOCON. */
-  readonly more: string
-  readonly via: 'tcp' | 'unix'
-  readonly pin: Pinning | null
-}
-
-/** The settings of bench/peers/causeway.conf. */
-export async function startCauseway(broker: OwnBroker, folder: string): Promise<Side> {
-  const { name, port, io, tasks, more, via, pin } = broker
-  const socket = join(folder, `${name}-${port}.sock`)
-  const configFile = join(folder, `${name}-${port}.conf`)
-  writeFileSync(
-    configFile,
-    `node.data_dir = ${JSON.stringify(join(folder, `${name}-${port}`))}
-workers { ${io === null ? '' : `io = ${io}, `}tasks = ${tasks} }
-mqtt { max_inflight = 1000, max_mqueue_len = infinity }
-listeners {
-  tcp.default { bind = "127.0.0.1:${port}", max_connections = infinity }
-  ${via === 'unix' ? `unix.default { bind = ${JSON.stringify(socket)}, max_connections = infinity }` : ''}
-  ssl.default.enable = false
-  ws.default.enable = false
-  wss.default.enable = false
-}
-dashboard.listeners.http.bind = 0
-${more}
-`,
-  )
-  const child = onProcessors(
-    pin?.broker ?? null,
-    () =>
-      new BrokerProcess({
-        name,
-        configFile,
-        logFile: join(folder, `${name}-${port}.log`),
-        env: process.env,
-        onEvent: () => {},
-        failure: benchFailed,
-      }),
-  )
-  try {
-    await Promise.race([
-      child.logged('ready'),
-      child.died,
-      late(`${name} was not ready within ${readyTimeoutMs / 1000} s`),
-    ])
-  } catch (error) {
-    await child.stop()
-    throw error
-  }
-  return {
-    name,
-    endpoint: via === 'unix' ? { path: socket } : { host: '127.0.0.1', port },
-    pids: [child.pid],
-    died: child.died,
-    stop: () => child.stop(),
-  }
 }
 
 /** The settings of bench/peers/mosquitto.conf. */
@@ -126,10 +69,16 @@ async function mosquitto({ via, pin }: BenchOptions, folder: string): Promise<Si
   const port = await freePort()
   const socket = join(folder, 'mosquitto.sock')
   const file = join(folder, 'mosquitto.conf')
+  // Started by root it would take another user, who may neither read the key nor make the socket. 2.0.11 with WebSocket listeners
+  // alone ends.
+  const tls = via === 'tls' ? identityIn(folder) : null
   writeFileSync(
     file,
-    `listener ${port} 127.0.0.1
-${via === 'unix' ? `listener 0 ${socket}` : ''}
+    `user ${userInfo().username}
+listener ${port} 127.0.0.1
+${tls === null ? '' : `certfile ${tls.certificate}\nkeyfile ${tls.key}`}
+${via === 'ws' ? 'protocol websockets' : ''}
+${via === 'unix' || via === 'ws' ? `listener 0 ${socket}` : ''}
 allow_anonymous true
 set_tcp_nodelay true
 max_inflight_messages 1000
@@ -209,35 +158,4 @@ async function answers(endpoint: LoadEndpoint): Promise<void> {
     if (open) return
     await delay(pollMs, undefined, { ref: false })
   }
-}
-
-async function late(what: string): Promise<never> {
-  await delay(readyTimeoutMs, undefined, { ref: false })
-  throw benchFailed(what)
-}
-
-/** A child runs where the thread that starts it does. */
-function onProcessors<T>(processors: readonly number[] | null, start: () => T): T {
-  if (processors === null) return start()
-  const own = loadRoom.processors()
-  if (!loadRoom.useProcessors(processors))
-    throw benchFailed(`this process may not run on processor ${processors.join(',')}`)
-  try {
-    return start()
-  } finally {
-    loadRoom.useProcessors(own)
-  }
-}
-
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < ports.attempts; attempt++) {
-    const port = randomInt(ports.lowest, ports.highest + 1)
-    const free = await new Promise<boolean>((resolve) => {
-      const server = createServer()
-      server.once('error', () => resolve(false))
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-    })
-    if (free) return port
-  }
-  throw benchFailed(`no free port between ${ports.lowest} and ${ports.highest}`)
 }

@@ -2,7 +2,6 @@
  * As many clients as descriptors allow, each subscribes to the same filter at once: from the first SUBSCRIBE sent to the last
  * SUBACK; then a message that reaches all of them. And connections that only stand there.
  */
-import type { LoadPlan } from '../../native/index.js'
 import { shares } from './distribution.js'
 import type { Setting } from './options.js'
 import { fineProcessorSeconds, residentKiB } from './processor.js'
@@ -68,54 +67,81 @@ export async function subscribeRound(
   }
 }
 
-/** Connections: what opening one costs the broker, and what it holds for an idle one. */
+/**
+ * Connections: what opening one costs the broker, and what it holds for an idle one: of all, or of those that follow `--before`
+ * others, so that what the first ones alone cost is not in it.
+ */
 export async function connectionsRound(
   workload: string,
   setting: Setting,
-  own: Partial<LoadPlan>,
+  clients: number,
+  filtersEach: number,
 ): Promise<Round> {
-  const { options, side, progress } = setting
-  const rssBefore = residentKiB(side.pids)
-  const brokerBefore = fineProcessorSeconds(side.pids)
-  const plan = planOf(setting, own)
-  const run = new Run(setting, plan)
-  const startedNs = run.read().atNs
+  const { options, side } = setting
+  const connect = (subscribers: number, alreadyOpen: number) =>
+    new Run(setting, planOf(setting, { pattern: 'none', subscribers, filtersEach }), alreadyOpen)
+  const standing = options.before === 0 ? null : connect(options.before, 0)
   try {
-    const open = await run.reaches(plan.subscribers, ({ subscribed }) => subscribed, 'connected')
-    const elapsedMs = (open.atNs - startedNs) / 1e6
-    const broker = fineProcessorSeconds(side.pids) - brokerBefore
-    progress('waiting for the broker to come to rest')
-    await run.wait(settleMs)
-    const rss = residentKiB(side.pids)
-    const idleBefore = fineProcessorSeconds(side.pids)
-    await run.wait(options.durationSeconds * 1_000)
-    const idle = fineProcessorSeconds(side.pids) - idleBefore
-    const end = run.read()
-    const figures = {
-      clients: plan.subscribers,
-      connectsPerSecond: (plan.subscribers * 1_000) / elapsedMs,
+    if (standing !== null) {
+      await standing.reaches(
+        options.before,
+        ({ subscribed }) => subscribed,
+        'standing there before',
+      )
+      await standing.wait(settleMs + options.durationSeconds * 1_000)
+    }
+    const rssBefore = residentKiB(side.pids)
+    const brokerBefore = fineProcessorSeconds(side.pids)
+    const run = connect(clients, options.before)
+    try {
+      return await opened(workload, setting, run, { clients, rssBefore, brokerBefore })
+    } finally {
+      run.stop()
+    }
+  } finally {
+    standing?.stop()
+  }
+}
+
+async function opened(
+  workload: string,
+  { options, side, progress }: Setting,
+  run: Run,
+  at: { readonly clients: number; readonly rssBefore: number; readonly brokerBefore: number },
+): Promise<Round> {
+  const { clients } = at
+  const startedNs = run.read().atNs
+  const open = await run.reaches(clients, ({ subscribed }) => subscribed, 'connected')
+  const elapsedMs = (open.atNs - startedNs) / 1e6
+  const broker = fineProcessorSeconds(side.pids) - at.brokerBefore
+  progress('waiting for the broker to come to rest')
+  await run.wait(settleMs)
+  const idleBefore = fineProcessorSeconds(side.pids)
+  await run.wait(options.durationSeconds * 1_000)
+  const idle = fineProcessorSeconds(side.pids) - idleBefore
+  const rss = residentKiB(side.pids)
+  const end = run.read()
+  const problems = problemsOf(end, run.clients)
+  return {
+    workload,
+    side: side.name,
+    figures: {
+      clients,
+      connectsPerSecond: (clients * 1_000) / elapsedMs,
       totalMs: elapsedMs,
       ...(side.pids.length > 0
         ? {
-            brokerUs: (broker * 1e6) / plan.subscribers,
+            brokerUs: (broker * 1e6) / clients,
             rssKiB: rss,
-            kibEach: (rss - rssBefore) / plan.subscribers,
+            kibEach: (rss - at.rssBefore) / clients,
             idleCores: idle / options.durationSeconds,
           }
         : {}),
-      generatorUs: end.threadCpuNs / 1_000 / plan.subscribers,
-    }
-    const problems = problemsOf(end, run.clients)
-    return {
-      workload,
-      side: side.name,
-      figures,
-      problems,
-      partial: problems.length > 0,
-      latency: null,
-      timeline: [],
-    }
-  } finally {
-    run.stop()
+      generatorUs: end.threadCpuNs / 1_000 / clients,
+    },
+    problems,
+    partial: problems.length > 0,
+    latency: null,
+    timeline: [],
   }
 }

@@ -1,7 +1,9 @@
 /** The workloads by name: what each does, with how many clients, and which columns tell it. */
+import { bootstrapConclusion, bootstrapRounds } from './bootstrap.js'
 import { churnRound } from './churn.js'
+import { coreConclusion, coreRounds } from './core.js'
 import { benchWorkloads } from './declaration.js'
-import { linkRounds } from './link.js'
+import { linkConclusion, linkRounds } from './link.js'
 import type { BenchOptions, Setting } from './options.js'
 import type { Round } from './result.js'
 import { retainedRound } from './retained.js'
@@ -16,6 +18,8 @@ export interface Workload {
   readonly columns: readonly Column[]
   /** Every round begins with a new broker, because what is measured is its memory. */
   readonly fresh: boolean
+  /** Whether the options about messages are its own: otherwise they are not told above the table. */
+  readonly sendsLoad: boolean
   /** Whether the floor process can answer it. */
   readonly hasFloor: boolean
   /** Side by side: one round against one broker. Otherwise it starts its brokers itself, and does all rounds. */
@@ -83,6 +87,22 @@ const churnColumns = [
   column('brokerCores', 'broker cores', 2),
   column('generatorCores', 'load cores', 2),
   ...latencyColumns,
+  column('rssBeforeKiB', 'RSS KiB before', 0),
+  column('rssKiB', 'after', 0),
+]
+const bootstrapColumns = [
+  column('routes', 'routes', 0),
+  column('totalMs', 'total ms', 0),
+  column('routesPerSecond', 'routes/s', 0),
+  column('brokerUs', 'brokers µs each', 2),
+  column('deliveriesPerSecond', 'deliveries/s', 0),
+  ...latencyColumns,
+  column('rssKiB', 'RSS KiB', 0),
+]
+const coreColumns = [
+  column('nsEach', 'ns each', 0),
+  column('perSecond', 'a second', 0),
+  column('bytesEach', 'bytes each', 0),
 ]
 const retainedColumns = [
   column('messages', 'messages', 0),
@@ -102,6 +122,7 @@ const traffic = (
   summary: benchWorkloads[name] ?? '',
   columns: trafficColumns,
   fresh: false,
+  sendsLoad: true,
   hasFloor: false,
   how: { kind: 'sides', run: (setting) => trafficRound(name, setting, plan(setting)) },
 })
@@ -140,16 +161,14 @@ export const workloads: readonly Workload[] = [
     summary: benchWorkloads.connections ?? '',
     columns: connectionColumns,
     fresh: true,
+    sendsLoad: true,
     hasFloor: true,
     how: {
       kind: 'sides',
       run: (setting) => {
         const { clients, filters } = setting.options
-        return connectionsRound('connections', setting, {
-          pattern: 'none',
-          subscribers: clients ?? clientsWithin(10_000),
-          filtersEach: filters ?? 0,
-        })
+        const wanted = clients ?? clientsWithin(10_000)
+        return connectionsRound('connections', setting, wanted, filters ?? 0)
       },
     },
   },
@@ -158,6 +177,7 @@ export const workloads: readonly Workload[] = [
     summary: benchWorkloads.subscribe ?? '',
     columns: stormColumns,
     fresh: true,
+    sendsLoad: true,
     hasFloor: true,
     how: {
       kind: 'sides',
@@ -170,6 +190,7 @@ export const workloads: readonly Workload[] = [
     summary: benchWorkloads.churn ?? '',
     columns: churnColumns,
     fresh: false,
+    sendsLoad: true,
     hasFloor: false,
     how: {
       kind: 'sides',
@@ -184,6 +205,7 @@ export const workloads: readonly Workload[] = [
     summary: benchWorkloads.retained ?? '',
     columns: retainedColumns,
     fresh: false,
+    sendsLoad: true,
     hasFloor: false,
     how: {
       kind: 'sides',
@@ -196,16 +218,36 @@ export const workloads: readonly Workload[] = [
   {
     name: 'link',
     summary: benchWorkloads.link ?? '',
-    columns: trafficColumns,
+    columns: [...trafficColumns, column('changesPerSecond', 'changes/s', 0)],
     fresh: false,
+    sendsLoad: true,
     hasFloor: false,
-    how: { kind: 'own', run: linkRounds, conclusion: null },
+    how: { kind: 'own', run: linkRounds, conclusion: linkConclusion },
+  },
+  {
+    name: 'bootstrap',
+    summary: benchWorkloads.bootstrap ?? '',
+    columns: bootstrapColumns,
+    fresh: false,
+    sendsLoad: false,
+    hasFloor: false,
+    how: { kind: 'own', run: bootstrapRounds, conclusion: bootstrapConclusion },
+  },
+  {
+    name: 'core',
+    summary: benchWorkloads.core ?? '',
+    columns: coreColumns,
+    fresh: false,
+    sendsLoad: false,
+    hasFloor: false,
+    how: { kind: 'own', run: coreRounds, conclusion: coreConclusion },
   },
   {
     name: 'scale',
     summary: benchWorkloads.scale ?? '',
-    columns: trafficColumns,
+    columns: [...trafficColumns, column('connectsPerSecond', 'connects/s', 0)],
     fresh: false,
+    sendsLoad: true,
     hasFloor: false,
     how: { kind: 'own', run: scaleRounds, conclusion: scaleCurve },
   },

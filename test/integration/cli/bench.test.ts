@@ -36,7 +36,7 @@ async function bench(
   options?: CommandOptions,
 ): Promise<Outcome> {
   const command: Command = causeway(t, ['bench', ...args], options)
-  const { code } = await command.ended(60_000)
+  const { code } = await command.ended(180_000)
   return { code, stdout: command.stdout, stderr: command.stderr }
 }
 
@@ -110,7 +110,9 @@ describe('against a broker that is running', () => {
   })
 
   test('connections: all are open, and counted', async (t) => {
-    const figures = figuresOf(await clean(t, ['connections', '--clients', '40', ...target]))
+    const figures = figuresOf(
+      await clean(t, ['connections', '--clients', '40', '--before', '10', ...target]),
+    )
     assert.equal(figures.clients, 40)
     assert.ok((figures.connectsPerSecond ?? 0) > 0)
   })
@@ -131,13 +133,21 @@ describe('against a broker that is running', () => {
 })
 
 describe('a broker of our own', () => {
+  for (const via of ['tls', 'ws']) {
+    test(`over ${via}: everything arrives once, in order, whatever its size`, async (t) => {
+      const to = ['--via', via, '--io', '1', '--clients', '5']
+      for (const load of ['--qos 1 --mqtt 5', '--size 100000 --window 40'])
+        assert.equal(figuresOf(await clean(t, ['pairs', ...to, ...load.split(' ')])).missing, 0)
+    })
+  }
+
   test('is started over a Unix socket, measured in rounds and shown as a table', async (t) => {
     const { code, stdout, stderr } = await bench(t, [
       ...['fanout', '--clients', '10', '--via', 'unix', '--rounds', '2', '--io', '1'],
       ...short,
     ])
     assert.equal(code, 0, `${stdout}${stderr}`)
-    assert.match(stdout, /^MQTT 3\.1\.1, QoS 0, 64 bytes, window 20000,/m)
+    assert.match(stdout, /^MQTT 3\.1\.1 over Unix sockets, QoS 0, 64 bytes, window 20000,/m)
     assert.match(stdout, /^ +deliveries\/s +broker µs each/m)
     assert.match(stdout, /^causeway +[\d,]+ /m)
   })
@@ -152,8 +162,10 @@ describe('a broker of our own', () => {
 })
 
 describe('brokers of its own', () => {
-  test('link: subscriptions, hops and messages across a line of 5 ms', async (t) => {
-    const report = await clean(t, ['link', '--clients', '4', '--delay', '5', '--window', '200'])
+  test('link: subscriptions, while others change theirs, hops and messages across 5 ms', async (t) => {
+    const across = ['--delay', '5', '--changes', '200']
+    const report = await clean(t, ['link', '--clients', '4', ...across, '--window', '200'])
+    assert.ok((figuresOf(report).changesPerSecond ?? 0) > 0)
     const sides = report.rounds.map(({ side }) => side)
     assert.deepEqual(sides, [
       'subscription effective',
@@ -167,15 +179,32 @@ describe('brokers of its own', () => {
     for (const at of [0, 2]) assert.ok((figuresOf(report, at).p50Us ?? 0) >= 5_000)
   })
 
+  test('bootstrap: every route of the other side arrives, and traffic goes on meanwhile', async (t) => {
+    const report = await clean(t, ['bootstrap', '--clients', '10', '--filters', '50'])
+    const sides = report.rounds.map(({ side }) => side)
+    assert.deepEqual(sides, ['bootstrap', 'traffic, quiet', 'traffic, meanwhile'])
+    assert.equal(figuresOf(report).routes, 500)
+    for (const at of [1, 2]) assert.equal(figuresOf(report, at).missing, 0)
+  })
+
+  test('core: matches are counted, and cost something', async (t) => {
+    const report = await clean(t, ['core', '--filters', '50'])
+    assert.equal(report.rounds.length, 4 * 3) // kinds, what is done with each
+    for (const { figures } of report.rounds) assert.ok((figures.nsEach ?? 0) > 0)
+  })
+
   test('scale: a curve and a recommendation, and a report that needs nothing else', async (t) => {
     const file = join(folder(t), 'report.html')
-    const args = ['scale', '--clients', '4', '--io', '2', ...short, '--report', file]
+    const workers = ['--io', '2', '--tasks', '2']
+    const args = ['scale', '--clients', '4', ...workers, ...short, '--report', file]
     const { code, stdout, stderr } = await bench(t, args)
     assert.equal(code, 0, `${stdout}${stderr}`)
     assert.match(stdout, /^workers\.io = 2 +[\d,]+\/s +█+/m)
     assert.match(stdout, /^recommended for this load on this machine: workers\.io = [12] /m)
     const page = readFileSync(file, 'utf8')
-    assert.equal(page.match(/<svg /g)?.length, 3)
+    assert.match(stdout, /^workers\.tasks = 2 +[\d,]+\/s +█+/m)
+    assert.match(stdout, /^recommended for CONNECTs .* machine: workers\.tasks = [12] /m)
+    assert.equal(page.match(/<svg /g)?.length, 4)
     assert.doesNotMatch(page, /\b(?:src|href)=|https?:|NaN|Infinity/)
   })
 
@@ -209,6 +238,34 @@ describe('no figure looks clean and is not', () => {
     assert.equal(code, 3)
     assert.equal(stdout, '')
     assert.match(stderr, /^causeway bench: .*: refused, CONNACK 0x05\n$/)
+  })
+
+  const silent: readonly (readonly [via: string, sentence: RegExp])[] = [
+    ['tls', /^causeway bench: \d of 3 clients failed at .*: .+\n$/],
+    ['ws', /^causeway bench: \d of 3 clients failed at .*: .+\n$/],
+  ]
+  for (const [via, sentence] of silent) {
+    test(`a target that does not speak ${via}`, async (t) => {
+      const port = await fakeBroker(t, {})
+      const to = ['--via', via, '--target', `127.0.0.1:${port}`]
+      const { code, stdout, stderr } = await bench(t, [...small, ...to])
+      assert.equal(code, 3)
+      assert.equal(stdout, '')
+      assert.match(stderr, sentence)
+    })
+  }
+
+  test('what is not measured over TLS or WebSocket', async (t) => {
+    const refused: readonly (readonly [string, RegExp])[] = [
+      ['link --via tls', /^causeway bench: link is measured over TCP/],
+      ['connections --via ws --floor', /^causeway bench: the floor answers over bare sockets/],
+      ['fanout --via ws --target unix:/a', /^causeway bench: --via ws needs a target that is HOST/],
+    ]
+    for (const [args, sentence] of refused) {
+      const { code, stderr } = await bench(t, args.split(' '))
+      assert.equal(code, 3)
+      assert.match(stderr, sentence)
+    }
   })
 
   test('more clients than file descriptors', async (t) => {

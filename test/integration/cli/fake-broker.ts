@@ -24,6 +24,7 @@ export async function fakeBroker(t: TestContext, behaviour: FakeBehaviour): Prom
     socket.once('close', () => sockets.delete(socket))
     const input = parser({ protocolVersion: 4 })
     socket.on('data', (bytes) => input.parse(bytes))
+    input.on('error', () => socket.destroy()) // what came is not MQTT
     input.on('packet', (packet) => {
       if (packet.cmd === 'connect') {
         socket.write(

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { describeEndpoint, endpointOf } from '../../../src/cli/bench/address.js'
+import { bootstrapConclusion } from '../../../src/cli/bench/bootstrap.js'
+import { coreConclusion } from '../../../src/cli/bench/core.js'
+import { filterKinds, filterOf, scattered, topicOf } from '../../../src/cli/bench/filters.js'
+import { linkConclusion } from '../../../src/cli/bench/link.js'
 import { defaultPinning, pinningOf } from '../../../src/cli/bench/options.js'
 import { barChart, escaped, lineChart } from '../../../src/cli/bench/report/chart.js'
 import { scaleCurve } from '../../../src/cli/bench/scale.js'
@@ -71,6 +75,82 @@ describe('the scale curve', () => {
     const curve = scaleCurve(rounds)
     assert.match(curve, /^io = 3 +100\/s +█{40}$/m)
     assert.match(curve, /^recommended .*: io = 2 /m)
+    assert.doesNotMatch(curve, /CONNECT/)
+  })
+  test('io loops and task threads are told apart', () => {
+    const tasks = (side: string, connectsPerSecond: number) => ({
+      ...round(side, 0),
+      figures: { connectsPerSecond },
+    })
+    const rounds = [round('io = 1', 50), tasks('tasks = 1', 30), tasks('tasks = 2', 60)]
+    const curve = scaleCurve(rounds)
+    assert.match(curve, /^recommended for this load .*: io = 1 /m)
+    assert.match(curve, /^recommended for CONNECTs .*: tasks = 2 /m)
+  })
+})
+
+describe('conclusions', () => {
+  const round = (side: string, figures: Readonly<Record<string, number>>) => ({
+    ...{
+      workload: 'any',
+      side,
+      figures,
+      problems: [],
+      partial: false,
+      latency: null,
+      timeline: [],
+    },
+  })
+  test('are ratios of what was measured in the same run', () => {
+    assert.equal(
+      linkConclusion([
+        round('hop, local', { p50Us: 50 }),
+        round('hop, over the link', { p50Us: 75 }),
+      ]),
+      'p50 of the hop over the link: 1.50 × local',
+    )
+    assert.equal(
+      bootstrapConclusion([
+        round('traffic, quiet', { p99Us: 100 }),
+        round('traffic, meanwhile', { p99Us: 130 }),
+      ]),
+      'p99 of the traffic meanwhile: 1.30 × quiet',
+    )
+    assert.equal(
+      coreConclusion([
+        round('match, +, 1,000 filters', { nsEach: 100 }),
+        round('subscribe, +, 1,000 filters', { nsEach: 900 }),
+        round('match, +, 1,000,000 filters', { nsEach: 150 }),
+      ]),
+      'a match among many filters against one among few: + 1.50 ×',
+    )
+  })
+  test('are not there where nothing was measured', () => {
+    for (const conclusion of [linkConclusion, bootstrapConclusion, coreConclusion, scaleCurve])
+      assert.equal(conclusion([]), '')
+  })
+})
+
+describe('filters of a fleet', () => {
+  const matches = (filter: string, topic: string) =>
+    new RegExp(`^${filter.replace('/#', '(/.*)?').replaceAll('+', '[^/]*')}$`).test(topic)
+  for (const kind of filterKinds) {
+    test(`${kind}: each matches its topic and no other's`, () => {
+      const count = 200 // twice round the sites
+      for (let n = 0; n < count; n++) {
+        const topic = topicOf(kind, n)
+        const found = Array.from({ length: count }, (_, at) => at).filter((at) =>
+          matches(filterOf(kind, at), topic),
+        )
+        assert.deepEqual(found, [n])
+      }
+    })
+  }
+  test('numbers are drawn from the whole range, the same ones every time', () => {
+    const drawn = scattered(1_000, 1_000_000)
+    assert.deepEqual(drawn, scattered(1_000, 1_000_000))
+    assert.ok(Math.min(...drawn) < 10_000 && Math.max(...drawn) > 990_000)
+    assert.ok(drawn.every((n) => Number.isInteger(n) && n >= 0 && n < 1_000_000))
   })
 })
 

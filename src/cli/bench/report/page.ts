@@ -1,8 +1,8 @@
 /** One HTML file with everything in it: figures, distributions, throughput over time, and the curve of a scale run. */
-import { comparison, figureOf } from '../comparison.js'
+import { comparison } from '../comparison.js'
 import type { Machine } from '../machine.js'
 import type { BenchOptions } from '../options.js'
-import type { Round } from '../result.js'
+import { figureOf, type Round } from '../result.js'
 import type { Workload } from '../workload.js'
 import { barChart, escaped, lineChart, type Series } from './chart.js'
 
@@ -19,7 +19,16 @@ export function reportPage(
   const charts = [
     latencyChart(rounds),
     timelineChart(rounds),
-    workload.name === 'scale' ? scaleChart(rounds) : '',
+    ...(workload.name === 'scale'
+      ? [
+          scaleChart(rounds, 'deliveriesPerSecond', 'Deliveries a second by io loops'),
+          scaleChart(
+            rounds,
+            'connectsPerSecond',
+            'CONNECTs with passwords a second by task threads',
+          ),
+        ]
+      : []),
   ]
   return `<!doctype html>
 <html lang="en">
@@ -77,12 +86,13 @@ function timelineChart(rounds: readonly Round[]): string {
   )
 }
 
-function scaleChart(rounds: readonly Round[]): string {
-  const bars = [...new Set(rounds.map(({ side }) => side))].map((side) => ({
+function scaleChart(rounds: readonly Round[], key: string, title: string): string {
+  const these = rounds.filter(({ figures }) => figures[key] !== undefined)
+  const bars = [...new Set(these.map(({ side }) => side))].map((side) => ({
     name: side,
-    value: figureOf(side, 'deliveriesPerSecond', rounds) ?? 0,
+    value: figureOf(side, key, these) ?? 0,
   }))
-  return barChart({ title: 'Deliveries a second by io loops', yTitle: 'a second' }, bars)
+  return barChart({ title, yTitle: 'a second' }, bars)
 }
 
 /** One curve a side: of its last round. */
