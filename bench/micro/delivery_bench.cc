@@ -8,7 +8,8 @@
 // Time: ./delivery_bench WORK [DELIVERIES]
 // Instructions, the same on every run:
 //        valgrind --tool=callgrind --toggle-collect='*Measured*' ./delivery_bench WORK 200000
-// WORK: fanout (1 -> 1,000, QoS 0) | pairs0 | pairs1 | pairs2 (100 pairs)
+// WORK: fanout (1 -> 1,000, QoS 0) | pairs0 | pairs1 | pairs2 (100 pairs) | fanin0 | fanin1 (100 ->
+// 1)
 #include <sys/uio.h>
 
 #include <chrono>
@@ -230,11 +231,14 @@ __attribute__((noinline)) void Measured(Core* core, const std::vector<Sender>& s
 
 struct Work {
   const char* name;
-  size_t pairs, subscribers;  // of each publisher
+  size_t publishers, subscribers;  // of each publisher
   uint8_t qos;
+  bool one_subscriber = false;  // the same one of all publishers, by a wildcard
 };
 constexpr Work kWorks[] = {
-    {"fanout", 1, 1000, 0}, {"pairs0", 100, 1, 0}, {"pairs1", 100, 1, 1}, {"pairs2", 100, 1, 2}};
+    {"fanout", 1, 1000, 0},  {"pairs0", 100, 1, 0},       {"pairs1", 100, 1, 1},
+    {"pairs2", 100, 1, 2},   {"fanin0", 100, 1, 0, true}, {"fanin1", 100, 1, 1, true},
+};
 
 }  // namespace
 
@@ -244,15 +248,17 @@ int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(each.name, argv[1]) == 0) work = &each;
   const size_t deliveries = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 20'000'000;
   if (work == nullptr || deliveries == 0) {
-    std::fprintf(stderr, "delivery_bench fanout|pairs0|pairs1|pairs2 [DELIVERIES]\n");
+    std::fprintf(stderr, "delivery_bench fanout|pairs0|pairs1|pairs2|fanin0|fanin1 [DELIVERIES]\n");
     return 2;
   }
   Core core(work->qos);
   std::vector<Sender> senders;
-  for (size_t pair = 0; pair < work->pairs; ++pair) {
-    const std::string topic = "bench/delivery/" + std::to_string(pair);
+  if (work->one_subscriber) core.Subscribe(core.Connect(), "bench/delivery/+");
+  for (size_t publisher = 0; publisher < work->publishers; ++publisher) {
+    const std::string topic = "bench/delivery/" + std::to_string(publisher);
     // One packet id for all: the bench acknowledges at once, so it is free again.
     senders.push_back({core.Connect(), PublishBytes(topic, work->qos, work->qos == 0 ? 0 : 1)});
+    if (work->one_subscriber) continue;
     for (size_t i = 0; i < work->subscribers; ++i) core.Subscribe(core.Connect(), topic);
   }
   const size_t publishes = deliveries / work->subscribers;

@@ -40,10 +40,12 @@ function runBriefly(): void {
   let passed = 0
   let failed = 0
   for (const suite of chosen) {
-    for (const { name, run } of suite.cases()) {
+    for (const { name, prepare, run, finish } of suite.cases(true)) {
       try {
+        prepare?.()
         run()
         run()
+        finish?.()
         passed++
       } catch (error) {
         failed++

@@ -5,6 +5,9 @@ import Benchmark from 'benchmark'
 
 export interface MicroCase {
   readonly name: string
+  /** Makes what `run` needs and holds it until `finish`; neither is measured, each is called once. */
+  readonly prepare?: () => void
+  readonly finish?: () => void
   /** Operations one call of `run` performs; the cost is divided by it. Native calls: at least 100. */
   readonly operations: number
   /** Returns something that depends on the work, so that the work cannot be optimised away. */
@@ -15,8 +18,8 @@ export interface MicroSuite {
   readonly name: string
   /** What is asked, and what is in the way of the answer. */
   readonly question: string
-  /** Prepares inputs; called once, outside the measurement. */
-  readonly cases: () => readonly MicroCase[]
+  /** Prepares inputs; called once, outside the measurement. @param brief nothing is timed: small inputs do */
+  readonly cases: (brief: boolean) => readonly MicroCase[]
 }
 
 export interface MicroResult {
@@ -33,16 +36,18 @@ export interface MicroResult {
 export let kept: unknown
 
 export function measure(suite: MicroSuite): Promise<MicroResult[]> {
-  const cases = suite.cases()
+  const cases = suite.cases(false)
   const results: MicroResult[] = []
   return new Promise((resolve, reject) => {
     const benchmark = new Benchmark.Suite(suite.name)
-    for (const { name, run, operations } of cases) {
+    for (const { name, run, operations, prepare, finish } of cases) {
       benchmark.add(name, {
         fn: () => {
           kept = run()
         },
+        onStart: () => prepare?.(),
         onComplete: (event: Benchmark.Event) => {
+          finish?.()
           const { stats } = event.target
           if (stats === undefined) return
           results.push({
