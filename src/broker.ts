@@ -313,6 +313,7 @@ export class Broker {
     }
     const admission = admit(packet, origin, this.#policy, assignedClientId)
     if (admission.kind === 'admitted') {
+      if (packet.will !== null && admission.admitted.will === null) this.#counters.wills_denied++
       const mode = this.#options.config.listeners[event.listener]?.enableAuthn ?? true
       this.#authentication.connect(packet, admission.admitted, mode)
       return

@@ -12,11 +12,14 @@ import {
   destinationOf,
   mountedWill,
   topicLevels,
+  type WillMessage,
 } from '../mqtt/index.js'
 import type { Candidate } from '../session/index.js'
 import { mountpointOf } from './mountpoint.js'
 import { peerCertificateText } from './peer-certificate.js'
 import type { ConnectionPolicy } from './policy.js'
+
+const sysPrefix = '$SYS/'
 
 /** Where the CONNECT came from. */
 export interface Origin {
@@ -86,8 +89,9 @@ export function admit(
   const mountpoint = mountpointOf(origin, named.clientId, packet.username)
   if (mountpoint === null)
     return refused('client-id-invalid', 'the mountpoint would hold a wildcard of the client')
-  const will = packet.will === null ? null : mountedWill(packet.will, mountpoint)
-  if (packet.will !== null && will === null)
+  const kept = packet.will === null || isSysWill(packet.will) ? null : packet.will
+  const will = kept === null ? null : mountedWill(kept, mountpoint)
+  if (kept !== null && will === null)
     return refused('topic-name-invalid', 'the topic of the will is too long under the mountpoint')
   const keepAliveSeconds = policy.serverKeepAliveSeconds ?? packet.keepAliveSeconds
   return {
@@ -107,6 +111,7 @@ export function admit(
         problemInformation: packet.requestProblemInformation,
       },
       version: packet.version,
+      bridge: packet.bridge,
       cleanStart: packet.cleanStart,
       expiryMs: expiryMs(packet, policy),
       will,
@@ -186,9 +191,17 @@ function refusalOfWill(
       `the will is for $LINK/${origin.linkAllowed ? ', which takes no wills' : ''}`,
     )
   }
-  if (topic.startsWith('$SYS/'))
+  if (topic.startsWith(sysPrefix) && !isSysWill(will))
     return refused('not-authorized', 'the will is for $SYS/, where only the broker speaks')
   return null
+}
+
+/**
+ * Never published, like a PUBLISH of that topic; but its CONNECT is accepted: mosquitto's bridges leave one under
+ * `$SYS/broker/connection/` unless they are told not to.
+ */
+function isSysWill({ topic }: WillMessage): boolean {
+  return topic.startsWith(sysPrefix)
 }
 
 function expiryMs(packet: ConnectPacket, policy: ConnectionPolicy): number {

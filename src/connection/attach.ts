@@ -39,6 +39,6 @@ export function attachCommand(
     persistent: candidate.expiryMs > 0,
     linkAllowed: candidate.linkAllowed,
     upgradeQos: policy.upgradeQos,
-    ignoreLoopDeliver: policy.ignoreLoopDeliver && candidate.version !== 5,
+    ignoreLoopDeliver: candidate.bridge || (policy.ignoreLoopDeliver && candidate.version !== 5),
   }
 }

@@ -60,6 +60,10 @@ export const controlMetrics = {
     unit: 'messages',
     meaning: 'will messages not published because the server was shutting down',
   },
+  wills_denied: {
+    unit: 'messages',
+    meaning: 'will messages for `$SYS/`, where only the broker speaks: dropped with their CONNECT',
+  },
   subscriptions_added: {
     unit: 'subscriptions',
     meaning: 'filters granted, changes of existing ones included',

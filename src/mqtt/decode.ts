@@ -16,6 +16,8 @@ import { type WillMessage, willMessage } from './will.js'
 
 export interface ConnectPacket {
   readonly version: ProtocolVersion
+  /** Bit 7 of the level in 3.1 and 3.1.1: another broker, which wants retained flags kept and its own messages not back. */
+  readonly bridge: boolean
   readonly cleanStart: boolean
   readonly clientId: string
   readonly keepAliveSeconds: number
@@ -80,6 +82,7 @@ export function decodeConnect(bytes: Buffer): ConnectPacket {
   const properties = packet.properties ?? {}
   return {
     version,
+    bridge: 'bridgeMode' in packet && packet.bridgeMode === true, // its types do not tell of it
     cleanStart: packet.clean ?? false,
     clientId: packet.clientId,
     keepAliveSeconds: packet.keepalive ?? 0,
@@ -112,6 +115,14 @@ export function decodeSubscribe(bytes: Buffer, version: ProtocolVersion): Subscr
       retainAsPublished: rap ?? false,
       retainHandling: rh === 1 || rh === 2 ? rh : 0,
     })),
+  }
+}
+
+/** What a bridge of 3.1 or 3.1.1 means by it, which has no options to say so: as brokers that know the bit do it. */
+export function asBridge(packet: SubscribePacket): SubscribePacket {
+  return {
+    ...packet,
+    requests: packet.requests.map((request) => ({ ...request, retainAsPublished: true })),
   }
 }
 

@@ -6,6 +6,7 @@
  */
 export {
   type AuthPacket,
+  asBridge,
   type ConnectPacket,
   type DisconnectPacket,
   decodeAuth,

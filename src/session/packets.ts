@@ -8,6 +8,7 @@ import type { Log } from '../log.js'
 import type { ControlCounters } from '../metrics/index.js'
 import {
   acknowledgementBytes,
+  asBridge,
   decodeDisconnect,
   decodeSubscribe,
   decodeUnsubscribe,
@@ -100,7 +101,8 @@ export class Packets<C extends Candidate> {
     const { version } = candidate
     switch (event.type) {
       case 'subscribe': {
-        const packet = decodeSubscribe(event.packet, version)
+        const decoded = decodeSubscribe(event.packet, version)
+        const packet = candidate.bridge ? asBridge(decoded) : decoded
         if (packet.requests.some(({ filter, noLocal }) => noLocal && isShared(filter))) {
           this.#close(session, candidate, disconnectReason.protocolError) // [MQTT-3.8.3-4]
           return null

@@ -40,6 +40,8 @@ export interface Candidate {
   /** Whether it may use `$LINK/`. */
   readonly linkAllowed: boolean
   readonly version: ProtocolVersion
+  /** Another broker by its level's bit 7. */
+  readonly bridge: boolean
   /** Whether somebody still has to check who it is; the directory asks when its turn has come. */
   readonly authenticate: boolean
   readonly answers: AnswerTerms

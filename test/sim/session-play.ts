@@ -180,6 +180,7 @@ export class Play {
       linkAllowed: false,
       mountpoint: '',
       version,
+      bridge: false,
       cleanStart,
       expiryMs,
       will,

@@ -185,7 +185,7 @@ test('a will is delayed from when it is due; one without a sensible delay is ref
   assert.ok(performance.now() - droppedMs >= 999)
   await assert.rejects(on(0, 'bad', { will: will('$delayed/x/will/x') }), /refused with 144/)
   await assert.rejects(on(0, 'bad', { will: will('$delayed/1/$LINK/x') }), /refused with 135/)
-  await assert.rejects(on(0, 'bad', { will: will('$SYS/x') }), /refused with 135/)
+  await assert.rejects(on(0, 'bad', { will: will('$delayed/1/$SYS/x') }), /refused with 135/)
   await leave(subscriber)
 })
 

@@ -125,6 +125,7 @@ function candidate(connection: number, more: Partial<Admitted> = {}): Admitted {
     linkAllowed: false,
     mountpoint: '',
     version: 5,
+    bridge: false,
     authenticate: false,
     answers: { packetBytesMax: 0, problemInformation: true },
     cleanStart: true,
@@ -153,6 +154,7 @@ function candidate(connection: number, more: Partial<Admitted> = {}): Admitted {
 function connectPacket(more: Partial<ConnectPacket>): ConnectPacket {
   return {
     version: 5,
+    bridge: false,
     cleanStart: true,
     clientId: 'c',
     keepAliveSeconds: 0,

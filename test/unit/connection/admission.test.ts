@@ -133,6 +133,29 @@ test('a will must keep to what the server offers', () => {
   )
 })
 
+test('a will for $SYS/ is dropped, and its CONNECT accepted: bridges leave such wills', () => {
+  const will = {
+    topic: '$SYS/broker/connection/b/state',
+    payload: '0',
+    qos: 1,
+    retain: true,
+  } as const
+  assert.equal(admitted({ will }).will, null)
+  assert.equal(admitted({ will }, {}, false, 'm/').will, null)
+  assert.equal(admitted({ will: { ...will, topic: '$SYSTEM/x' } }).will?.qos, 1)
+  const delayed = { ...will, topic: '$delayed/5/$SYS/x' }
+  assert.equal(refusal({ will: delayed }), 'not-authorized')
+})
+
+test('bit 7 of the level makes a bridge of a client of 3.1 and 3.1.1', () => {
+  const bridge = { protocolVersion: 4, bridgeMode: true } as const
+  assert.equal(admitted(bridge).bridge, true)
+  assert.equal(admitted(bridge).version, 4)
+  assert.equal(admitted({ ...bridge, protocolVersion: 3, protocolId: 'MQIsdp' }).bridge, true)
+  assert.equal(admitted({ protocolVersion: 4 }).bridge, false)
+  assert.equal(admitted({}).bridge, false)
+})
+
 test('CONNACK tells a version 5 client everything that differs from what it would assume', () => {
   const policy = {
     ...defaults,

@@ -69,6 +69,7 @@ const client: SysClient & Candidate = {
   mountpoint: '',
   answers: { packetBytesMax: 0, problemInformation: true },
   version: 5,
+  bridge: false,
   cleanStart: true,
   keepAliveSeconds: 60,
   expiryMs: 30_000,
