@@ -31,7 +31,8 @@ export class Doors {
     this.#ports = ports
   }
 
-  static async open(library: Library): Promise<Doors> {
+  /** @param more HOCON */
+  static async open(library: Library, more = ''): Promise<Doors> {
     const files = await TlsFiles.make()
     const users = files.write(
       'users.csv',
@@ -52,6 +53,7 @@ export class Doors {
         listeners.unix.local.bind = ${JSON.stringify(files.path('mqtt.sock'))}
         listeners.ws.default { enable = true, bind = "127.0.0.1:${ws}" }
         ${files.listener('secure', wss, '', 'wss')}
+        ${more}
       `,
     })
     const ports = new Map<Kind, number>([

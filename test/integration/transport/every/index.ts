@@ -15,5 +15,6 @@ export type {
   Received,
   Subscriber,
 } from './program.js'
+export { tellRefusals } from './refusals.js'
 export { patienceMs, Subscription } from './subscription.js'
 export { tellEverywhere } from './table.js'

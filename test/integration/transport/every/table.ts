@@ -75,6 +75,6 @@ export function tellEverywhere(programs: readonly Program[]): void {
   }
 }
 
-function nameOf({ kind, library }: Place): string {
+export function nameOf({ kind, library }: Place): string {
   return kind === 'ws' || kind === 'wss' ? `${kind} by ${library}` : kind
 }
