@@ -41,6 +41,9 @@ struct Fabric {
   MessagePolicy policy;
   HashSeed seed;
   TransitIds transit_ids{HashSeed::Random()};
+  /// Tells our message ids from other brokers', the low 48 bits. Random by itself: peers see it,
+  /// and nothing that they see may say anything of `seed`.
+  uint64_t message_id_node = HashSeed::Random().a;
   int loops = 1;
   std::vector<std::unique_ptr<Lane>> lanes;          // [from * loops + to]; null on the diagonal
   std::vector<std::unique_ptr<SessionFlags>> flags;  // by loop

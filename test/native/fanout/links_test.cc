@@ -126,6 +126,38 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("message ids say nothing of the seed that clients could aim at tables with") {
+  constexpr uint64_t kLow48 = (uint64_t{1} << 48) - 1;
+  std::set<uint64_t> nodes;
+  for (int round = 0; round < 8; ++round) {
+    Linked linked(2);
+    for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot);
+    const HashSeed seed = linked.world.fabric().seed;
+    for (int loop = 0; loop < 2; ++loop)
+      linked.world.PublishFrom(loop, "far/x", "id", 1, Origin::kBroker);
+    CHECK(linked.world.Settle());
+    linked.world.CollectLinks();
+    for (const World::LinkConnection* slot : linked.slots) {
+      for (const Packet& packet : slot->inbox) {
+        std::string scratch;
+        link::ForwardedMessage message;
+        REQUIRE(link::DecodeMessage(packet.payload, &scratch, &message) ==
+                link::MessageStatus::kOk);
+        REQUIRE(message.id.size() == link::kMessageIdBytes);
+        uint64_t node = 0;
+        for (const char byte : message.id.substr(8, 6))
+          node = node << 8 | static_cast<uint8_t>(byte);
+        for (uint64_t loop = 0; loop < 2; ++loop) {
+          CHECK((node ^ loop) != (seed.a & kLow48));
+          CHECK((node ^ loop) != (seed.b & kLow48));
+        }
+        CHECK(nodes.insert(node).second);  // of another loop, or another broker
+      }
+    }
+  }
+  CHECK(nodes.size() == 16);
+}
+
 TEST_CASE("a message of a link reaches clients and no link; our own reaches both") {
   Linked linked(2);
   for (uint32_t slot = 0; slot < kPool; ++slot) linked.Online(slot);
