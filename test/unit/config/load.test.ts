@@ -80,7 +80,7 @@ test('without a file everything has the default of EMQX', () => {
     messageExpiryIntervalMs: null,
     maxAwaitingRel: 100,
     awaitRelTimeoutMs: 300_000,
-    maxInflight: 0,
+    maxInflight: 32,
     maxMqueueLen: 1000,
     mqueuePriorities: null,
     mqueueDefaultPriority: 'lowest',
@@ -106,7 +106,7 @@ test('a link has the defaults of EMQX', (t) => {
   assert.deepEqual(link.servers, [{ host: 'h', port: 1883, tls: false }])
   assert.equal(link.clientId, 'emqxcl')
   assert.deepEqual([link.username, link.password, link.tls], [null, null, null])
-  assert.deepEqual([link.poolSize, link.retryIntervalMs, link.maxInflight], [8, 15_000, 32])
+  assert.deepEqual([link.poolSize, link.retryIntervalMs, link.maxInflight], [8, 15_000, 0])
   assert.deepEqual(link.resource, {
     requestTtlMs: 45_000,
     inflightWindow: 100,
