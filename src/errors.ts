@@ -42,7 +42,7 @@ export const errorCodes = {
   LINK_UNREACHABLE:
     'The server of a link does not answer, or does not answer as an MQTT broker. The link retries with back-off.',
   LINK_UNKNOWN:
-    '`causeway ctl links NAME` named a link that the broker does not have. The message lists those it has.',
+    '`causeway ctl links NAME` or `routes NAME` named a link that the broker does not have. The message lists those it has.',
   CTL_NO_BROKER:
     'No broker answers at the control socket of this data directory: none runs, or it runs with another `node.data_dir`.',
   CTL_NOT_PERMITTED:

@@ -268,7 +268,7 @@ function ignoreRefusal(error: unknown): void {
 }
 
 function controlOf(
-  { broker, engine, links, log }: Running,
+  { broker, engine, links, linkRoom, log }: Running,
   reloader: Reloader,
   config: Config,
   { file }: ConfigSource,
@@ -295,10 +295,11 @@ function controlOf(
     }
   }
   const reload = (why: string) => reloader.reload(why)
+  const routes = (link: string, from: number) => linkRoom()?.routes(link, from) ?? null
   return new ControlSocket({
     dataDir: config.node.dataDir,
     log,
-    answer: (request) => answerTo(request, { status, links, reload }),
+    answer: (request) => answerTo(request, { status, links, routes, reload }),
     onFatal: rethrowLater,
   })
 }

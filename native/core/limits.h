@@ -345,6 +345,12 @@ inline constexpr size_t kInterestDigestStep = 500;
 /// Full: further adds are refused; the batch's answer to control counts them as invalid.
 inline constexpr size_t kExternalRoutesMax = 8'000'000;
 
+/// A page of `causeway ctl routes`: routes shown, each some 1 µs as an object of JavaScript, and
+/// places of the table looked at for them, 32 bytes each and most of another link's: 2 ms together.
+/// Full: the page ends, the next request goes on behind it.
+inline constexpr size_t kRoutesPageMax = 2'000;
+inline constexpr size_t kRoutesPagePlaces = 100'000;
+
 // --- load generator (causeway bench)
 // --------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ Taken LinkIntake::Take(const Carrier& carrier, session::Connection* connection, 
     Bump(ingress.undecodable);
     return {Verdict::kUndecodable};
   }
+  if (message.trailing) Bump(ingress.trailing);
   // The sender did not hear our acknowledgement and sends again, with another packet id. What was
   // filtered then is not published now, should our topics be others: it would come behind later
   // ones of its topic.

@@ -47,9 +47,10 @@ enum class LocalTerms : uint8_t { kRefuse, kSkip };
 /// `*term` gets the bytes of the term (and whatever trails it): a view of `payload`, or of
 /// `*scratch`, which is overwritten when the payload is compressed. Size caps are applied before
 /// anything is allocated; `scratch_reserve_factor` reserves that many times the inflated size, so
-/// that a caller may append without moving views.
+/// that a caller may append without moving views. `*trailing` (may be null): whether bytes follow
+/// the compressed stream; those that follow the term itself are the reader's to see.
 bool OpenEtf(std::string_view payload, std::string* scratch, std::string_view* term,
-             size_t scratch_reserve_factor = 1);
+             size_t scratch_reserve_factor = 1, bool* trailing = nullptr);
 
 /// A cursor over one term. Every read either consumes what it names and returns true, or returns
 /// false and leaves the cursor where it was. Borrows the bytes.

@@ -145,7 +145,8 @@ bool BigToInteger(bool negative, const char* digits, size_t count, int64_t* valu
 }  // namespace
 
 bool OpenEtf(std::string_view payload, std::string* scratch, std::string_view* term,
-             size_t scratch_reserve_factor) {
+             size_t scratch_reserve_factor, bool* trailing) {
+  if (trailing != nullptr) *trailing = false;
   if (payload.size() < 2 || Load8(payload.data()) != etf::kVersion) return false;
   if (Load8(payload.data() + 1) != etf::kCompressed) {
     *term = payload.substr(1);
@@ -161,6 +162,7 @@ bool OpenEtf(std::string_view payload, std::string* scratch, std::string_view* t
   scratch->resize(size);
   size_t consumed;
   if (!Inflate(stream, scratch->data(), size, &consumed)) return false;
+  if (trailing != nullptr) *trailing = consumed < stream.size();
   *term = *scratch;
   return true;
 }

@@ -42,7 +42,8 @@ namespace causeway::link {
   X(received, "messages", "arrived and published here")                         \
   X(duplicate, "messages", "arrived again, not published again")                \
   X(filtered, "messages", "arrived, outside our own topics or while disabled")  \
-  X(undecodable, "messages", "arrived, no forwarded message: 0x99")
+  X(undecodable, "messages", "arrived, no forwarded message: 0x99")             \
+  X(trailing, "messages", "arrived with bytes behind the term: ignored")
 
 /// X(name, unit, meaning): what is now. `oldest_ms`, `slots_online` and `draining` are looked at
 /// once a timer tick, the others are exact.

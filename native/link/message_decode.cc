@@ -190,7 +190,7 @@ MessageStatus DecodeMessage(std::string_view payload, std::string* scratch, Forw
   std::string_view term;
   // Twice the inflated size: wire-form properties and a flattened payload are never longer than
   // their terms, so what is appended below moves no view.
-  if (!OpenEtf(payload, scratch, &term, 2)) return MessageStatus::kMalformed;
+  if (!OpenEtf(payload, scratch, &term, 2, &out->trailing)) return MessageStatus::kMalformed;
   std::string_view headers;
   std::string_view iodata;
   EtfReader reader(term);
@@ -198,6 +198,7 @@ MessageStatus DecodeMessage(std::string_view payload, std::string* scratch, Forw
     return EtfReader(term).Skip(LocalTerms::kSkip) ? MessageStatus::kNotAMessage
                                                    : MessageStatus::kMalformed;
   }
+  out->trailing |= !reader.rest().empty();
   if (out->topic.size() > kTopicBytesMax || !mqtt::ValidTopicName(out->topic) ||
       !mqtt::ValidUtf8(out->topic)) {
     return MessageStatus::kBadTopic;

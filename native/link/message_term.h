@@ -39,6 +39,7 @@ struct ForwardedMessage {
   uint8_t protocol_version = 0;  // 3, 4, 5; 0: not known, not sent
   PeerAddress peer;
   std::string_view extra;  // the map at the end, raw; empty: an empty one, as EMQX has it
+  bool trailing = false;   // received: bytes follow the term, as Erlang allows; ignored
 };
 
 /// Exact size of the encoded message, version byte included.

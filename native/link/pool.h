@@ -55,6 +55,8 @@ class Pool {
   }
 
   size_t live() const { return live_; }
+  /// Positions handed out so far lie below; the free ones among them hold T{}.
+  uint32_t used() const { return used_; }
   size_t bytes() const { return chunks_.size() * (sizeof(T) << kChunkBits); }
 
  private:

@@ -123,7 +123,7 @@ bool ReadValue(int64_t key, EtfReader* reader, RouteHeader* out) {
 RouteStatus DecodeRouteMessage(std::string_view payload, std::string* scratch, RouteHeader* out) {
   *out = RouteHeader{};
   std::string_view term;
-  if (!OpenEtf(payload, scratch, &term)) return RouteStatus::kMalformed;
+  if (!OpenEtf(payload, scratch, &term, 1, &out->trailing)) return RouteStatus::kMalformed;
   EtfReader reader(term);
   uint32_t pairs;
   if (!reader.EnterMap(&pairs)) return RouteStatus::kMalformed;
@@ -151,6 +151,7 @@ RouteStatus DecodeRouteMessage(std::string_view payload, std::string* scratch, R
     if (key == kOperationsKey) bad_operations = true;
     if (!reader.Skip(LocalTerms::kSkip, 1)) return RouteStatus::kMalformed;
   }
+  out->trailing |= !reader.rest().empty();
   out->op = OpNamed(out->op_name);
   if (out->op == RouteOp::kRoute && bad_operations) return RouteStatus::kMalformed;
   const uint32_t required = RequiredKeys(out->op);

@@ -34,6 +34,7 @@ struct RouteHeader {
   std::string_view error_reason;  // ack: why not, empty when accepted
   NeedBootstrap need_bootstrap = NeedBootstrap::kUndefined;
   bool missing_keys = false;  // a key this operation requires is absent or of another type
+  bool trailing = false;      // bytes follow the term, as Erlang allows: ignored
   bool has_capabilities = false;
   std::string_view capabilities;  // raw term under kCapabilityKey, without version byte
   std::string_view digest;        // heartbeat: bytes under kDigestKey, empty when absent

@@ -208,6 +208,17 @@ uint32_t RouteTable::LaneFor(int link, int lane) {
   return lanes_of_link_[link_at][lane_at] = static_cast<uint32_t>(lanes_.size() - 1);
 }
 
+std::vector<int> RouteTable::LanesByPosition(int link) const {
+  CHECK(link >= 0 && link < kLinksMax);
+  std::vector<int> lane_of(lanes_.size(), -1);
+  if (static_cast<size_t>(link) >= lanes_of_link_.size()) return lane_of;
+  const std::vector<uint32_t>& positions = lanes_of_link_[static_cast<size_t>(link)];
+  for (size_t lane = 0; lane < positions.size(); ++lane) {
+    if (positions[lane] != kNone) lane_of[positions[lane]] = static_cast<int>(lane);
+  }
+  return lane_of;
+}
+
 uint64_t RouteTable::FilterHash(std::string_view filter, uint32_t link) const {
   return Mix(Hash(filter, seed_) ^ link);
 }

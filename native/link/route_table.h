@@ -84,6 +84,29 @@ class RouteTable {
     }
   }
 
+  /// Where a page ended; kPagesEnd: nothing is behind it.
+  static constexpr uint32_t kPagesEnd = 0xFFFFFFFF;
+
+  /// One page of what the link's lanes hold, of at most `routes_max` routes, found by looking at
+  /// no more than `places_max` places from `from` on (0 for the first page):
+  /// `visit(filter, lane, route_id)`, the route id as AddHolding has it. Returns where the next
+  /// page begins. The table may change between two pages: what stays is visited once all the same.
+  template <typename Visit>
+  uint32_t Page(int link, uint32_t from, size_t routes_max, size_t places_max,
+                Visit&& visit) const {
+    const std::vector<int> lane_of = LanesByPosition(link);
+    uint32_t at = from;
+    for (; at < holding_pool_.used() && routes_max > 0 && places_max > 0; ++at, --places_max) {
+      const Holding& holding = holding_pool_[at];
+      if (holding.filter == kNone) continue;  // free
+      const Filter& filter = filter_pool_[holding.filter];
+      if (filter.link != static_cast<uint32_t>(link)) continue;
+      visit(filter.view(), lane_of[holding.lane], holding.own_route_id());
+      --routes_max;
+    }
+    return at < holding_pool_.used() ? at : kPagesEnd;
+  }
+
   size_t holdings() const { return holding_pool_.live(); }
   size_t holdings(int link) const;
   size_t holdings(int link, int lane) const;
@@ -127,8 +150,9 @@ class RouteTable {
     RouteDigest digest;  // of its holdings; routes in transit are not part of it
   };
 
-  const Lane* FindLane(int link, int lane) const;  // null when it never held anything
-  uint32_t LaneFor(int link, int lane);            // creates
+  const Lane* FindLane(int link, int lane) const;    // null when it never held anything
+  uint32_t LaneFor(int link, int lane);              // creates
+  std::vector<int> LanesByPosition(int link) const;  // position in lanes_ → lane of the link
   uint64_t FilterHash(std::string_view filter, uint32_t link) const;
   uint64_t HoldingHash(uint32_t filter, uint32_t lane, std::string_view own_route_id) const;
   uint32_t FindFilter(uint64_t hash, std::string_view filter, uint32_t link) const;

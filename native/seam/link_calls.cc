@@ -1,5 +1,7 @@
 // The calls of the link room: interest out, routes in, terms of the route channel. One call a
 // batch, never one a message.
+#include "link/etf.h"
+#include "mqtt/packet.h"
 #include "seam/arguments.h"
 #include "seam/crossings.h"
 
@@ -93,6 +95,7 @@ Napi::Value Invalid(Napi::Env env, const char* reason) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("op", "invalid");
   out.Set("reason", reason);
+  out.Set("trailing", Napi::Boolean::New(env, false));
   return out;
 }
 
@@ -108,6 +111,7 @@ Napi::Value DecodeRoute(const Napi::CallbackInfo& info) {
   if (header.missing_keys && header.op != link::RouteOp::kUnknown)
     return Invalid(env, "a required key is missing or of a wrong type");
   Napi::Object out = Napi::Object::New(env);
+  out.Set("trailing", Napi::Boolean::New(env, header.trailing));
   const auto text = [&](const char* key, std::string_view value) {
     out.Set(key, Napi::String::New(env, value.data(), value.size()));
   };
@@ -315,6 +319,35 @@ Napi::Value RouteCount(const Napi::CallbackInfo& info) {
       info.Env(), static_cast<double>(running->RouteCount(static_cast<int>(NumberOf(info[0])))));
 }
 
+/// readRoutes(link, from) → { routes: [{ filter, lane, id | null, term | null }], next | null }
+Napi::Value ReadRoutes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const transport::Engine* running = EngineOrThrow(env);
+  if (running == nullptr) return env.Undefined();
+  const auto text = [env](std::string_view value) {
+    return Napi::String::New(env, value.data(), value.size());
+  };
+  Napi::Array routes = Napi::Array::New(env);
+  uint32_t count = 0;
+  const uint32_t next = running->ReadRoutes(
+      static_cast<int>(NumberOf(info[0])), NumberOf(info[1]),
+      [&](std::string_view filter, int lane, std::string_view route_id) {
+        Napi::Object route = Napi::Object::New(env);
+        route.Set("filter", text(filter));
+        route.Set("lane", lane);
+        std::string_view id = filter;
+        const bool is_text =
+            route_id.empty() || (link::EtfReader(route_id).ReadBinary(&id) && mqtt::ValidUtf8(id));
+        route.Set("id", is_text ? text(id) : env.Null());
+        route.Set("term", is_text ? env.Null() : BufferOf(env, route_id));
+        routes.Set(count++, route);
+      });
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("routes", routes);
+  out.Set("next", next == link::RouteTable::kPagesEnd ? env.Null() : Napi::Number::New(env, next));
+  return out;
+}
+
 Napi::Value LinkCounters(const Napi::CallbackInfo& info) {
   const transport::Engine* running = EngineOrThrow(info.Env());
   if (running == nullptr) return info.Env().Undefined();
@@ -414,6 +447,7 @@ void ExportLink(Napi::Env env, Napi::Object exports) {
   Export<Remove<&transport::Engine::SweepRoutes>>(env, exports, "sweepRoutes");
   Export<Remove<&transport::Engine::ClearRoutes>>(env, exports, "clearRoutes");
   Export<RouteCount>(env, exports, "routeCount");
+  Export<ReadRoutes>(env, exports, "readRoutes");
   Export<LinkCounters>(env, exports, "linkCounters");
   Export<LinkTimes>(env, exports, "linkTimes");
   Export<LinksConfigured>(env, exports, "linksConfigured");

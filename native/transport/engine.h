@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/limits.h"
@@ -150,6 +151,12 @@ class Engine final : public LoopPeers, public link::RouteSink, public link::Tran
     return routes_.Clear(link, lane, budget);
   }
   size_t RouteCount(int link) const { return routes_.holdings(link); }
+  /// A page of them from `from` on, see RouteTable::Page.
+  template <typename Visit>
+  uint32_t ReadRoutes(int link, uint32_t from, Visit&& visit) const {
+    return routes_.Page(link, from, limits::kRoutesPageMax, limits::kRoutesPagePlaces,
+                        std::forward<Visit>(visit));
+  }
   /// Sums over loops, by name.
   std::vector<std::pair<std::string_view, uint64_t>> LinkCounters(int link) const;
   LinkTimes LinkHistogram(int link, link::LogHistogram link::LinkMetrics::* which) const;

@@ -23,10 +23,29 @@ export interface CtlResult {
   readonly output: string
 }
 
+/** A question that one answer settles. */
+export type Question = Exclude<ControlRequest, { readonly command: 'routes' }>
+
 /** @throws CausewayError CONFIG_* of the file that names the data directory */
-export async function ctl(request: ControlRequest, options: CtlOptions): Promise<CtlResult> {
-  const dataDir =
-    options.dataDir ?? loadConfig({ file: options.file, env: options.env }).config.node.dataDir
+export async function ctl(request: Question, options: CtlOptions): Promise<CtlResult> {
+  const answer = await answerOf(request, dataDirOf(options))
+  if ('exitCode' in answer) return answer
+  const output = options.json
+    ? JSON.stringify(answer.result, null, 2)
+    : text(request, answer.result)
+  return { exitCode: 0, output }
+}
+
+/** @throws CausewayError CONFIG_* */
+export function dataDirOf({ dataDir, file, env }: CtlOptions): string {
+  return dataDir ?? loadConfig({ file, env }).config.node.dataDir
+}
+
+/** What the broker says, or how the command ends because it does not. */
+export async function answerOf(
+  request: ControlRequest,
+  dataDir: string,
+): Promise<{ readonly result: unknown } | CtlResult> {
   let answer: ControlAnswer
   try {
     answer = await askBroker(dataDir, request)
@@ -34,13 +53,10 @@ export async function ctl(request: ControlRequest, options: CtlOptions): Promise
     return { exitCode: 2, output: error instanceof Error ? error.message : String(error) }
   }
   if (!answer.ok) return { exitCode: 1, output: answer.error.message }
-  const output = options.json
-    ? JSON.stringify(answer.result, null, 2)
-    : text(request, answer.result)
-  return { exitCode: 0, output }
+  return { result: answer.result }
 }
 
-function text(request: ControlRequest, result: unknown): string {
+function text(request: Question, result: unknown): string {
   switch (request.command) {
     case 'status':
       return brokerText(result)

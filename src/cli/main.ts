@@ -5,9 +5,9 @@
  */
 import { Command, Option } from 'commander'
 import { CausewayError } from '../errors.js'
-import type { ControlRequest } from '../management/index.js'
 import { version } from '../version.js'
 import { declareBench } from './bench/declaration.js'
+import type { CtlOptions, Question } from './ctl-command.js'
 import type { PasswdAlgorithm } from './passwd-command.js'
 
 interface PasswdFlags {
@@ -118,22 +118,44 @@ ctl
     askBroker(name === undefined ? { command: 'links' } : { command: 'links', name }, json),
   )
 ctl
+  .command('routes')
+  .description('what a linked cluster wants of this one: filter, route id and actor of every route')
+  .argument('<link>', 'cluster.name of the far end')
+  .option('--json', 'as a JSON array')
+  .action((link: string, { json }: { readonly json?: boolean }) => listRoutes(link, json))
+ctl
   .command('reload')
   .description('read the configuration again and say what that changed')
   .action(() => askBroker({ command: 'reload' }))
 
-async function askBroker(request: ControlRequest, json = false): Promise<void> {
-  const flags = ctl.opts<CtlFlags>()
+async function askBroker(request: Question, json = false): Promise<void> {
   const { ctl: ask } = await import('./ctl-command.js')
-  const { exitCode, output } = await ask(request, {
+  const { exitCode, output } = await ask(request, ctlOptions(json))
+  const stream = exitCode === 0 ? process.stdout : process.stderr
+  stream.write(`${output}\n`)
+  process.exitCode = exitCode
+}
+
+async function listRoutes(link: string, json = false): Promise<void> {
+  const { ctlRoutes } = await import('./ctl-routes.js')
+  process.stdout.on('error', () => {}) // EPIPE: `causeway ctl routes eu | head`; each write tells
+  const write = (text: string) =>
+    new Promise<boolean>((resolve) => {
+      process.stdout.write(text, (error) => resolve(error === null || error === undefined))
+    })
+  const { exitCode, output } = await ctlRoutes(link, ctlOptions(json), write)
+  if (output !== '') process.stderr.write(`${output}\n`)
+  process.exitCode = exitCode
+}
+
+function ctlOptions(json: boolean): CtlOptions {
+  const flags = ctl.opts<CtlFlags>()
+  return {
     file: flags.config ?? null,
     dataDir: flags.dataDir ?? null,
     json: json || flags.json === true,
     env: process.env,
-  })
-  const stream = exitCode === 0 ? process.stdout : process.stderr
-  stream.write(`${output}\n`)
-  process.exitCode = exitCode
+  }
 }
 
 declareBench(program)

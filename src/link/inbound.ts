@@ -111,6 +111,7 @@ export class Inbound {
       return
     }
     const message = this.#environment.engine.decodeRoute(carrier.payload)
+    if (message.trailing) this.#count(cluster, 'routes_trailing')
     const violation = this.#onMessage(event, carrier, cluster, message)
     if (violation !== null) this.#refuse(event, cluster, violation)
   }

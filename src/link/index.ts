@@ -17,4 +17,11 @@ export type {
 } from './environment.js'
 export type { IncarnationStore } from './incarnation.js'
 export { LinkRoom, type LinkRoomOptions } from './room.js'
-export type { LinkStatus, PoolStatus, RemoteActorStatus, RouteStatus } from './status.js'
+export type {
+  LinkStatus,
+  PoolStatus,
+  RemoteActorStatus,
+  RemoteRoute,
+  RemoteRoutes,
+  RouteStatus,
+} from './status.js'

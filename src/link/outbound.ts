@@ -255,6 +255,7 @@ export class Outbound {
     const { kind } = this.#agent.state.phase
     if (kind !== 'handshaking' && !(kind === 'online' && this.#digest.active)) return
     const message = this.#parts.environment.engine.decodeRoute(payload)
+    if (message.trailing) this.#counters.add('answers_trailing')
     if (kind === 'handshaking') this.#agent.dispatch({ kind: 'answer', correlation, message })
     else if (message.op === 'actor_init_ack' && message.needBootstrap === true)
       this.#agent.dispatch({ kind: 'bootstrap-asked' })

@@ -17,7 +17,7 @@ import { Inbound, type LinkPublish } from './inbound.js'
 import { IncarnationFile, type IncarnationStore, Incarnations } from './incarnation.js'
 import { firstPool, nextPool, noSlots, type PoolRanges } from './message-pool.js'
 import { Outbound, type OutboundParts } from './outbound.js'
-import type { LinkStatus } from './status.js'
+import type { LinkStatus, RemoteRoutes } from './status.js'
 import { Transit } from './transit.js'
 
 export interface LinkRoomOptions {
@@ -180,6 +180,23 @@ export class LinkRoom {
         times: engine.linkTimes(index),
       }
     })
+  }
+
+  /** A page of the routes that we hold for a linked cluster, from 0 or a page's `next` on; null: there is no such link. */
+  routes(name: string, from: number): RemoteRoutes | null {
+    const index = this.#directory.indexOf(name)
+    if (index === undefined) return null
+    const actors = new Map(this.#inbound.actors(index).map(({ actor, lane }) => [lane, actor]))
+    const { routes, next } = this.#environment.engine.readRoutes(index, from)
+    return {
+      routes: routes.map(({ filter, id, term, lane }) => ({
+        filter,
+        id,
+        termHex: term?.toString('hex') ?? null,
+        actor: actors.get(lane) ?? null,
+      })),
+      next,
+    }
   }
 
   /** Attempts on the link topics by clusters that we have no link with, by kind. */

@@ -52,6 +52,22 @@ export interface LinkError {
   readonly atMs: number
 }
 
+/** One route of a remote cluster that we hold. */
+export interface RemoteRoute {
+  readonly filter: string
+  /** Of the subscription it came from, in the far end's words; null: no text, then `termHex` has the encoded term. */
+  readonly id: string | null
+  readonly termHex: string | null
+  /** Who announced it; null: an actor that has expired, whose routes are going. */
+  readonly actor: string | null
+}
+
+export interface RemoteRoutes {
+  readonly routes: readonly RemoteRoute[]
+  /** Where the next page begins; null: this was the last. */
+  readonly next: number | null
+}
+
 export interface RemoteActorStatus {
   readonly actor: string
   readonly incarnation: bigint

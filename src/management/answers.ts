@@ -1,6 +1,6 @@
 /** What each request of the control socket is answered with. */
 import { assertNever, CausewayError } from '../errors.js'
-import type { LinkStatus } from '../link/index.js'
+import type { LinkStatus, RemoteRoutes } from '../link/index.js'
 import type { ControlRequest } from './protocol.js'
 import type { ReloadReport } from './reloader.js'
 import { type BrokerReport, type LinkReport, linkReport } from './reports.js'
@@ -8,6 +8,8 @@ import { type BrokerReport, type LinkReport, linkReport } from './reports.js'
 export interface AnswerSources {
   status(): Omit<BrokerReport, 'links'>
   links(): readonly LinkStatus[]
+  /** Null: there is no such link. */
+  routes(link: string, from: number): RemoteRoutes | null
   reload(why: string): Promise<ReloadReport>
 }
 
@@ -18,6 +20,8 @@ export async function answerTo(request: ControlRequest, sources: AnswerSources):
       return { ...sources.status(), links: linkCounts(sources.links()) }
     case 'links':
       return linkReports(sources.links(), request.name ?? null)
+    case 'routes':
+      return sources.routes(request.link, request.from) ?? unknown(request.link, sources.links())
     case 'reload':
       return await sources.reload('causeway ctl reload')
     default:
@@ -35,12 +39,14 @@ function linkCounts(links: readonly LinkStatus[]): BrokerReport['links'] {
 
 function linkReports(links: readonly LinkStatus[], name: string | null): LinkReport[] {
   const wanted = name === null ? links : links.filter((link) => link.name === name)
-  if (name !== null && wanted.length === 0) {
-    const known = links.map((link) => link.name)
-    throw new CausewayError(
-      'LINK_UNKNOWN',
-      `there is no link ${JSON.stringify(name)}; ${known.length === 0 ? 'no links are configured' : `there are ${known.join(', ')}`}`,
-    )
-  }
+  if (name !== null && wanted.length === 0) unknown(name, links)
   return wanted.map(linkReport)
+}
+
+function unknown(name: string, links: readonly LinkStatus[]): never {
+  const known = links.map((link) => link.name)
+  throw new CausewayError(
+    'LINK_UNKNOWN',
+    `there is no link ${JSON.stringify(name)}; ${known.length === 0 ? 'no links are configured' : `there are ${known.join(', ')}`}`,
+  )
 }

@@ -8,6 +8,8 @@ export type ControlRequest =
   | { readonly command: 'status' }
   /** `name`: of this link alone. */
   | { readonly command: 'links'; readonly name?: string }
+  /** A page of the routes held for this link, from 0 or the last page's `next` on. */
+  | { readonly command: 'routes'; readonly link: string; readonly from: number }
   | { readonly command: 'reload' }
 
 export interface ControlFailure {
@@ -31,9 +33,19 @@ export function parseRequest(line: string): ControlRequest | null {
     case 'links':
       if (!('name' in request)) return { command: 'links' }
       return typeof request.name === 'string' ? { command: 'links', name: request.name } : null
+    case 'routes': {
+      const { link, from = 0 } = Object(request) as Readonly<Record<string, unknown>> // any value has fields, most undefined
+      if (typeof link !== 'string' || !isPosition(from)) return null
+      return { command: 'routes', link, from }
+    }
     default:
       return null
   }
+}
+
+/** Of 32 bits. */
+function isPosition(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32
 }
 
 /** @throws Error when it is no answer */

@@ -302,7 +302,12 @@ export interface LinkDataPlane {
 }
 
 /** A decoded term of the route channel. `incarnation` is exact up to 2^63. Source: docs/protocol/cluster-link.md */
-export type RouteMessage =
+export type RouteMessage = RouteTerm & {
+  /** Bytes came behind the term, as Erlang allows: they mean nothing, and are counted. */
+  readonly trailing: boolean
+}
+
+type RouteTerm =
   | {
       readonly op: 'actor_init'
       readonly actor: string
@@ -338,6 +343,21 @@ export interface RoutesApplied {
   readonly adds: number // ops that changed the table
   readonly deletes: number
   readonly invalid: number // ops whose filter is not a valid topic filter: skipped
+}
+
+/** One route of a linked cluster, as a lane of the table holds it. */
+export interface HeldRoute {
+  readonly filter: string
+  readonly lane: number
+  /** Of the subscription it came from, in the far end's words; null: it is no text, then `term` is the encoded term. */
+  readonly id: string | null
+  readonly term: Buffer | null
+}
+
+export interface RoutesPage {
+  readonly routes: readonly HeldRoute[]
+  /** Where the next page begins; null: this was the last. */
+  readonly next: number | null
 }
 
 export interface InterestBatch {
@@ -409,6 +429,8 @@ export interface LinkEngine {
   clearRoutes(link: number, lane: number, budget: number): { removed: number; done: boolean }
   /** Distinct (filter, route id) entries of the link. */
   routeCount(link: number): number
+  /** A page of them, 2,000 at most, from 0 or a page's `next` on; some 2 ms. What stays between two pages is in one of them. */
+  readRoutes(link: number, from: number): RoutesPage
   /** Counters and gauges of one link; empty for an unknown one. native/link/link_metrics.h says what they mean. */
   linkCounters(link: number): Readonly<Record<string, number>>
   /** `rtt`: from a PUBLISH of ours to its PUBACK. `latency`: from the publisher's broker to ours, of what came. */

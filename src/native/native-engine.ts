@@ -18,6 +18,7 @@ import type {
   PublishCommand,
   RouteMessage,
   RoutesApplied,
+  RoutesPage,
   SessionAddress,
   SlotOnlineCommand,
   TimeHistogram,
@@ -279,6 +280,10 @@ export class NativeEngine implements Engine {
 
   routeCount(link: number): number {
     return this.#binding.routeCount(link)
+  }
+
+  readRoutes(link: number, from: number): RoutesPage {
+    return this.#binding.readRoutes(link, from)
   }
 
   linkCounters(link: number): Readonly<Record<string, number>> {

@@ -10,6 +10,7 @@ import type {
   LinkEngine,
   RouteMessage,
   RoutesApplied,
+  RoutesPage,
   TimeHistogram,
 } from '../../src/native/engine.js'
 
@@ -147,11 +148,12 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
   }
 
   decodeRoute(payload: Uint8Array): RouteMessage {
+    const trailing = false
     let term: Term
     try {
       term = JSON.parse(Buffer.from(payload).toString()) as Term
     } catch {
-      return { op: 'invalid', reason: 'not a term' }
+      return { op: 'invalid', reason: 'not a term', trailing }
     }
     const actor = term.actor ?? ''
     const incarnation = BigInt(term.incarnation ?? 0)
@@ -164,6 +166,7 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
           target: String(term.target),
           protocolVersion: 1,
           capabilities: bytes(term.capabilities),
+          trailing,
         }
       case 'actor_init_ack':
         return {
@@ -173,13 +176,20 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
           error: term.error === null ? null : String(term.error),
           needBootstrap: term.needBootstrap === true,
           capabilities: bytes(term.capabilities),
+          trailing,
         }
       case 'route':
-        return { op: 'route', actor, incarnation, count: (term.changes as Change[]).length }
+        return {
+          op: 'route',
+          actor,
+          incarnation,
+          count: (term.changes as Change[]).length,
+          trailing,
+        }
       case 'heartbeat':
-        return { op: 'heartbeat', actor, incarnation, digest: bytes(term.digest) }
+        return { op: 'heartbeat', actor, incarnation, digest: bytes(term.digest), trailing }
       default:
-        return { op: 'unknown', name: term.op }
+        return { op: 'unknown', name: term.op, trailing }
     }
   }
 
@@ -311,6 +321,18 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slot
 
   routeCount(link: number): number {
     return this.routesOf(link).length
+  }
+
+  /** Small pages, so that a small table has several. */
+  readRoutes(link: number, from: number): RoutesPage {
+    const all = [...this.#lanes].flatMap(([key, { routes }]) => {
+      const [of, lane] = key.split('/').map(Number)
+      return of === link
+        ? [...routes.keys()].map((filter) => ({ filter, lane: lane ?? 0, id: filter, term: null }))
+        : []
+    })
+    const next = from + entriesPerBatch
+    return { routes: all.slice(from, next), next: next < all.length ? next : null }
   }
 
   /** Messages are not modelled: nothing waits. */

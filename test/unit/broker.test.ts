@@ -86,6 +86,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
     sweepRoutes: unused('sweepRoutes'),
     clearRoutes: unused('clearRoutes'),
     routeCount: unused('routeCount'),
+    readRoutes: unused('readRoutes'),
     linkCounters: unused('linkCounters'),
     linkTimes: unused('linkTimes'),
     linksConfigured: unused('linksConfigured'),

@@ -25,10 +25,11 @@ export {
   type Version,
 } from './client.js'
 export { closed } from './closed.js'
-export { type CtlAnswer, ctl } from './ctl.js'
+export { askControl, type CtlAnswer, ctl } from './ctl.js'
 export { eventually } from './eventually.js'
 export { clientIdOn } from './homes.js'
 export { Mailbox } from './mailbox.js'
 export { freePort } from './ports.js'
 export { Random, seed } from './random.js'
+export { fastTime, speed } from './speed.js'
 export { openStream, overTcp, type Via } from './via.js'

@@ -5,8 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { RemoteRoutes } from '../../../src/link/index.js'
 import type { LinkReport } from '../../../src/management/index.js'
 import {
+  askControl,
   type BrokerProcess,
   type CtlAnswer,
   configuration,
@@ -42,6 +44,7 @@ export interface ClusterOptions {
   /** More HOCON. */
   readonly config?: string
   readonly descriptors?: number
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export class Cluster {
@@ -66,6 +69,10 @@ export class Cluster {
     return new Cluster(name, await freePort(), await freePort(), options)
   }
 
+  get #dataDir(): string {
+    return join(this.#directory, 'data')
+  }
+
   get broker(): BrokerProcess {
     if (this.#broker === null) throw new Error(`${this.name} does not run`)
     return this.#broker
@@ -88,6 +95,9 @@ export class Cluster {
       ...(this.#options.descriptors === undefined
         ? {}
         : { descriptors: this.#options.descriptors }),
+      ...(this.#options.environment === undefined
+        ? {}
+        : { environment: this.#options.environment }),
     })
   }
 
@@ -107,7 +117,7 @@ export class Cluster {
   }
 
   ctl(...args: readonly string[]): Promise<CtlAnswer> {
-    return ctl(...args, '--data-dir', join(this.#directory, 'data'))
+    return ctl(...args, '--data-dir', this.#dataDir)
   }
 
   /** What `causeway ctl links` says of the link with that cluster. */
@@ -118,6 +128,23 @@ export class Cluster {
     const [report] = JSON.parse(stdout) as readonly LinkReport[]
     if (report === undefined) throw new Error(`no report of ${link}`)
     return report
+  }
+
+  /** All that we hold of the cluster of that name, page by page: `filter id actor`, sorted. */
+  async routes(link: string): Promise<string[]> {
+    const held: string[] = []
+    for (let from: number | null = 0; from !== null; ) {
+      const request = { command: 'routes', link, from } as const
+      // Cannot lie: what the broker compiled beside this test says.
+      const page = (await askControl(this.#dataDir, request)) as RemoteRoutes
+      held.push(
+        ...page.routes.map(
+          ({ filter, id, termHex, actor }) => `${filter} ${id ?? termHex} ${actor}`,
+        ),
+      )
+      from = page.next
+    }
+    return held.sort()
   }
 
   async stop(): Promise<void> {

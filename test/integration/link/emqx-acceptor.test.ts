@@ -9,6 +9,7 @@ import { EmqxRouteClient } from './emqx-client.js'
 import { atomsIn, decodeTerm, plain, type Term, Tuple } from './etf.js'
 import { type FakeConnection, FakeEmqx } from './fake-emqx.js'
 import { knownAtoms } from './known-atoms.js'
+import { ackTerm } from './route-terms.js'
 
 const node = 'east@127.0.0.1'
 const nodeHash = createHash('sha1').update(node).digest('hex').slice(0, 8)
@@ -207,6 +208,17 @@ describe('a broker whose link server is EMQX 5.8', () => {
     await accepted.said.take('SUBSCRIBE', 5_000)
     await accepted.publish()
     assert.equal((await nextOps(accepted)).length, 7, 'a bootstrap again')
+  })
+
+  test('takes an answer with bytes behind its term, and counts it', async () => {
+    emqx.answer = Buffer.concat([ackTerm(node, null), Buffer.from('more')])
+    emqx.dropAll()
+    const accepted = await emqx.routeClients.take('route client', 10_000)
+    await accepted.said.take('SUBSCRIBE', 5_000)
+    await accepted.publish()
+    assert.equal((await nextOps(accepted)).length, 7, 'a bootstrap again')
+    emqx.answer = null
+    assert.equal((await east.report('emqx-b')).counters.answers_trailing, 1)
   })
 
   test('uses no atom that a peer might not know', () => {

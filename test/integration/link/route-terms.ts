@@ -20,8 +20,10 @@ export const key = {
   digest: 1001n,
 }
 
-/** `Filter` by itself, or withdrawn. */
-export type RouteOp = { readonly add: string } | { readonly remove: string }
+/** A filter announced or withdrawn; `id`: the subscription it came from, the filter itself when it is not given. */
+export type RouteOp =
+  | { readonly add: string; readonly id?: string }
+  | { readonly remove: string; readonly id?: string }
 
 export function initTerm({ name, incarnation }: Actor, target: string): Buffer {
   return operation('actor_init', [
@@ -49,7 +51,9 @@ export function ackTerm(
 
 export function routeTerm({ name, incarnation }: Actor, ops: readonly RouteOp[]): Buffer {
   const terms = ops.map((op) =>
-    'add' in op ? new Tuple(op.add, op.add) : new Tuple(100n, op.remove, op.remove),
+    'add' in op
+      ? new Tuple(op.add, op.id ?? op.add)
+      : new Tuple(100n, op.remove, op.id ?? op.remove),
   )
   return operation('route', [
     [key.actor, name],

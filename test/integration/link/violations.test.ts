@@ -11,6 +11,8 @@ import { ackTerm, heartbeatTerm, initTerm, key, operation, routeTerm } from './r
 
 const implementationError = 0x83
 let actors = 0
+/** Of messages. */
+let ids = 0
 
 /** What each does to a link, after a good introduction where `isIntroduced`. */
 const violations: readonly {
@@ -339,6 +341,35 @@ describe('the acceptor of a link', () => {
       await sender.drop()
     })
 
+  test('takes terms with bytes behind them as Erlang does, compressed ones too, and counts them', async () => {
+    const [local, sender] = await Promise.all([
+      here.client(),
+      TestClient.connect({ port: here.linkPort, version: 5 }),
+    ])
+    await local.subscribe('trailing')
+    const wordy = await peer()
+    await wordy.init('here')
+    const before = (await here.report('peer')).counters
+    const more = Buffer.from('more')
+    const topic = '$LINK/cluster/msg/peer'
+    for (const term of [message('trailing'), compressed(message('trailing'))]) {
+      const payload = Buffer.concat([term, more])
+      const answer = await sender.publish({ topic, qos: 1, payload })
+      assert.equal(answer?.cmd === 'puback' ? answer.reasonCode : null, 0)
+      assert.deepEqual(await local.payloads(1), ['x'])
+    }
+    wordy.send(Buffer.concat([routeTerm(wordy.actor, [{ add: 'trailing/route' }]), more]), 1)
+    assert.equal((await wordy.client.packet('puback')).reasonCode, 0x10)
+    // Without anything behind them they are not counted.
+    await sender.publish({ topic, qos: 1, payload: message('trailing') })
+    assert.equal(await wordy.routes([{ remove: 'trailing/route' }]), 0x10)
+    const { counters } = await here.report('peer')
+    const counted = (name: string) => (counters[name] ?? 0) - (before[name] ?? 0)
+    assert.deepEqual([counted('trailing'), counted('routes_trailing')], [2, 1])
+    assert.deepEqual([counted('received'), counted('undecodable')], [3, 0])
+    await Promise.all([local, sender, wordy.client].map((client) => client.drop()))
+  })
+
   test('serves its own clients while peers do all this at once', async () => {
     const local = await here.client()
     await local.subscribe('local')
@@ -371,9 +402,17 @@ describe('the acceptor of a link', () => {
   })
 })
 
+/** The same term in the envelope of tag 80. */
+function compressed(term: Buffer): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeUInt32BE(term.length - 1)
+  return Buffer.concat([Buffer.from([131, 80]), size, deflateSync(term.subarray(1))])
+}
+
 function message(topic: Term, qos: Term = 1n): Buffer {
   const empty = new Map()
   const id = Buffer.alloc(16)
+  id.writeUInt32BE(++ids) // one that was seen is a repetition
   return encodeTerm(
     new Tuple(new Atom('message'), id, qos, 'from', empty, empty, topic, 'x', 1n, empty),
   )

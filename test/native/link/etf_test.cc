@@ -3,6 +3,8 @@
 #include <functional>
 #include <map>
 
+#include "link/message_term.h"
+#include "link/route_message.h"
 #include "rows.h"
 #include "term.h"
 
@@ -256,6 +258,30 @@ TEST_SUITE("link/etf") {
     const std::string tiny = FromHex("835002000001789c0300");
     CHECK_FALSE(OpenEtf(tiny, &scratch, &term));
     CHECK(scratch.capacity() < 1024);
+  }
+
+  TEST_CASE("bytes behind a term are told apart from the term, plain and compressed") {
+    int checked = 0;
+    for (const Row& row : EtfRows()) {
+      const bool is_message = row.name.starts_with("msg_");
+      if (!is_message && !row.name.starts_with("link_")) continue;
+      CAPTURE(row.name);
+      for (const std::string_view behind : {"", "\x6a"}) {
+        const std::string bytes = std::string(row.bytes) + std::string(behind);
+        std::string scratch;
+        if (is_message) {
+          ForwardedMessage message;
+          REQUIRE(DecodeMessage(bytes, &scratch, &message) == MessageStatus::kOk);
+          CHECK(message.trailing == !behind.empty());
+        } else {
+          RouteHeader header;
+          REQUIRE(DecodeRouteMessage(bytes, &scratch, &header) == RouteStatus::kOk);
+          CHECK(header.trailing == !behind.empty());
+        }
+      }
+      ++checked;
+    }
+    CHECK(checked == 38);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "link/route_table.h"
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -121,6 +122,51 @@ TEST_SUITE("link/route_table") {
     CHECK(table.bytes() == 0);
     CHECK(table.Clear(0, 5, 10) == 0);
     CHECK(table.Clear(77, 0, 10) == 0);
+  }
+
+  TEST_CASE("pages hold every route that stays once, whatever comes and goes between them") {
+    Router router;
+    RouteTable table({1, 2}, &router, 10000);
+    std::mt19937 random(17);
+    std::set<std::string> kept;
+    for (int i = 0; i < 500; ++i) {
+      const std::string kept_filter = "kept/" + std::to_string(i);
+      kept.insert(kept_filter);
+      Apply(&table, 3, i % 3, 1, {Add(kept_filter), Add("goes/" + std::to_string(i))});
+      Apply(&table, 4, 0, 1, {Add(kept_filter)});  // another link's
+    }
+    for (const size_t places_max : {size_t{7}, size_t{100000}}) {
+      std::map<std::string, int> seen;
+      int pages = 0;
+      for (uint32_t from = 0; from != RouteTable::kPagesEnd; ++pages) {
+        size_t routes = 0;
+        const uint32_t next =
+            table.Page(3, from, 50, places_max,
+                       [&](std::string_view filter, int lane, std::string_view route_id) {
+                         ++routes;
+                         CHECK(route_id.empty());
+                         if (!filter.starts_with("kept/")) return;
+                         CHECK(lane == std::stoi(std::string(filter.substr(5))) % 3);
+                         ++seen[std::string(filter)];
+                       });
+        CHECK(routes <= std::min<size_t>(50, places_max));
+        CHECK(next > from);
+        from = next;
+        const std::string other = "goes/" + std::to_string(random() % 500);
+        Apply(&table, 3, 0, 1, {random() % 2 == 0 ? Add(other) : Delete(other)});
+      }
+      CHECK(pages > 10);
+      CHECK(seen.size() == kept.size());
+      for (const auto& [filter, times] : seen) {
+        CHECK(kept.contains(filter));
+        CHECK(times == 1);
+      }
+    }
+    CHECK(table.Page(5, 0, 50, 10, [](std::string_view, int, std::string_view) { CHECK(false); }) ==
+          10);
+    CHECK(table.Page(5, 0, 50, 100000, [](std::string_view, int, std::string_view) {
+      CHECK(false);
+    }) == RouteTable::kPagesEnd);
   }
 
   TEST_CASE("invalid filters are left out and counted, the rest of the batch applies") {

@@ -89,6 +89,7 @@ const accepted: RouteMessage = {
   error: null,
   needBootstrap: false,
   capabilities: null,
+  trailing: false,
 }
 
 function packet(from: ServerPacket): AgentEvent {

@@ -76,6 +76,10 @@ test('a refusal has its code; what is no request is told so', async (t) => {
     '{}\n',
     '{"command":"stop"}\n',
     '{"command":"links","name":7}\n',
+    '{"command":"routes"}\n',
+    '{"command":"routes","link":"eu","from":-1}\n',
+    '{"command":"routes","link":"eu","from":4294967296}\n',
+    '{"command":"routes","link":"eu","from":"0"}\n',
     '[1]\n',
     'x'.repeat(managementLimits.requestBytes + 1),
   ]
