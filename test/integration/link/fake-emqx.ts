@@ -77,6 +77,8 @@ export class FakeEmqx {
   answer: Buffer | null = null
   /** What an answer has under key 1000, where a Causeway says what it can do; null: this is an EMQX. */
   capabilities: Term | null = null
+  /** The answer to actor_init comes before its PUBACK, not behind it: EMQX promises neither. */
+  answersFirst = false
   /** Accepts connections and says nothing, not even CONNACK. */
   isStalled = false
   readonly #server: Server
@@ -149,9 +151,12 @@ export class FakeEmqx {
       connection.end(implementationError)
       return
     }
-    connection.send({ cmd: 'puback', messageId, reasonCode: noMatchingSubscribers })
+    const acknowledge = () =>
+      connection.send({ cmd: 'puback', messageId, reasonCode: noMatchingSubscribers })
     const { responseTopic, correlationData } = properties ?? {}
-    if (responseTopic === undefined || correlationData === undefined) return
+    const isQuestion = responseTopic !== undefined && correlationData !== undefined
+    if (!isQuestion || !this.answersFirst) acknowledge()
+    if (!isQuestion) return
     const actor = responseTopic.slice(responseTopic.lastIndexOf('/') + 1)
     connection.send({
       cmd: 'publish',
@@ -163,6 +168,7 @@ export class FakeEmqx {
       dup: false,
       properties: { correlationData },
     })
+    if (this.answersFirst) acknowledge()
   }
 }
 
