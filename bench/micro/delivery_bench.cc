@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/spare_messages.h"
 #include "fanout/shard.h"
 #include "mqtt/encode.h"
 #include "mqtt/packet.h"
@@ -251,6 +252,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "delivery_bench fanout|pairs0|pairs1|pairs2|fanin0|fanin1 [DELIVERIES]\n");
     return 2;
   }
+  const SpareMessages spares;  // as a loop has them
   Core core(work->qos);
   std::vector<Sender> senders;
   if (work->one_subscriber) core.Subscribe(core.Connect(), "bench/delivery/+");
