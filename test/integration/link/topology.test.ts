@@ -1,7 +1,7 @@
 /** Shapes of linked clusters: full mesh, chain, several links to one cluster, one-way, and links that lead back to ourselves. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { eventually } from '../harness/index.js'
+import { eventually, fastTime } from '../harness/index.js'
 import { Cluster, effective, type LinkTo } from './cluster.js'
 import { TcpProxy } from './tcp-proxy.js'
 
@@ -130,6 +130,38 @@ describe('links that lead where they should not', () => {
       assert.ok(balancer.accepted >= 3)
     } finally {
       await Promise.all([east.remove(), west.remove()])
+      await balancer.close()
+    }
+  })
+
+  test('a remote cluster behind a balancer over two brokers: when one dies, the other is dialled, announced to and served', async () => {
+    const environment = fastTime()
+    const east = await Cluster.planned('east', { io: 1, environment })
+    const first = await Cluster.planned('west', { io: 1, environment })
+    const config = 'node.name = "second@127.0.0.1"'
+    const second = await Cluster.planned('west', { io: 1, environment, config })
+    const balancer = await TcpProxy.to(first.linkPort, second.linkPort)
+    east.links = [{ name: 'west', port: balancer.port, more: few }]
+    for (const west of [first, second]) west.links = [to(east)]
+    try {
+      await Promise.all([east.start(), first.start()])
+      await effective(east, first)
+      await effective(first, east)
+      await first.kill()
+      await second.start()
+      const subscriber = await second.client()
+      await subscriber.subscribe({ topic: 'taken/over', qos: 1 })
+      await effective(east, second)
+      await effective(second, east)
+      // What the first one wanted goes when its actor has been silent for long enough: scenario 7.
+      const held = await east.routes('west')
+      assert.ok(held.includes('taken/over taken/over second@127.0.0.1'), held.join())
+      const publisher = await east.client()
+      await publisher.publish({ topic: 'taken/over', qos: 1, payload: 'here now' })
+      assert.deepEqual(await subscriber.payloads(1), ['here now'])
+      await Promise.all([publisher.drop(), subscriber.drop()])
+    } finally {
+      await Promise.all([east, first, second].map((cluster) => cluster.remove()))
       await balancer.close()
     }
   })
