@@ -93,7 +93,7 @@ void Worker::Shake(Client* client) {
     case kWantsWrite:
       return Watch(client, EPOLLOUT, EPOLL_CTL_MOD);
     case kFailed:
-      return Fail(client, client->stream->failure());
+      return Fail(client, "handshake: " + std::string(client->stream->failure()));
   }
 }
 

@@ -116,6 +116,10 @@ async function measured(
 function optionsOf(name: string, flags: BenchFlags): BenchOptions {
   const { target = null, pid = [] } = flags
   const kind = workloads.find((one) => one.name === name)
+  if (name === 'core' && (target !== null || flags.against !== undefined || flags.via !== 'tcp'))
+    throw benchFailed(
+      'core measures the router alone, and no broker: --target, --against and --via have no place',
+    )
   if (kind?.how.kind === 'own' && (target !== null || flags.against !== undefined))
     throw benchFailed(`${name} starts brokers of its own: --target and --against have no place`)
   if (flags.floor === true && kind?.hasFloor === false)
