@@ -125,6 +125,13 @@ export const linkLimits = {
   slotRetryMs: 2_000,
   /** Numbers of message connections of one pool: `pool_size` is at most this. native LinkSpec::kSlotsMax. */
   poolSlots: 1_024,
+  /**
+   * `pool_size` of a link with `accept_only`, and message connections that a far end may ask us to open for it. Over: CONFIG_INVALID
+   * there, and here as many as this.
+   */
+  acceptedSlots: 64,
+  /** Packet identifiers of ours on a connection that we did not dial begin here. native limits::kLinkFirstPacketId. */
+  acceptedFirstPacketId: 32_768,
   /** How often we look whether a former pool is empty: its gauge is refreshed every 256 ms, so each look sees another reading. */
   poolDrainCheckMs: 600,
   /** A link whose server is this very broker: nothing changes until the operator does. */

@@ -20,6 +20,7 @@ import { bindText, DataDirLock, isOwnAddress } from './listener/index.js'
 import { type Log, openLog } from './log.js'
 import { answerTo, ControlSocket, Reloader } from './management/index.js'
 import { type Engine, type EngineEvent, openEngine } from './native/index.js'
+import { homeLoop } from './session/index.js'
 import type { Slicer } from './slices.js'
 import { TaskPool } from './tasks/index.js'
 import type { TlsContexts } from './tls/index.js'
@@ -243,6 +244,7 @@ function linkRoom(
       dataDir: config.node.dataDir,
       packetBytesMax: config.mqtt.maxPacketBytes,
       isOwnAddress: (host, port) => isOwnAddress(config.listeners, host, port),
+      homeOf: (clientId) => homeLoop(clientId, engine.loops),
     },
   })
 }

@@ -24,6 +24,8 @@ function opened(): NativeEngine {
       name: 'there',
       enabled: true,
       transit: false,
+      forwards: true,
+      homes: [],
       topics: ['#'],
       pool: { first: 0, count: 1 },
       former: { first: 1, count: 0 },

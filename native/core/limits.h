@@ -302,6 +302,20 @@ inline constexpr uint8_t kLinkDeliveryAttempts = 5;
 /// Over: the connection is closed (`ack_timeouts`) and what it owes is sent again on the next.
 inline constexpr int64_t kLinkAckTimeoutMs = 30'000;
 
+/// First packet identifier of a link's own PUBLISHes on a connection that it did not dial: those
+/// below are the session's. Half of all, so that neither runs short. src/limits.ts
+/// linkLimits.acceptedFirstPacketId.
+inline constexpr uint16_t kLinkFirstPacketId = 32768;
+/// Window of a session on such a connection: a quarter of the identifiers it has left, so that a
+/// free one is found at once. Full: its messages wait in its queue.
+inline constexpr uint16_t kCarriedWindowMax = kLinkFirstPacketId / 4;
+
+/// What may wait for a connection that carries a link both ways before it is not read. Two ends
+/// that stop reading while much waits for the other would wait for each other for ever; so this is
+/// the high watermark, one large message beyond it, and the PUBACKs of all that is in flight.
+/// Above: not read, and closed when nothing has left for the send timeout.
+inline constexpr size_t kCarriedOutBytesMax = 64 * kMiB;
+
 /// Terms of a size from here to there leave compressed where that makes them smaller. The lower
 /// bound is what a packet's way across a region is worth; the upper one 0.3 ms of a loop.
 inline constexpr size_t kLinkCompressBytesMin = kKiB;

@@ -52,7 +52,8 @@ void LinkEgress::Configure(std::shared_ptr<const LinkPlan> plan) {
   std::erase_if(slots_, [this](const std::unique_ptr<Slot>& slot) {
     const LinkSpec* spec = plan_->At(slot->link);
     if (spec != nullptr && spec->name == slot->name &&
-        (spec->pool.Has(slot->index) || spec->former.Has(slot->index))) {
+        (spec->pool.Has(slot->index) || spec->former.Has(slot->index)) &&
+        spec->LoopOf(slot->index, loops_) == loop_) {
       slot->box.Configure(BoxConfig(*spec));
       return false;
     }
@@ -77,7 +78,7 @@ LinkEgress::Box::Config LinkEgress::BoxConfig(const LinkSpec& spec) const {
 
 void LinkEgress::AddSlots(const LinkSpec& spec, const LinkSpec::SlotRange& range) {
   for (uint32_t slot = range.first; slot < range.first + range.count; ++slot) {
-    if (LoopOf(spec.index, slot, loops_) != loop_ || At(spec.index, slot) != nullptr) continue;
+    if (spec.LoopOf(slot, loops_) != loop_ || At(spec.index, slot) != nullptr) continue;
     slots_.push_back(std::make_unique<Slot>(spec, slot, loop_, BoxConfig(spec)));
   }
 }
@@ -192,7 +193,9 @@ bool LinkEgress::Online(int link, uint32_t slot_index, session::Connection* conn
   if (slot->connection != nullptr) slot->box.OnDisconnect();
   slot->connection = connection;
   slot->timed_id = 0;
-  slot->box.OnConnect(receive_maximum, packet_bytes_max);
+  // A session numbers its own packets on the same connection.
+  const uint16_t first_id = connection->session == nullptr ? 1 : limits::kLinkFirstPacketId;
+  slot->box.OnConnect(receive_maximum, packet_bytes_max, first_id);
   Pump(slot, now_ms);
   return true;
 }

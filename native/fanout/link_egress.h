@@ -23,7 +23,7 @@ namespace causeway::fanout {
 
 /// One link as the data plane knows it.
 struct LinkSpec {
-  /// Slots of the two pools of a link; see `former`.
+  /// Slots of one pool of a link; the other one's numbers begin here. See `former`.
   static constexpr uint32_t kSlotsMax = 1024;
 
   /// One slot after the other, from `first`: two pools of one link share none.
@@ -35,6 +35,8 @@ struct LinkSpec {
   int index = 0;
   std::string name;
   bool enabled = false;
+  /// Whether what matches its routes goes there. False: the far end has no way to take it.
+  bool forwards = true;
   link::LinkTopics topics;  // ours: what we accept from it
   SlotRange pool{0, 8};
   /// The pool before its size was changed: nothing is added, what is there leaves first. Control
@@ -44,8 +46,20 @@ struct LinkSpec {
   size_t buffer_bytes_max = limits::kLinkOutboxBytes;  // per slot
   int64_t request_ttl_ms = 45000;
   bool transit = false;  // asked for; whether both sides carry it is the plan's `transit`
+  /// Loops of the slots by their place in a pool, where the far end dials and its connections have
+  /// a home already; empty: spread evenly.
+  std::vector<uint8_t> homes;
   /// By loop; the engine makes them with the link and they end with its last slot.
   std::shared_ptr<link::LinkMetrics[]> metrics;
+
+  /// The loop that a slot lives on.
+  int LoopOf(uint32_t slot, int loops) const {
+    const uint32_t place = slot % kSlotsMax;
+    return place < homes.size() ? homes[place] : EvenLoopOf(index, slot, loops);
+  }
+  static int EvenLoopOf(int link, uint32_t slot, int loops) {
+    return static_cast<int>((static_cast<uint32_t>(link) + slot) % static_cast<uint32_t>(loops));
+  }
 };
 
 /// All links, by index. Immutable; one copy is shared by all loops and replaced as a whole.
@@ -70,7 +84,7 @@ struct LinkPlan {
   }
 };
 
-/// Single-threaded. Placement: slot s of link i lives on loop (i + s) mod loops.
+/// Single-threaded. Placement: LinkSpec::LoopOf.
 class LinkEgress {
  public:
   using Box = link::Outbox<MessageRef>;
@@ -87,9 +101,6 @@ class LinkEgress {
   void Configure(std::shared_ptr<const LinkPlan> plan);
   const LinkPlan* plan() const { return plan_.get(); }
 
-  static int LoopOf(int link, uint32_t slot, int loops) {
-    return static_cast<int>((link + slot) % static_cast<uint32_t>(loops));
-  }
   /// A topic's slot is fixed by its hash, so order per topic holds; a dead slot keeps its share.
   static uint32_t SlotOf(uint64_t topic_hash, const LinkSpec::SlotRange& pool) {
     return pool.first + static_cast<uint32_t>((topic_hash >> 32) % pool.count);

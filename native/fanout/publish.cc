@@ -437,7 +437,7 @@ void Shard::ToLinks(Publication* publication, uint64_t links, uint64_t topic_has
     const int link = __builtin_ctzll(links);
     const LinkSpec* spec = links_.plan()->At(link);
     const uint32_t slot = LinkEgress::SlotOf(topic_hash, spec->pool);
-    const int loop = LinkEgress::LoopOf(link, slot, fabric_->loops);
+    const int loop = spec->LoopOf(slot, fabric_->loops);
     if (loop == loop_) {
       links_.Push(link, slot, publication->qos, term, now_ms);
       continue;

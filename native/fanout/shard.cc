@@ -364,6 +364,7 @@ void Shard::RoomInOutBuffer(Connection* connection, int64_t now_ms) {
   if (Session* session = connection->session) {
     sender_.Pump(session, now_ms);
     if (session->replays != nullptr) Replay(session, now_ms);
+    if (connection->carried != nullptr) links_.Pump(connection, now_ms);
   } else {
     links_.Pump(connection, now_ms);
   }

@@ -76,8 +76,9 @@ class Outbox {
   AckClass OnAck(uint16_t packet_id, uint8_t reason);
 
   /// A connection with a new session is up. `receive_maximum` ≥ 1; `packet_bytes_max` 0: the peer
-  /// named none.
-  void OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max);
+  /// named none. `first_id`: identifiers below it are somebody else's; the same for the life of
+  /// the outbox.
+  void OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max, uint16_t first_id = 1);
   void OnDisconnect();
   /// Drops what waits and is too old; for the owner's timer while nothing can be sent. Returns how
   /// many.
@@ -103,9 +104,7 @@ class Outbox {
   }
 
  private:
-  /// Identifiers run 1 … 65535 and are given in order of sending, so an identifier tells the place
-  /// in the ring.
-  static constexpr uint32_t kPacketIds = 65535;
+  static constexpr uint32_t kLastId = 65535;
 
   struct Waiting {
     Item item;
@@ -144,8 +143,11 @@ class Outbox {
   }
   static void Lower(std::atomic<uint64_t>& gauge, uint64_t by = 1) { Bump(gauge, 0 - by); }
   uint32_t Window() const { return isolating_ ? 1 : window_; }
+  /// Identifiers run first_id_ … kLastId and are given in order of sending, so an identifier tells
+  /// the place in the ring.
+  uint32_t Ids() const { return kLastId + 1 - first_id_; }
   uint16_t IdAt(size_t index) const {
-    return static_cast<uint16_t>((front_id_ - 1 + index) % kPacketIds + 1);
+    return static_cast<uint16_t>((front_id_ - first_id_ + index) % Ids() + first_id_);
   }
   Send TakeQos0();
   Send TakeQos1(int64_t now_ms);
@@ -158,6 +160,7 @@ class Outbox {
   Ref current_{};             // the QoS 0 message handed out last
   size_t bytes_ = 0;
   size_t unacknowledged_ = 0;
+  uint32_t first_id_ = 1;
   uint32_t front_id_ = 1;  // packet id of in_flight_[0]
   uint32_t window_ = 0;
   uint32_t packet_bytes_max_ = 0;
@@ -198,7 +201,7 @@ auto Outbox<Ref>::Next(int64_t now_ms) -> std::optional<Send> {
       return std::nullopt;
     } else if (message.item.qos == 0) {
       return TakeQos0();
-    } else if (unacknowledged_ < Window() && in_flight_.size() < kPacketIds - 1) {
+    } else if (unacknowledged_ < Window() && in_flight_.size() < Ids() - 1) {
       return TakeQos1(now_ms);
     } else {
       return std::nullopt;  // QoS 0 behind it waits too: order is kept
@@ -230,8 +233,8 @@ auto Outbox<Ref>::TakeQos1(int64_t now_ms) -> Send {
 
 template <typename Ref>
 AckClass Outbox<Ref>::OnAck(uint16_t packet_id, uint8_t reason) {
-  if (packet_id == 0) return AckClass::kUnknownId;
-  const size_t index = (packet_id + kPacketIds - front_id_) % kPacketIds;
+  if (packet_id < first_id_) return AckClass::kUnknownId;
+  const size_t index = (packet_id + Ids() - front_id_) % Ids();
   if (index >= in_flight_.size() || in_flight_[index].acked) return AckClass::kUnknownId;
   InFlight& sent = in_flight_[index];
   Release(CostOf(sent.message));
@@ -256,9 +259,11 @@ AckClass Outbox<Ref>::OnAck(uint16_t packet_id, uint8_t reason) {
 }
 
 template <typename Ref>
-void Outbox<Ref>::OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max) {
-  CHECK(!connected_ && receive_maximum > 0);
+void Outbox<Ref>::OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max,
+                            uint16_t first_id) {
+  CHECK(!connected_ && receive_maximum > 0 && first_id > 0);
   connected_ = true;
+  if (first_id_ != first_id) front_id_ = first_id_ = first_id;
   acked_here_ = false;
   receive_maximum_ = receive_maximum;
   packet_bytes_max_ = packet_bytes_max;

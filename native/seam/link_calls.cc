@@ -15,8 +15,16 @@ fanout::LinkSpec::SlotRange SlotRangeOf(const Napi::Value& value) {
   return {NumberOf(from.Get("first")), NumberOf(from.Get("count"))};
 }
 
-/// configureLinks(self, [{ index, name, enabled, topics, pool, former, maxInflight, bufferBytesMax,
-/// requestTtlMs }])
+std::vector<uint8_t> LoopsOf(const Napi::Value& value) {
+  const Napi::Array from = value.As<Napi::Array>();
+  std::vector<uint8_t> loops;
+  for (uint32_t i = 0; i < from.Length(); ++i)
+    loops.push_back(static_cast<uint8_t>(NumberOf(from.Get(i))));
+  return loops;
+}
+
+/// configureLinks(self, [{ index, name, enabled, forwards, topics, pool, former, homes, transit,
+/// maxInflight, bufferBytesMax, requestTtlMs }])
 Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
   transport::Engine* running = EngineOrThrow(info.Env());
   if (running == nullptr) return info.Env().Undefined();
@@ -28,9 +36,11 @@ Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
     spec.index = static_cast<int>(NumberOf(one.Get("index")));
     spec.name = TextOf(one.Get("name"));
     spec.enabled = BooleanOf(one.Get("enabled"));
+    spec.forwards = BooleanOf(one.Get("forwards"));
     spec.topics = link::LinkTopics(TextsOf(one.Get("topics")));
     spec.pool = SlotRangeOf(one.Get("pool"));
     spec.former = SlotRangeOf(one.Get("former"));
+    spec.homes = LoopsOf(one.Get("homes"));
     spec.transit = BooleanOf(one.Get("transit"));
     spec.inflight_max = static_cast<uint16_t>(NumberOf(one.Get("maxInflight")));
     spec.buffer_bytes_max = static_cast<size_t>(LargeOf(one.Get("bufferBytesMax")));

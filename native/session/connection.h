@@ -17,6 +17,14 @@ namespace causeway::session {
 
 struct Session;
 
+/// Of a connection that carries a link both ways, though one side alone dials
+/// (docs/protocol/cluster-link.md "Accepting only").
+struct Carried {
+  int link;
+  /// By which repetitions of what it brings are told apart; empty where it brings nothing new.
+  std::string name;
+};
+
 /// Where a connection stands among those to be written (session/dirty_list.h), least urgent first.
 enum class Dirty : uint8_t { kNo, kWide, kPrompt };
 
@@ -55,6 +63,8 @@ struct Connection : Linked<Connection> {
   /// It has a Maximum Packet Size, a mountpoint, or takes topic aliases: one question a copy for
   /// all who do not.
   bool particular = false;
+  /// Null: it carries no link, or one way only, as almost always.
+  std::unique_ptr<const Carried> carried;
   /// Inbound topic aliases, index alias - 1 [MQTT-3.3.2-8]; null until the first is set.
   std::unique_ptr<std::vector<std::string>> aliases;
   size_t alias_bytes = 0;        // held by them; bound: limits::kAliasBytesMax

@@ -18,6 +18,14 @@ std::vector<uint16_t> Window::IdsInOrder() const {
   return ids;
 }
 
+bool Window::Leave(uint16_t ids_max) {
+  for (uint32_t i = 0; i < capacity_; ++i) {
+    if (slots_[i].phase != Phase::kFree && slots_[i].packet_id > ids_max) return false;
+  }
+  ids_max_ = ids_max;
+  return true;
+}
+
 // Identifiers that differ modulo the old capacity differ modulo its double, so moving never
 // collides.
 void Window::Grow() {

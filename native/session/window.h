@@ -35,7 +35,8 @@ class Window {
   Inflight& Add(Delivery&& delivery, int64_t now_ms) {
     if (count_ * 2 >= capacity_) Grow();
     for (;;) {
-      if (++last_id_ == 0) last_id_ = 1;  // never zero, never in use [MQTT-2.2.1-4]
+      // Never zero, never in use [MQTT-2.2.1-4].
+      last_id_ = last_id_ >= ids_max_ ? 1 : static_cast<uint16_t>(last_id_ + 1);
       Inflight& slot = slots_[last_id_ & (capacity_ - 1)];
       if (slot.phase != Phase::kFree) continue;
       slot.delivery = std::move(delivery);
@@ -57,6 +58,9 @@ class Window {
     slot->phase = Phase::kFree;
     if (--count_ == 0 && capacity_ > kKeptCapacity) Clear();
   }
+  /// Identifiers above `ids_max` are somebody else's from now on; the window itself is to be at
+  /// most half of it. False: one of them is in flight, and nothing has changed.
+  bool Leave(uint16_t ids_max);
   /// Everything in flight, in the order it was first sent.
   std::vector<uint16_t> IdsInOrder() const;
   void Clear() {
@@ -72,6 +76,7 @@ class Window {
   uint32_t capacity_ = 0, count_ = 0;
   uint64_t sequence_ = 0;
   uint16_t last_id_ = 0;
+  uint16_t ids_max_ = 65535;
 };
 
 }  // namespace causeway::session

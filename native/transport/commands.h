@@ -84,6 +84,12 @@ struct SendCommand {
 struct SlotCommand {
   uint32_t connection, link, slot, receive_maximum, packet_bytes_max;
 };
+/// Accepted: identifiers from limits::kLinkFirstPacketId on are the link's. Dialled: forwarded
+/// messages of its cluster are taken in.
+struct CarryCommand {
+  uint32_t connection, link;
+  std::string name;
+};
 struct ListenCommand {
   Listener* listener;
   int fd;
@@ -114,9 +120,10 @@ struct TlsCommand {
 struct DrainCommand {};
 struct StopCommand {};
 
-using Command = std::variant<AttachCommand, RefuseCommand, ChallengeCommand, AnswerCommand,
-                             CloseCommand, EndCommand, PublishCommand, DialCommand, SendCommand,
-                             SlotCommand, ListenCommand, UnlistenCommand, LinksCommand, TlsCommand,
-                             EdgeOpenCommand, EdgeReadyCommand, DrainCommand, StopCommand>;
+using Command =
+    std::variant<AttachCommand, RefuseCommand, ChallengeCommand, AnswerCommand, CloseCommand,
+                 EndCommand, PublishCommand, DialCommand, SendCommand, SlotCommand, CarryCommand,
+                 ListenCommand, UnlistenCommand, LinksCommand, TlsCommand, EdgeOpenCommand,
+                 EdgeReadyCommand, DrainCommand, StopCommand>;
 
 }  // namespace causeway::transport

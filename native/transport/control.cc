@@ -305,12 +305,31 @@ void IoLoop::Execute(SendCommand& command) {
 
 void IoLoop::Execute(SlotCommand& command) {
   Socket* socket = FindSocket(command.connection);
-  if (socket == nullptr || socket->state != Socket::State::kDialed ||
+  const bool mine =
+      socket != nullptr && (socket->state == Socket::State::kDialed || socket->carried != nullptr);
+  if (!mine || socket->closing ||
       !shard_.links()->Online(static_cast<int>(command.link), command.slot, socket,
                               static_cast<uint16_t>(command.receive_maximum),
                               command.packet_bytes_max, now_ms_)) {
     Bump(counters_.stale_numbers_dropped);
   }
+}
+
+void IoLoop::Execute(CarryCommand& command) {
+  Socket* socket = FindSocket(command.connection);
+  const bool accepted = socket != nullptr && socket->state == Socket::State::kServing;
+  if (!accepted && (socket == nullptr || socket->state != Socket::State::kDialed)) {
+    Bump(counters_.stale_numbers_dropped);
+    return;
+  }
+  if (accepted) {
+    Session* session = socket->session;
+    if (!session->window.Leave(limits::kLinkFirstPacketId - 1))
+      return Fail(socket, Reason::kQuotaExceeded);
+    session->window_max = std::min(session->window_max, limits::kCarriedWindowMax);
+  }
+  socket->carried = std::make_unique<const session::Carried>(
+      session::Carried{static_cast<int>(command.link), std::move(command.name)});
 }
 
 void IoLoop::Execute(ListenCommand& command) {

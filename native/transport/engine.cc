@@ -188,6 +188,12 @@ void Engine::Submit(std::string_view batch) {
         Post(loop, slot);
         break;
       }
+      case CommandKind::kCarry: {
+        const uint32_t connection = reader.U32();
+        const uint32_t link = reader.U32();
+        Post(loop, CarryCommand{connection, link, std::string(reader.Bytes())});
+        break;
+      }
     }
     CHECK(!reader.failed());
   }

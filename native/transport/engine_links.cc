@@ -13,7 +13,7 @@ void Engine::ConfigureLinks(std::string self, std::vector<fanout::LinkSpec> link
   plan->links = std::move(links);
   for (fanout::LinkSpec& spec : plan->links) {
     CHECK(spec.index >= 0 && spec.index < kLinks && spec.pool.count > 0);
-    if (spec.enabled) plan->enabled |= uint64_t{1} << spec.index;
+    if (spec.enabled && spec.forwards) plan->enabled |= uint64_t{1} << spec.index;
     const fanout::LinkSpec* known = plan_->At(spec.index);
     spec.metrics = known != nullptr && known->name == spec.name
                        ? known->metrics

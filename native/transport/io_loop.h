@@ -159,7 +159,10 @@ class IoLoop final : public fanout::ShardHost {
   void Handle(Socket* socket, const mqtt::Frame& frame);
   void HandlePublish(Socket* socket, const mqtt::Frame& frame);
   void HandleLinkPublish(Socket* socket, const mqtt::Frame& frame, const mqtt::Publish& publish);
-  void HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::string_view cluster);
+  void HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::string_view cluster,
+                       std::string_view sender);
+  void HandleCarried(Socket* socket, const mqtt::Publish& publish);
+  bool HandleLinkAck(Socket* socket, const mqtt::Frame& frame, const mqtt::Ack& ack);
   void HandleAck(Socket* socket, const mqtt::Frame& frame);
   void HandleFromServer(Socket* socket, const mqtt::Frame& frame);
   void Refuse(Socket* socket, const mqtt::Publish& publish, mqtt::Reason reason);
@@ -199,6 +202,7 @@ class IoLoop final : public fanout::ShardHost {
   void Execute(DialCommand& command);
   void Execute(SendCommand& command);
   void Execute(SlotCommand& command);
+  void Execute(CarryCommand& command);
   void Execute(ListenCommand& command);
   void Execute(UnlistenCommand& command);
   void Execute(LinksCommand& command);

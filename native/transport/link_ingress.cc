@@ -43,7 +43,8 @@ void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame,
   }
   if (publish.topic.starts_with(kForwardedPrefix)) {
     if (publish.qos == 2 && !OpenExchange(socket, publish)) return;
-    return HandleForwarded(socket, publish, publish.topic.substr(kForwardedPrefix.size()));
+    return HandleForwarded(socket, publish, publish.topic.substr(kForwardedPrefix.size()),
+                           socket->session->client_id);
   }
   const Session* session = socket->session;
   socket->barrier = true;
@@ -58,11 +59,36 @@ void IoLoop::HandleLinkPublish(Socket* socket, const mqtt::Frame& frame,
       .End();
 }
 
-/// A message of a linked cluster, and its acknowledgement.
-void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish,
-                             std::string_view cluster) {
-  const fanout::LinkIntake::Carrier carrier{cluster, socket->session->client_id, publish.payload,
-                                            publish.qos};
+/// What comes down a connection that we dialled: messages of the cluster that we dialled it for,
+/// and of nobody else.
+void IoLoop::HandleCarried(Socket* socket, const mqtt::Publish& publish) {
+  const fanout::LinkSpec* spec = shard_.links()->plan()->At(socket->carried->link);
+  if (spec == nullptr || publish.qos == 2 || !publish.topic.starts_with(kForwardedPrefix) ||
+      publish.topic.substr(kForwardedPrefix.size()) != spec->name) {
+    return Fail(socket, Reason::kProtocolError);
+  }
+  Bump(counters_.packets_publish_received);
+  HandleForwarded(socket, publish, spec->name, socket->carried->name);
+}
+
+/// PUBACK for what a link has sent on a connection that it did not dial: of a message slot, or of
+/// the route channel, which is control's. False: neither.
+bool IoLoop::HandleLinkAck(Socket* socket, const mqtt::Frame& frame, const mqtt::Ack& ack) {
+  if (ack.packet_id < limits::kLinkFirstPacketId) return false;
+  if (shard_.links()->OnPuback(socket, ack.packet_id, static_cast<uint8_t>(ack.reason), now_ms_))
+    return true;
+  if (ColdLaneFull()) {  // it owes 16 of them at most: others do not fill the lane this way
+    Fail(socket, Reason::kQuotaExceeded);
+    return true;
+  }
+  Event(EventKind::kClientPacket).U32(socket->number).Bytes(frame.whole).End();
+  return true;
+}
+
+/// A message of a linked cluster, and its acknowledgement. `sender`: by whom repetitions are known.
+void IoLoop::HandleForwarded(Socket* socket, const mqtt::Publish& publish, std::string_view cluster,
+                             std::string_view sender) {
+  const fanout::LinkIntake::Carrier carrier{cluster, sender, publish.payload, publish.qos};
   const fanout::Taken taken = link_intake_.Take(carrier, socket, now_ms_, WallClockMs());
   switch (taken.verdict) {
     case fanout::Taken::Verdict::kPublished:

@@ -56,6 +56,8 @@ namespace causeway::transport {
 ///            none), bytes host, bytes server name, bytes first
 ///   send     u32 connection, bytes packet
 ///   slot     u32 connection, u32 link, u32 slot, u32 receive maximum, u32 packet bytes max
+///   carry    u32 connection, u32 link, bytes name: from now on it carries the link both ways; see
+///   session::Carried
 #define CAUSEWAY_COMMANDS(X) \
   X(kAttach, attach)         \
   X(kRefuse, refuse)         \
@@ -66,7 +68,8 @@ namespace causeway::transport {
   X(kPublish, publish)       \
   X(kDial, dial)             \
   X(kSend, send)             \
-  X(kSlot, slot)
+  X(kSlot, slot)             \
+  X(kCarry, carry)
 
 /// X(NAME, name): what the edge thread says of its WebSockets; `id` is its own name for one.
 /// Fields:

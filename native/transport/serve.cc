@@ -149,7 +149,10 @@ void IoLoop::Handle(Socket* socket, const mqtt::Frame& frame) {
 /// Whether a packet of this type ends up with control. A link's PUBLISH does too but is not asked
 /// here: one a connection may wait, and the message path must not depend on control.
 bool IoLoop::NeedsControl(const Socket& socket, PacketType type) const {
-  if (socket.state == Socket::State::kDialed) return type != PacketType::kPuback;
+  if (socket.state == Socket::State::kDialed) {
+    return type != PacketType::kPuback &&
+           (type != PacketType::kPublish || socket.carried == nullptr);
+  }
   return type == PacketType::kConnect || type == PacketType::kSubscribe ||
          type == PacketType::kUnsubscribe || type == PacketType::kDisconnect ||
          type == PacketType::kAuth;
@@ -365,7 +368,8 @@ void IoLoop::HandleAck(Socket* socket, const mqtt::Frame& frame) {
   switch (frame.type) {
     case PacketType::kPuback:
       Bump(counters_.packets_puback_received);
-      known = sender->OnPuback(session, ack.packet_id, now_ms_);
+      known = sender->OnPuback(session, ack.packet_id, now_ms_) ||
+              (socket->carried != nullptr && HandleLinkAck(socket, frame, ack));
       break;
     case PacketType::kPubrec:
       Bump(counters_.packets_pubrec_received);
@@ -417,6 +421,8 @@ void IoLoop::HandleFromServer(Socket* socket, const mqtt::Frame& frame) {
     case PacketType::kPublish: {
       mqtt::Publish publish;
       verdict = mqtt::DecodePublish(frame, Version::kMqtt5, mqtt::Sender::kServer, &publish);
+      if (verdict == Reason::kSuccess && socket->carried != nullptr)
+        return HandleCarried(socket, publish);
       break;
     }
     case PacketType::kPingresp:

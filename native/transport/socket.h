@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/limits.h"
 #include "core/linked_list.h"
 #include "core/timer_wheel.h"
 #include "session/connection.h"
@@ -81,6 +82,10 @@ struct Socket : session::Connection, TimerEntry, PendingConnect {
   bool admitting() const {
     return state == State::kProxy || state == State::kConnect || state == State::kAdmission ||
            state == State::kExchange || (state == State::kSecuring && listener != nullptr);
+  }
+  /// With so much waiting for it, it is not read.
+  size_t reads_below() const {
+    return carried == nullptr ? high_watermark_bytes : limits::kCarriedOutBytesMax;
   }
   std::string_view unparsed() const { return std::string_view(partial).substr(parsed); }
   /// Not parsed on because of us: it will be, when its turn comes.

@@ -187,7 +187,7 @@ void IoLoop::Read(Socket* socket) {
   if (socket->state != Socket::State::kServing && ReadOutside(socket)) return;
   // What others have used of the listener's rate, it waits for before it reads.
   if (socket->rate != nullptr && !socket->blocked()) PausedByRate(socket);
-  if (socket->blocked() || socket->out.size() >= socket->high_watermark_bytes) {
+  if (socket->blocked() || socket->out.size() >= socket->reads_below()) {
     socket->reading = false;
     Watch(socket);
     return;
@@ -271,7 +271,7 @@ void IoLoop::Resume(Socket* socket) {
     if (!socket->waits_for_turn()) Broken(socket, std::exchange(socket->broken, 0));
     return;
   }
-  if (!socket->blocked() && !socket->reading && socket->out.size() < socket->high_watermark_bytes) {
+  if (!socket->blocked() && !socket->reading && socket->out.size() < socket->reads_below()) {
     socket->reading = true;
     socket->last_read_ms = now_ms_;  // keep-alive counts from here
     Watch(socket);

@@ -93,6 +93,7 @@ function oneLink(link: LinkReport): string {
   return pairs([
     ['link', `${link.name}${link.enabled ? '' : ' (disabled)'}`],
     ['far end', `${route.server || '-'}${link.peerIsCauseway ? ', a Causeway' : ''}`],
+    ...(link.acceptOnly ? [['accepts only', acceptsText(link)] as const] : []),
     ['topics', link.topics.length === 0 ? 'none: we only send' : link.topics.join(' ')],
     ['route state', `${route.state}, incarnation ${route.incarnation ?? '-'}`],
     [
@@ -132,6 +133,12 @@ export function reloadText(result: unknown): string {
 }
 
 // ------------------------------------------------------------------------------------------------- pieces
+
+function acceptsText({ forwards }: LinkReport): string {
+  return forwards
+    ? 'both directions use connections of the far end'
+    : 'we receive, and forward nothing: the far end has not offered its connections'
+}
 
 type Pair = readonly [name: string, value: string]
 

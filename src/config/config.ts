@@ -295,7 +295,9 @@ export interface LinkConfig {
   /** The remote cluster's `cluster.name`. */
   readonly name: string
   readonly enable: boolean
-  /** At least one address; tried in turn. */
+  /** Nothing is dialled: both directions use what the remote cluster dials. docs/protocol/cluster-link.md "Accepting only" */
+  readonly acceptOnly: boolean
+  /** Addresses, tried in turn; none with `acceptOnly`, else at least one. */
   readonly servers: readonly LinkServer[]
   /** Base of the link's client ids; our own cluster name when the file gives none. */
   readonly clientId: string

@@ -2,7 +2,13 @@
  * How the route agent begins an attempt and how every attempt ends: back-off, what is given back, what is said once.
  */
 import { linkLimits } from '../limits.js'
-import { type AgentEffect, type AgentState, type AgentStep, still } from './agent-state.js'
+import {
+  type AgentEffect,
+  type AgentState,
+  type AgentStep,
+  firstPacketId,
+  still,
+} from './agent-state.js'
 import { hangUp, openConnection } from './connection.js'
 import type { FailureCode, LinkFailure } from './failure.js'
 import { failed, type RetryPolicy, started } from './retry.js'
@@ -27,7 +33,7 @@ export function connect(
       phase: { kind: 'connecting' },
       connection: step.state,
       retry: started(state.retry, now),
-      nextPacketId: 1,
+      nextPacketId: firstPacketId(state),
       heartbeatAtMs: Number.POSITIVE_INFINITY,
       refresh: { kind: 'none' },
     },

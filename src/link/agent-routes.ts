@@ -11,6 +11,7 @@ import {
   type AgentState,
   type AgentStep,
   after,
+  firstPacketId,
   still,
 } from './agent-state.js'
 import { failure, type LinkFailure, reasonText } from './failure.js'
@@ -163,7 +164,7 @@ function send(
   return {
     state: {
       ...state,
-      nextPacketId: packetId === 65_535 ? 1 : packetId + 1,
+      nextPacketId: packetId === 65_535 ? firstPacketId(state) : packetId + 1,
       unacked: [
         ...state.unacked,
         { packetId, token, entries, deadlineMs: now + linkLimits.responseTimeoutMs },

@@ -160,10 +160,11 @@ export interface AgentStep {
   readonly effects: readonly AgentEffect[]
 }
 
-export function newAgent(routeTopic: string, seed: number): AgentState {
+/** @param accepts the far end dials */
+export function newAgent(routeTopic: string, seed: number, accepts = false): AgentState {
   return {
     phase: { kind: 'stopped' },
-    connection: downConnection,
+    connection: { ...downConnection, accepts },
     retry: firstAttempt(seed),
     routeTopic,
     incarnation: null,
@@ -191,4 +192,9 @@ export function after(effects: readonly AgentEffect[], step: AgentStep): AgentSt
 
 export function still(state: AgentState): AgentStep {
   return { state, effects: [] }
+}
+
+/** Below it are the identifiers of whoever else sends on the connection. */
+export function firstPacketId({ connection }: AgentState): number {
+  return connection.accepts ? linkLimits.acceptedFirstPacketId : 1
 }

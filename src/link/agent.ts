@@ -66,6 +66,7 @@ export function stepAgent(state: AgentState, event: AgentEvent, now: number): Ag
     case 'prepared':
     case 'unprepared':
     case 'dialed':
+    case 'offered':
     case 'closed':
       return state.phase.kind === 'stopped' ? still(state) : viaConnection(state, event, now)
     case 'packet':
@@ -122,7 +123,13 @@ function onUp(state: AgentState, step: ConnectionStep, now: number): AgentStep {
       batchBytes: Math.min(linkLimits.batchBytes, room),
       nextPacketId: packetId + 1,
     },
-    effects: [...step.effects, { kind: 'subscribe', packetId }],
+    // Whom we have not dialled we cannot subscribe with: the answer comes without.
+    effects: [
+      ...step.effects,
+      state.connection.accepts
+        ? { kind: 'identify', fresh: state.fresh }
+        : { kind: 'subscribe', packetId },
+    ],
   }
 }
 

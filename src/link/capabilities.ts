@@ -8,9 +8,10 @@
  */
 
 import type { LinkConfig } from '../config/index.js'
+import { linkLimits } from '../limits.js'
 
 /** Extensions, with the version of their wire form. Announced when the link's configuration asks for them. */
-export type CapabilityName = 'drift/1' | 'transit/1'
+export type CapabilityName = 'accept/1' | 'drift/1' | 'transit/1'
 
 export interface Capabilities {
   readonly software: string
@@ -19,6 +20,8 @@ export interface Capabilities {
   readonly names: readonly string[]
   /** Of the answer: under which key the sender's checksums are counted. Null: absent, or not 16 bytes in hex. */
   readonly driftKey: Buffer | null
+  /** Of an answer with `accept/1`: message connections that its sender has use for; 0 without. */
+  readonly acceptSlots: number
 }
 
 /** What we announce beside who we are. */
@@ -26,9 +29,11 @@ export interface Announced {
   readonly names?: readonly CapabilityName[]
   /** 16 bytes. */
   readonly driftKey?: Uint8Array
+  /** 1 ≤ n ≤ `linkLimits.acceptedSlots` */
+  readonly acceptSlots?: number
 }
 
-/** What the link's configuration asks the far end for. */
+/** What the link's configuration asks the far end for; `accept/1` is said in answers alone. */
 export function askedOf({
   driftCheck,
   transit,
@@ -47,14 +52,17 @@ const namesMax = 64
 
 export function encodeCapabilities(
   instance: string,
-  { names = [], driftKey }: Announced = {},
+  { names = [], driftKey, acceptSlots }: Announced = {},
 ): Buffer {
+  const slots =
+    acceptSlots === undefined ? [] : [binary('accept_slots'), binary(String(acceptSlots))]
   const key =
     driftKey === undefined
       ? []
       : [binary('drift_key'), binary(Buffer.from(driftKey).toString('hex'))]
   return Buffer.concat([
-    head(tagMap, driftKey === undefined ? 3 : 4),
+    head(tagMap, 3 + (slots.length + key.length) / 2),
+    ...slots,
     binary('caps'),
     ...(names.length === 0 ? [] : [head(tagList, names.length)]),
     ...names.map(binary),
@@ -85,7 +93,14 @@ export function decodeCapabilities(raw: Uint8Array): Capabilities | null {
   const software = texts.get('sw')
   const instance = texts.get('id')
   if (software === undefined || instance === undefined) return null
-  return { software, instance, names, driftKey: keyOf(texts.get('drift_key')) }
+  const acceptSlots = names.includes('accept/1') ? slotsOf(texts.get('accept_slots')) : 0
+  return { software, instance, names, driftKey: keyOf(texts.get('drift_key')), acceptSlots }
+}
+
+/** More than we would open counts as that many. */
+function slotsOf(text: string | undefined): number {
+  if (text === undefined || !/^[1-9]\d{0,4}$/.test(text)) return 0
+  return Math.min(Number(text), linkLimits.acceptedSlots)
 }
 
 function keyOf(hex: string | undefined): Buffer | null {

@@ -1,10 +1,15 @@
 /**
  * One dialled MQTT connection, from a host name to a CONNACK and on with PINGREQs: the part that the route agent and a
- * message slot have in common. A pure function; the dialer performs its effects.
+ * message slot have in common. A pure function; its line performs its effects.
  *
  *   down ─open─▶ preparing ─prepared─▶ dialing ─dialed─▶ greeting ─CONNACK 0x00─▶ up
- *     ▲             │                     │                 │                     │
- *     └─────────────┴── any failure, closed, deadline ──────┴─────────────────────┘
+ *     ▲ │           │                     │                 │                     │ ▲
+ *     │ │           └── any failure, closed, deadline ──────┴─────────────────────┤ │
+ *     ├─┼─────────────────────────────────────────────────────────────────────────┘ │
+ *     │ └──open──▶ awaiting ──────────────────── offered ───────────────────────────┘
+ *     └───────────────┘
+ *
+ * One that accepts only waits for the far end to dial and to offer what it dialled; who dialled it sends the PINGREQs.
  *
  * Every attempt has a number; what arrives for an older one is not for us (design.md §2).
  */
@@ -13,7 +18,9 @@ import { failure, type LinkFailure, reasonText } from './failure.js'
 import type { ServerPacket } from './wire.js'
 
 export interface ConnectionState {
-  readonly kind: 'down' | 'preparing' | 'dialing' | 'greeting' | 'up'
+  readonly kind: 'down' | 'preparing' | 'dialing' | 'greeting' | 'awaiting' | 'up'
+  /** The far end dials. */
+  readonly accepts: boolean
   /** Of the attempt under way, or the last one. */
   readonly attempt: number
   /** Which server is tried: grows with every failure to get up, so a list is tried in turn and a good one is kept. */
@@ -37,6 +44,8 @@ export type ConnectionEvent =
   | { readonly kind: 'prepared'; readonly host: string; readonly port: number }
   | { readonly kind: 'unprepared'; readonly failure: LinkFailure }
   | { readonly kind: 'dialed' }
+  /** The far end has dialled, and lets us use it. */
+  | { readonly kind: 'offered'; readonly peer: PeerLimits }
   | { readonly kind: 'packet'; readonly packet: ServerPacket }
   | { readonly kind: 'closed'; readonly cause: string; readonly detail: string }
   | { readonly kind: 'timer' }
@@ -49,6 +58,8 @@ export type ConnectionEffect =
       readonly host: string
       readonly port: number
     }
+  /** Say `offered` when there is something: now, or some day. */
+  | { readonly kind: 'await' }
   | { readonly kind: 'ping' }
   /** Say DISCONNECT with this code and close; the connection is forgotten. */
   | { readonly kind: 'hang-up'; readonly reasonCode: number }
@@ -64,6 +75,7 @@ export interface ConnectionStep {
 
 export const downConnection: ConnectionState = {
   kind: 'down',
+  accepts: false,
   attempt: 0,
   server: 0,
   deadlineMs: Number.POSITIVE_INFINITY,
@@ -73,6 +85,12 @@ export const downConnection: ConnectionState = {
 
 export function openConnection(state: ConnectionState, now: number): ConnectionStep {
   const attempt = state.attempt + 1
+  if (state.accepts) {
+    return {
+      ...unchanged({ ...downConnection, kind: 'awaiting', accepts: true, attempt }),
+      effects: [{ kind: 'await' }],
+    }
+  }
   return {
     state: {
       ...downConnection,
@@ -129,6 +147,9 @@ export function stepConnection(
         kind: 'greeting',
         deadlineMs: now + linkLimits.connackTimeoutMs,
       })
+    case 'offered':
+      if (state.kind !== 'awaiting') return unchanged(state)
+      return { ...unchanged({ ...state, kind: 'up' }), up: event.peer }
     case 'packet':
       return onPacket(state, event.packet, now)
     case 'closed':
@@ -225,6 +246,7 @@ function onConnack(
 function onDeadline(state: ConnectionState, now: number): ConnectionStep {
   switch (state.kind) {
     case 'down':
+    case 'awaiting':
       return unchanged(state)
     case 'preparing':
       return dropped(state, failure('lookup_failed', 'looking up the host name took too long'), 0)

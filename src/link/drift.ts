@@ -8,11 +8,11 @@
  * Source: docs/protocol/cluster-link.md "Drift checksum".
  */
 import { linkLimits } from '../limits.js'
+import type { Arrival } from './arrival.js'
 import { printable } from './complaints.js'
 import type { LinkEnvironment } from './environment.js'
 import type { ActorRegistry, RemoteActor } from './registry.js'
 import type { Retirement } from './retirement.js'
-import { encodePublish } from './wire.js'
 
 export interface DriftState {
   /** Comparisons in a row that differed. */
@@ -76,8 +76,8 @@ export class DriftWatch {
     else this.#watched.set(keyOf(actor), { responseTopic, state: inStep })
   }
 
-  /** @param loop where an answer may be published */
-  onHeartbeat(actor: RemoteActor, digest: Uint8Array | null, loop: number): void {
+  /** @param arrival of the heartbeat: the answer goes back its way */
+  onHeartbeat(actor: RemoteActor, digest: Uint8Array | null, arrival: Arrival): void {
     const watched = this.#watched.get(keyOf(actor))
     // While an old incarnation's routes live on beside the new ones the tables differ, as they should.
     if (watched === undefined || digest === null || actor.reincarnation !== null) return
@@ -88,10 +88,10 @@ export class DriftWatch {
     if (!equal) count(actor.cluster, 'drift_differences')
     const { state, repair } = compared(watched.state, equal, environment.clock.monotonicMs())
     this.#watched.set(keyOf(actor), { ...watched, state })
-    if (repair) this.#repair(actor, watched.responseTopic, loop)
+    if (repair) this.#repair(actor, watched.responseTopic, arrival)
   }
 
-  #repair(actor: RemoteActor, responseTopic: string, loop: number): void {
+  #repair(actor: RemoteActor, responseTopic: string, arrival: Arrival): void {
     const { environment, registry, retirement, count } = this.#parts
     const { engine, log, clock } = environment
     count(actor.cluster, 'drift_repairs')
@@ -103,7 +103,7 @@ export class DriftWatch {
     engine.markRoutes(actor.link, actor.lane)
     retirement.rearm()
     const ask = engine.encodeActorInitAck(actor.actor, null, true, null)
-    engine.publish({ loop, packet: encodePublish(responseTopic, 1, 1, ask, null), clientId: '' })
+    arrival.respond(responseTopic, ask, null)
   }
 }
 

@@ -40,6 +40,8 @@ export interface LinkSettings {
   readonly packetBytesMax: number
   /** Whether one of our own listeners is at that address. @param host IP literal */
   isOwnAddress(host: string, port: number): boolean
+  /** The loop on which a client of ours with that id lives. */
+  homeOf(clientId: string): number
 }
 
 export interface LinkEnvironment {

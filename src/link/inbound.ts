@@ -10,8 +10,8 @@
  * Source: docs/protocol/cluster-link.md "Receiver".
  */
 import { linkLimits } from '../limits.js'
-import { encodeDisconnect } from '../mqtt/index.js'
-import type { EngineEvent, RouteMessage } from '../native/index.js'
+import type { RouteMessage } from '../native/index.js'
+import { AcceptedArrival, type Arrival, type LinkPublish } from './arrival.js'
 import {
   askedOf,
   type Capabilities,
@@ -24,29 +24,30 @@ import { Counters } from './counters.js'
 import type { LinkDirectory } from './directory.js'
 import { DriftWatch } from './drift.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
+import type { InboundListener } from './inbound-listener.js'
 import { ActorRegistry, type RemoteActor } from './registry.js'
 import { Retirement } from './retirement.js'
 import type { RemoteActorStatus } from './status.js'
-import { clusterOfRouteTopic, isResponseTopicOf } from './topics.js'
-import { type Carrier, decodeCarrier, encodeAcknowledgement, encodePublish } from './wire.js'
-
-export type LinkPublish = EngineEvent & { readonly kind: 'link-publish' }
+import { clusterOfOfferTopic, clusterOfRouteTopic, isResponseTopicOf } from './topics.js'
+import { type Carrier, decodeCarrier } from './wire.js'
 
 type InitMessage = RouteMessage & { readonly op: 'actor_init' }
 
 /** A violation: what to count and what to say. */
 type Violation = { readonly reason: string; readonly text: string }
 
+const success = 0x00
 const noMatchingSubscribers = 0x10
 const implementationError = 0x83
 const notAuthorized = 0x87
+const administrativeAction = 0x98
 const quotaExceeded = 0x97
 
 export class Inbound {
   readonly #environment: LinkEnvironment
   readonly #settings: LinkSettings
   readonly #instance: string
-  readonly #onSelfConnected: (link: string) => void
+  readonly #listener: InboundListener
   readonly #registry = new ActorRegistry()
   readonly #complaints: Complaints
   readonly #links: LinkDirectory
@@ -56,18 +57,17 @@ export class Inbound {
   readonly #retirement: Retirement
   readonly #drift: DriftWatch
 
-  /** @param onSelfConnected told the name of the link whose route agent has reached this process */
   constructor(
     environment: LinkEnvironment,
     settings: LinkSettings,
     links: LinkDirectory,
     instance: string,
-    onSelfConnected: (link: string) => void,
+    listener: InboundListener,
   ) {
     this.#environment = environment
     this.#settings = settings
     this.#instance = instance
-    this.#onSelfConnected = onSelfConnected
+    this.#listener = listener
     this.#complaints = new Complaints(environment.clock)
     this.#links = links
     this.#retirement = new Retirement(environment, this.#registry, (cluster, name, by) =>
@@ -95,9 +95,14 @@ export class Inbound {
   }
 
   onLinkPublish(event: LinkPublish): void {
-    const carrier = decodeCarrier(event.packet, event.version)
+    this.onArrival(new AcceptedArrival(this.#environment.engine, event))
+  }
+
+  /** On whichever connection: it is answered, or ends. */
+  onArrival(arrival: Arrival): void {
+    const carrier = decodeCarrier(arrival.packet, arrival.version)
     if (carrier === null) {
-      this.#refuse(event, '', {
+      this.#refuse(arrival, '', {
         reason: 'undecodable_packet',
         text: 'a PUBLISH that could not be decoded',
       })
@@ -105,15 +110,30 @@ export class Inbound {
     }
     const cluster = clusterOfRouteTopic(carrier.topic)
     if (cluster === null) {
-      // Nothing of ours listens there, and ordinary clients have no business under $LINK/.
-      this.#strangers.add('reserved_topic_refused')
-      this.#answer(event, carrier, notAuthorized)
+      this.#onOther(arrival, carrier)
       return
     }
     const message = this.#environment.engine.decodeRoute(carrier.payload)
     if (message.trailing) this.#count(cluster, 'routes_trailing')
-    const violation = this.#onMessage(event, carrier, cluster, message)
-    if (violation !== null) this.#refuse(event, cluster, violation)
+    const violation = this.#onMessage(arrival, carrier, cluster, message)
+    if (violation !== null) this.#refuse(arrival, cluster, violation)
+  }
+
+  #onOther(arrival: Arrival, carrier: Carrier): void {
+    const cluster = clusterOfOfferTopic(carrier.topic)
+    const link = cluster === null ? undefined : this.#links.indexOf(cluster)
+    if (cluster !== null && link !== undefined) {
+      const refusal = this.#listener.offered(link, arrival, carrier.payload)
+      this.#count(cluster, refusal === null ? 'offers_taken' : 'offers_refused')
+      if (refusal !== null) this.#complain('cluster_link_offer_refused', arrival, cluster, refusal)
+      arrival.acknowledge(carrier, refusal === null ? success : notAuthorized)
+    } else if (this.#listener.answered(arrival, carrier)) {
+      arrival.acknowledge(carrier, success)
+    } else {
+      // Nothing of ours listens there, and ordinary clients have no business under $LINK/.
+      this.#strangers.add('reserved_topic_refused')
+      arrival.acknowledge(carrier, notAuthorized)
+    }
   }
 
   counters(link: number): Record<string, number> {
@@ -142,18 +162,18 @@ export class Inbound {
 
   /** Null: answered. */
   #onMessage(
-    event: LinkPublish,
+    arrival: Arrival,
     carrier: Carrier,
     cluster: string,
     message: RouteMessage,
   ): Violation | null {
     switch (message.op) {
       case 'actor_init':
-        return this.#onInit(event, carrier, cluster, message)
+        return this.#onInit(arrival, carrier, cluster, message)
       case 'route':
-        return this.#onRoutes(event, carrier, cluster, message)
+        return this.#onRoutes(arrival, carrier, cluster, message)
       case 'heartbeat':
-        return this.#onHeartbeat(event, carrier, cluster, message)
+        return this.#onHeartbeat(arrival, carrier, cluster, message)
       case 'actor_init_ack':
         return { reason: 'unknown_operation', text: 'an actor_init_ack on the route topic' }
       case 'unknown':
@@ -169,7 +189,7 @@ export class Inbound {
   // ------------------------------------------------------------------------------------------ actor_init
 
   #onInit(
-    event: LinkPublish,
+    arrival: Arrival,
     carrier: Carrier,
     cluster: string,
     message: InitMessage,
@@ -195,24 +215,24 @@ export class Inbound {
     const capabilities =
       message.capabilities === null ? null : decodeCapabilities(message.capabilities)
     if (capabilities?.instance === this.#instance) {
-      this.#onSelfConnected(message.target)
+      this.#listener.selfConnected(message.target)
       return { reason: 'self_connected', text: 'actor_init of this very broker' }
     }
-    if (cluster === this.#settings.clusterName) this.#warnOfNamesake(event, cluster)
+    if (cluster === this.#settings.clusterName) this.#warnOfNamesake(arrival, cluster)
 
     const link = this.#links.indexOf(cluster)
     const shared = this.#shared(link, capabilities)
     const respond = (error: string | null, needBootstrap: boolean | null) => {
-      const ours = capabilities === null ? null : this.#announced(error === null ? shared : [])
+      const [by, agreed] = error === null ? [link, shared] : [undefined, []]
+      const ours = capabilities === null ? null : this.#announced(by, agreed)
       const ack = this.#environment.engine.encodeActorInitAck(
         message.actor,
         error,
         needBootstrap,
         ours,
       )
-      const packet = encodePublish(responseTopic, 1, 1, ack, { correlationData })
-      this.#environment.engine.publish({ loop: event.loop, packet, clientId: '' })
-      this.#answer(event, carrier, noMatchingSubscribers)
+      arrival.respond(responseTopic, ack, correlationData)
+      arrival.acknowledge(carrier, noMatchingSubscribers)
     }
 
     const rejection = this.#rejection(link, message.target)
@@ -220,14 +240,14 @@ export class Inbound {
       this.#count(cluster, `init_rejected_${rejection}`)
       this.#complain(
         'cluster_link_actor_init_rejected',
-        event,
+        arrival,
         cluster,
         rejectionText(rejection, message.target),
       )
       respond(rejection, null)
       return null
     }
-    return this.#admit(event, cluster, link, message, (actor, needBootstrap) => {
+    return this.#admit(arrival, cluster, link, message, (actor, needBootstrap) => {
       this.#drift.onInit(actor, shared.includes('drift/1') ? responseTopic : null)
       respond(null, needBootstrap)
     })
@@ -240,10 +260,14 @@ export class Inbound {
     return askedOf(config).filter((name) => peer.names.includes(name))
   }
 
-  #announced(names: readonly CapabilityName[]): Buffer {
-    if (!names.includes('drift/1')) return encodeCapabilities(this.#instance, { names })
-    const driftKey = this.#environment.engine.digestKey()
-    return encodeCapabilities(this.#instance, { names, driftKey })
+  #announced(link: number | undefined, shared: readonly CapabilityName[]): Buffer {
+    const config = link === undefined ? undefined : this.#links.at(link)
+    const accepts = config?.acceptOnly === true
+    return encodeCapabilities(this.#instance, {
+      names: accepts ? ['accept/1', ...shared] : shared,
+      ...(accepts ? { acceptSlots: config.poolSize } : {}),
+      ...(shared.includes('drift/1') ? { driftKey: this.#environment.engine.digestKey() } : {}),
+    })
   }
 
   /** In this order. Source: docs/protocol/cluster-link.md "Receiver". */
@@ -255,7 +279,7 @@ export class Inbound {
   }
 
   #admit(
-    event: LinkPublish,
+    arrival: Arrival,
     cluster: string,
     link: number,
     message: InitMessage,
@@ -263,7 +287,7 @@ export class Inbound {
   ): Violation | null {
     const now = this.#environment.clock.monotonicMs()
     const verdict = this.#registry.init(
-      event.connection,
+      arrival.connection,
       link,
       cluster,
       message.actor,
@@ -300,7 +324,7 @@ export class Inbound {
         link: cluster,
         actor: message.actor,
         incarnation: String(message.incarnation),
-        peer: event.connection,
+        peer: arrival.connection,
         as: verdict.kind,
       },
       `link ${cluster}: ${printable(message.actor)} announces its routes`,
@@ -309,10 +333,10 @@ export class Inbound {
     return null
   }
 
-  #warnOfNamesake(event: LinkPublish, cluster: string): void {
+  #warnOfNamesake(arrival: Arrival, cluster: string): void {
     this.#complain(
       'cluster_link_same_name',
-      event,
+      arrival,
       cluster,
       `another broker calls itself ${cluster}, which is our own name; every cluster needs a name of its own`,
       'error',
@@ -322,12 +346,12 @@ export class Inbound {
   // ----------------------------------------------------------------------------------- routes, heartbeats
 
   #onRoutes(
-    event: LinkPublish,
+    arrival: Arrival,
     carrier: Carrier,
     cluster: string,
     message: RouteMessage & { op: 'route' },
   ): Violation | null {
-    const actor = this.#touch(event, cluster, message, true)
+    const actor = this.#touch(arrival, cluster, message, true)
     if ('reason' in actor) return actor
     if (message.count > linkLimits.batchEntriesTaken)
       return {
@@ -344,33 +368,42 @@ export class Inbound {
     this.#count(cluster, 'routes_deleted', deletes)
     this.#count(cluster, 'routes_invalid', invalid)
     if (actor.reincarnation !== null) this.#retirement.rearm()
-    this.#answer(event, carrier, noMatchingSubscribers)
+    arrival.acknowledge(carrier, noMatchingSubscribers)
     return null
   }
 
   #onHeartbeat(
-    event: LinkPublish,
+    arrival: Arrival,
     carrier: Carrier,
     cluster: string,
     message: RouteMessage & { op: 'heartbeat' },
   ): Violation | null {
-    const actor = this.#touch(event, cluster, message, false)
+    const actor = this.#touch(arrival, cluster, message, false)
     if ('reason' in actor && actor.reason !== 'not_initialised') return actor
     this.#count(cluster, 'reason' in actor ? 'heartbeats_ignored' : 'heartbeats')
-    if (!('reason' in actor)) this.#drift.onHeartbeat(actor, message.digest, event.loop)
-    this.#answer(event, carrier, noMatchingSubscribers)
+    if (!('reason' in actor)) {
+      this.#drift.onHeartbeat(actor, message.digest, arrival)
+      const found = this.#listener.alive(actor.link, arrival.connection)
+      if (found.kind === 'missing')
+        this.#complain('cluster_link_receive_only', arrival, cluster, found.text)
+      if (found.kind === 'must-dial-again') {
+        arrival.close(administrativeAction)
+        return null
+      }
+    }
+    arrival.acknowledge(carrier, noMatchingSubscribers)
     return null
   }
 
   #touch(
-    event: LinkPublish,
+    arrival: Arrival,
     cluster: string,
     message: { actor: string; incarnation: bigint },
     isBatch: boolean,
   ): RemoteActor | Violation {
     const now = this.#environment.clock.monotonicMs()
     const verdict = this.#registry.touch(
-      event.connection,
+      arrival.connection,
       cluster,
       message.actor,
       message.incarnation,
@@ -397,47 +430,26 @@ export class Inbound {
 
   // ------------------------------------------------------------------------------------------------ answers
 
-  #answer(event: LinkPublish, carrier: Carrier, reasonCode: number): void {
-    const { loop, session, generation, connection, version } = event
-    const reply =
-      carrier.qos === 0
-        ? Buffer.alloc(0)
-        : encodeAcknowledgement(carrier.qos, carrier.packetId, reasonCode, version)
-    this.#environment.engine.answer({
-      loop,
-      session,
-      generation,
-      connection,
-      ops: [],
-      reply,
-      next: 'resume',
-    })
-  }
-
-  #refuse(event: LinkPublish, cluster: string, { reason, text }: Violation): void {
+  #refuse(arrival: Arrival, cluster: string, { reason, text }: Violation): void {
     this.#count(cluster, 'protocol_errors')
     this.#count(cluster, `protocol_error_${reason}`)
     if (reason !== 'self_connected')
-      this.#complain('cluster_link_routesync_protocol_error', event, cluster, text)
-    this.#registry.forgetConnection(event.connection)
+      this.#complain('cluster_link_routesync_protocol_error', arrival, cluster, text)
+    this.#registry.forgetConnection(arrival.connection)
     const code = reason === 'too_many_actors' ? quotaExceeded : implementationError
-    this.#environment.engine.close(
-      { loop: event.loop, connection: event.connection },
-      encodeDisconnect(event.version, code),
-      code,
-    )
+    arrival.close(code)
   }
 
   #complain(
     name: string,
-    event: LinkPublish,
+    arrival: Arrival,
     cluster: string,
     text: string,
     level: 'warn' | 'error' = 'warn',
   ): void {
     const suppressed = this.#complaints.admit(`${name} ${cluster.slice(0, 255)} ${text}`)
     if (suppressed === null) return
-    const { loop, connection } = event
+    const { loop, connection } = arrival
     this.#environment.log[level](
       { event: name, link: cluster.slice(0, 255), loop, connection, suppressed },
       `link ${printable(cluster)}: ${text}`,

@@ -6,9 +6,18 @@ import type { LinkConfig } from '../config/index.js'
 import type { ConnectionAddress } from '../native/index.js'
 import type { ConnectionEffect, ConnectionEvent } from './connection.js'
 import type { Dialer, Target } from './dialer.js'
-import { decodeServerPacket, encodeConnect, pingreq } from './wire.js'
+import { decodeServerPacket, encodeConnect, pingreq, type ServerPublish } from './wire.js'
 
-export interface LineOptions {
+/** What a machine and those around it do with a connection, whoever dials it. */
+export interface Line {
+  /** Null while there is none. */
+  readonly address: ConnectionAddress | null
+  perform(effect: ConnectionEffect): void
+  /** Nothing when there is no connection. */
+  send(bytes: Uint8Array): void
+}
+
+export interface DialledLineOptions {
   readonly dialer: Dialer
   readonly link: LinkConfig
   readonly clientId: string
@@ -16,18 +25,19 @@ export interface LineOptions {
   /** Number of the attempt under way: what comes for another one is dropped. */
   attempt(): number
   feed(event: ConnectionEvent): void
+  /** A PUBLISH; true: it was for somebody else than the machine, and is dealt with. */
+  taken?(packet: ServerPublish, bytes: Buffer): boolean
 }
 
-export class Line {
-  readonly #options: LineOptions
+export class DialledLine implements Line {
+  readonly #options: DialledLineOptions
   #target: Target | null = null
   #address: ConnectionAddress | null = null
 
-  constructor(options: LineOptions) {
+  constructor(options: DialledLineOptions) {
     this.#options = options
   }
 
-  /** Null unless dialled. */
   get address(): ConnectionAddress | null {
     return this.#address
   }
@@ -40,6 +50,8 @@ export class Line {
       case 'dial':
         this.#dial(effect.attempt)
         return
+      case 'await':
+        throw new Error('a machine that accepts only has a line that dials')
       case 'ping':
         this.send(pingreq)
         return
@@ -50,7 +62,6 @@ export class Line {
     }
   }
 
-  /** Nothing when there is no connection. */
   send(bytes: Uint8Array): void {
     if (this.#address !== null) this.#options.dialer.send(this.#address, bytes)
   }
@@ -75,8 +86,13 @@ export class Line {
     const connect = encodeConnect(clientId, link.username, target.password)
     this.#address = dialer.dial(loop, target, connect, {
       onDialed: () => this.#feed(attempt, { kind: 'dialed' }),
-      onPacket: (bytes) =>
-        this.#feed(attempt, { kind: 'packet', packet: decodeServerPacket(bytes) }),
+      onPacket: (bytes) => {
+        const packet = decodeServerPacket(bytes)
+        const { taken } = this.#options
+        const isCurrent = this.#options.attempt() === attempt
+        if (isCurrent && packet.type === 'publish' && taken?.(packet, bytes) === true) return
+        this.#feed(attempt, { kind: 'packet', packet })
+      },
       onClosed: (cause, detail) => this.#feed(attempt, { kind: 'closed', cause, detail }),
     })
   }

@@ -4,14 +4,18 @@
 import type { LinkConfig } from '../config/index.js'
 import { assertNever } from '../errors.js'
 import { linkLimits } from '../limits.js'
+import type { ConnectionAddress } from '../native/index.js'
+import { AcceptedLine, type AcceptedLines } from './accepted-line.js'
 import { agentDeadline, stepAgent } from './agent.js'
 import { type AgentEffect, type AgentEvent, type AgentState, newAgent } from './agent-state.js'
+import type { Arrival } from './arrival.js'
 import {
   askedOf,
   type Capabilities,
   decodeCapabilities,
   encodeCapabilities,
 } from './capabilities.js'
+import { Carriage } from './carriage.js'
 import type { ConnectionEvent } from './connection.js'
 import type { Counters } from './counters.js'
 import { type Dialer, serverOf } from './dialer.js'
@@ -19,9 +23,10 @@ import type { LinkEnvironment, LinkSettings } from './environment.js'
 import { errorCodeOf, type LinkFailure } from './failure.js'
 import type { Incarnations } from './incarnation.js'
 import { InterestDigest } from './interest-digest.js'
-import { Line } from './line.js'
+import { DialledLine, type Line } from './line.js'
 import { Machine } from './machine.js'
 import { MessagePool, type PoolRanges } from './message-pool.js'
+import { limitsOf, type Offer } from './offer.js'
 import type { LinkError, PoolStatus, RouteStatus } from './status.js'
 import { responseTopic, routeClientId, routeTopic } from './topics.js'
 import type { Transit } from './transit.js'
@@ -36,6 +41,10 @@ export interface OutboundParts {
   readonly transit: Transit
   /** Random per process; announces us to other Causeways and betrays a link to ourselves. */
   readonly instance: string
+  /** Of all links that accept only. */
+  readonly acceptedLines: AcceptedLines
+  /** Takes what comes down a connection that we have dialled and is no answer to us. */
+  arrived(arrival: Arrival): void
 }
 
 export class Outbound {
@@ -46,6 +55,9 @@ export class Outbound {
   readonly #responseTopic: string
   readonly #agent: Machine<AgentState, AgentEvent, AgentEffect>
   readonly #line: Line
+  /** The same as the line where we accept only. */
+  readonly #accepted: AcceptedLine | null
+  readonly #carriage: Carriage
   readonly #pool: MessagePool
   readonly #counters: Counters
   readonly #digest: InterestDigest
@@ -73,7 +85,7 @@ export class Outbound {
     this.#digest = new InterestDigest(parts.environment, index, config.driftCheck)
     const { clock, timers } = parts.environment
     this.#agent = new Machine<AgentState, AgentEvent, AgentEffect>(
-      newAgent(this.#routeTopic, this.#seed()),
+      newAgent(this.#routeTopic, this.#seed(), config.acceptOnly),
       {
         step: stepAgent,
         deadline: agentDeadline,
@@ -83,13 +95,23 @@ export class Outbound {
       clock,
       timers,
     )
-    this.#line = new Line({
-      dialer: parts.dialer,
-      link: config,
-      clientId: routeClientId(config.clientId, parts.settings.nodeName),
-      loop: index % parts.environment.engine.loops,
-      attempt: () => this.#agent.state.connection.attempt,
-      feed: (event) => this.#feed(event),
+    const feed = (event: ConnectionEvent) => this.#feed(event)
+    this.#accepted = config.acceptOnly
+      ? new AcceptedLine({
+          engine: parts.environment.engine,
+          lines: parts.acceptedLines,
+          index,
+          feed,
+        })
+      : null
+    this.#line = this.#accepted ?? this.#dialledLine(feed)
+    this.#carriage = new Carriage({
+      clusterName: parts.settings.clusterName,
+      packetBytesMax: parts.settings.packetBytesMax,
+      farName: config.name,
+      line: () => this.#line,
+      arrived: (arrival) => parts.arrived(arrival),
+      broken: () => this.#feed(closedBecause('its route operations broke the rules')),
     })
     this.#pool = new MessagePool(
       {
@@ -120,12 +142,34 @@ export class Outbound {
 
   drained(): void {
     this.#pool.drained()
+    if (this.#accepted === null || this.#accepted.address === null) return
+    // The far end learns of the new size when it dials again.
+    this.#accepted.release()
+    this.#feed(closedBecause('pool_size has changed'))
   }
 
   stop(): void {
     this.#parts.transit.end(this.#index)
     this.#agent.dispatch({ kind: 'stop' })
+    this.#accepted?.release()
     this.#pool.stop()
+  }
+
+  /** The far end lets us use a connection that it has dialled. Text: why we do not. */
+  offered(offer: Offer, address: ConnectionAddress): string | null {
+    if (this.#accepted === null)
+      return 'offers its connections, but our link dials itself (accept_only is not set)'
+    if (!this.#config.enable) return 'offers its connections, but our link is disabled'
+    const peer = limitsOf(offer)
+    if (offer.place !== null) return this.#pool.offered(offer.place, address, peer)
+    return this.#accepted.offer(address, peer)
+      ? null
+      : 'offers its route channel, but another broker of that name has done so already'
+  }
+
+  /** False: we accept only, and the far end has not offered its route connection. */
+  get carried(): boolean {
+    return this.#accepted === null || !this.#config.enable || this.#accepted.offered
   }
 
   /** Looks at the shared flags of interest capture: no crossing, so as often as one likes. */
@@ -193,6 +237,11 @@ export class Outbound {
     switch (effect.kind) {
       case 'prepare':
         this.#server = addressText(serverOf(this.#config, effect.server))
+        this.#carriage.carry(false)
+        this.#line.perform(effect)
+        break
+      case 'await':
+        this.#server = 'accept_only'
         this.#line.perform(effect)
         break
       case 'dial':
@@ -216,6 +265,7 @@ export class Outbound {
         const digest = this.#digest.read(state)
         const payload = engine.encodeHeartbeat(nodeName, effect.incarnation, digest)
         this.#line.send(encodePublish(this.#routeTopic, 0, 0, payload, null))
+        this.#carriage.offer()
         break
       }
       case 'make-batch':
@@ -318,8 +368,24 @@ export class Outbound {
     this.#peerIsCauseway = peer !== null
     this.#digest.onAccepted(peer)
     this.#agreeOnTransit(peer)
+    const slots = this.#accepted === null ? (peer?.acceptSlots ?? 0) : 0
+    this.#pool.carry(slots)
+    this.#carriage.carry(slots > 0)
     // Slots that were held because the server was ourselves; a start is nothing to the others.
     this.#pool.start()
+  }
+
+  #dialledLine(feed: (event: ConnectionEvent) => void): Line {
+    const { dialer, environment, settings } = this.#parts
+    return new DialledLine({
+      dialer,
+      link: this.#config,
+      clientId: routeClientId(this.#config.clientId, settings.nodeName),
+      loop: this.#index % environment.engine.loops,
+      attempt: () => this.#agent.state.connection.attempt,
+      feed,
+      taken: (packet, bytes) => this.#carriage.taken(packet, bytes),
+    })
   }
 
   #agreeOnTransit(peer: Capabilities | null): void {
@@ -393,6 +459,10 @@ export class Outbound {
   #seed(): number {
     return Number.parseInt(this.#parts.environment.randomHex(4), 16) | 0
   }
+}
+
+function closedBecause(cause: string): ConnectionEvent {
+  return { kind: 'closed', cause, detail: '' }
 }
 
 function addressText({ host, port }: LinkConfig['servers'][number]): string {

@@ -55,10 +55,11 @@ const retryPolicy: RetryPolicy = {
   provenAfterMs: linkLimits.slotRetryMs,
 }
 
-export function newSlot(seed: number): SlotState {
+/** @param accepts the far end dials */
+export function newSlot(seed: number, accepts = false): SlotState {
   return {
     phase: { kind: 'stopped' },
-    connection: downConnection,
+    connection: { ...downConnection, accepts },
     retry: firstAttempt(seed),
     lastFailure: null,
   }

@@ -3,21 +3,26 @@
  *
  *   link-publish, closed (accepted connections) ─▶ inbound.ts    remote interest
  *   dialed, client-packet, closed (dialled ones) ─▶ dialer.ts ─▶ outbound.ts (agent.ts, pool.ts)   our interest, the pool
+ *
+ * Where one side accepts only, what it sends and is answered goes through accepting.ts, on the other side's connections.
  */
 import type { Timer } from '../clock.js'
 import type { LinkConfig } from '../config/index.js'
 import { linkLimits } from '../limits.js'
 import type { EngineEvent, LinkDataPlane } from '../native/index.js'
+import { Accepting } from './accepting.js'
+import type { LinkPublish } from './arrival.js'
 import { changedProperties, fileKey, type LinkChange, needsRedial } from './changes.js'
 import { Counters } from './counters.js'
 import { Dialer } from './dialer.js'
 import { LinkDirectory } from './directory.js'
 import type { LinkEnvironment, LinkSettings } from './environment.js'
-import { Inbound, type LinkPublish } from './inbound.js'
+import { Inbound } from './inbound.js'
 import { IncarnationFile, type IncarnationStore, Incarnations } from './incarnation.js'
 import { firstPool, nextPool, noSlots, type PoolRanges } from './message-pool.js'
 import { Outbound, type OutboundParts } from './outbound.js'
 import type { LinkStatus, RemoteRoutes } from './status.js'
+import { bothWaysClientId } from './topics.js'
 import { Transit } from './transit.js'
 
 export interface LinkRoomOptions {
@@ -34,6 +39,7 @@ export class LinkRoom {
   readonly #settings: LinkSettings
   readonly #dialer: Dialer
   readonly #inbound: Inbound
+  readonly #accepting: Accepting
   readonly #parts: OutboundParts
   readonly #directory: LinkDirectory
   readonly #links = new Map<number, LinkHere>()
@@ -60,12 +66,30 @@ export class LinkRoom {
       ),
     )
     const transit = new Transit(environment)
-    this.#parts = { environment, settings, dialer, incarnations: numbers, transit, instance }
-    this.#dialer = dialer
+    this.#accepting = new Accepting({
+      clusterName: settings.clusterName,
+      outbound: (link) => this.#links.get(link)?.outbound,
+      changed: () => this.#configure(),
+    })
     this.#directory = new LinkDirectory(settings.links)
-    this.#inbound = new Inbound(environment, settings, this.#directory, instance, (name) =>
-      this.#onSelfConnected(name),
-    )
+    const accepting = this.#accepting
+    this.#inbound = new Inbound(environment, settings, this.#directory, instance, {
+      selfConnected: (name) => this.#onSelfConnected(name),
+      offered: (link, arrival, payload) => accepting.offered(link, arrival, payload),
+      answered: (arrival, carrier) => accepting.answered(arrival, carrier),
+      alive: (link, connection) => accepting.alive(link, connection),
+    })
+    this.#parts = {
+      environment,
+      settings,
+      dialer,
+      incarnations: numbers,
+      transit,
+      instance,
+      acceptedLines: accepting.lines,
+      arrived: (arrival) => this.#inbound.onArrival(arrival),
+    }
+    this.#dialer = dialer
     for (const [index, link] of this.#directory.entries()) this.#make(index, link)
   }
 
@@ -137,16 +161,18 @@ export class LinkRoom {
   }
 
   onClientPacket(event: EngineEvent & { kind: 'client-packet' }): void {
-    this.#dialer.onClientPacket(event)
+    if (!this.#accepting.onPacket(event)) this.#dialer.onClientPacket(event)
   }
 
   onDialClosed(event: EngineEvent & { kind: 'closed' }): void {
+    this.#inbound.onConnectionClosed(event.connection)
     this.#dialer.onDialClosed(event)
   }
 
-  /** An accepted connection is gone. Optional: what it said about actors is forgotten sooner. */
+  /** An accepted connection is gone: one that carried us is dialled again by the far end. */
   onConnectionClosed(connection: number): void {
     this.#inbound.onConnectionClosed(connection)
+    this.#accepting.onClosed(connection)
   }
 
   /**
@@ -159,7 +185,7 @@ export class LinkRoom {
 
   status(): LinkStatus[] {
     const { engine } = this.#environment
-    return this.#directory.entries().flatMap(([index, { name, enable, topics }]) => {
+    return this.#directory.entries().flatMap(([index, { name, enable, topics, acceptOnly }]) => {
       const here = this.#links.get(index)
       if (here === undefined) return []
       const { outbound } = here
@@ -167,6 +193,8 @@ export class LinkRoom {
         name,
         enabled: enable,
         topics,
+        acceptOnly,
+        forwards: this.#accepting.forwards(index, acceptOnly),
         route: outbound.route(),
         pool: outbound.pool(),
         remoteActors: this.#inbound.actors(index),
@@ -229,6 +257,7 @@ export class LinkRoom {
     this.#links.get(index)?.outbound.stop()
     this.#links.delete(index)
     this.#directory.remove(index)
+    this.#accepting.forget(index)
     this.#environment.log.info(
       { event: 'cluster_link_removed', link: name, dropped: queued + inflight },
       `link ${name}: removed; ${queued + inflight} messages waited for it`,
@@ -242,6 +271,7 @@ export class LinkRoom {
     if (here === undefined) return
     if (needsRedial(properties)) {
       here.outbound.stop()
+      if (properties.includes('acceptOnly')) this.#accepting.turned(index, link.acceptOnly)
       here.outbound = new Outbound(this.#parts, link, index, here.ranges, here.counters)
       if (link.enable) here.outbound.start()
     } else {
@@ -290,9 +320,30 @@ export class LinkRoom {
   #configure(): void {
     const planes = this.#directory.entries().flatMap(([index, link]) => {
       const here = this.#links.get(index)
-      return here === undefined ? [] : [dataPlaneOf(link, index, here.ranges)]
+      return here === undefined ? [] : [this.#dataPlaneOf(index, link, here.ranges)]
     })
     this.#environment.engine.configureLinks(this.#settings.clusterName, planes)
+  }
+
+  #dataPlaneOf(index: number, link: LinkConfig, { pool, former }: PoolRanges): LinkDataPlane {
+    const { clusterName, homeOf } = this.#settings
+    const places = link.acceptOnly ? Math.max(pool.count, former.count) : 0
+    return {
+      index,
+      name: link.name,
+      enabled: link.enable,
+      forwards: this.#accepting.forwards(index, link.acceptOnly),
+      topics: link.topics,
+      pool,
+      former,
+      homes: Array.from({ length: places }, (_, place) =>
+        homeOf(bothWaysClientId(link.name, clusterName, place)),
+      ),
+      maxInflight: link.maxInflight,
+      bufferBytesMax: link.resource.maxBufferBytes,
+      requestTtlMs: link.resource.requestTtlMs ?? 0,
+      transit: link.transit,
+    }
   }
 }
 
@@ -303,19 +354,4 @@ interface LinkHere {
   readonly counters: Counters
   /** How often in a row the former pool was found empty. */
   drainedLooks: number
-}
-
-function dataPlaneOf(link: LinkConfig, index: number, { pool, former }: PoolRanges): LinkDataPlane {
-  return {
-    index,
-    name: link.name,
-    enabled: link.enable,
-    topics: link.topics,
-    pool,
-    former,
-    maxInflight: link.maxInflight,
-    bufferBytesMax: link.resource.maxBufferBytes,
-    requestTtlMs: link.resource.requestTtlMs ?? 0,
-    transit: link.transit,
-  }
 }

@@ -8,6 +8,10 @@ export interface LinkStatus {
   readonly enabled: boolean
   /** What we want to receive. */
   readonly topics: readonly string[]
+  /** We dial nobody. */
+  readonly acceptOnly: boolean
+  /** False: we receive only, because the far end does not carry our side of the link. */
+  readonly forwards: boolean
   readonly route: RouteStatus
   readonly pool: PoolStatus
   /** Actors of the remote cluster whose routes we hold. */

@@ -35,6 +35,8 @@ export type ServerPacket =
   /** A valid packet that a server has no reason to send us, or bytes that do not decode; `what` names it. */
   | { readonly type: 'malformed'; readonly what: string }
 
+export type ServerPublish = ServerPacket & { readonly type: 'publish' }
+
 /** A PUBLISH received on the route channel. Text properties are null when absent. */
 export interface Carrier {
   readonly topic: string

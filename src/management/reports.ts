@@ -26,6 +26,10 @@ export interface LinkReport {
   readonly name: string
   readonly enabled: boolean
   readonly topics: readonly string[]
+  /** We dial nobody: both directions use the far end's connections. */
+  readonly acceptOnly: boolean
+  /** False: we receive only, because the far end does not carry our side of the link. */
+  readonly forwards: boolean
   /** True when the far end said so. */
   readonly peerIsCauseway: boolean
   readonly route: {
@@ -79,6 +83,8 @@ export function linkReport(status: LinkStatus): LinkReport {
     name: status.name,
     enabled: status.enabled,
     topics: status.topics,
+    acceptOnly: status.acceptOnly,
+    forwards: status.forwards,
     peerIsCauseway: status.peerIsCauseway,
     route: {
       state: route.state,

@@ -76,7 +76,7 @@ export interface EdgeAttachment {
 /** Calls of the link room that cross unchanged; the others of LinkEngine read shared memory or join the command batch. */
 type LinkCalls = Omit<
   LinkEngine,
-  'interestWaiting' | 'interestOverflowed' | 'dial' | 'send' | 'slotOnline'
+  'interestWaiting' | 'interestOverflowed' | 'dial' | 'send' | 'slotOnline' | 'carry'
 >
 
 export interface Binding extends LinkCalls {

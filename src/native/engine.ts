@@ -291,10 +291,13 @@ export interface LinkDataPlane {
   readonly index: number
   readonly name: string
   readonly enabled: boolean
+  readonly forwards: boolean // false: the far end has no way to take what matches its routes
   readonly topics: readonly string[] // ours: what we accept from it, and what its routes… are cut by at the other side
   readonly pool: SlotRange
   /** The pool before its size was changed: takes nothing more, and is there until it is empty. None: a count of 0. */
   readonly former: SlotRange
+  /** Loops of the slots by place, where the far end dials; []: spread evenly. */
+  readonly homes: readonly number[]
   readonly maxInflight: number
   readonly bufferBytesMax: number // per slot
   readonly requestTtlMs: number // 0: none
@@ -441,6 +444,8 @@ export interface LinkEngine {
   dial(command: DialCommand): void
   send(address: ConnectionAddress, bytes: Uint8Array): void
   slotOnline(command: SlotOnlineCommand): void
+  /** From now on it carries the link both ways: native/transport/commands.h. PUBACKs on an accepted one come as `client-packet`. */
+  carry(address: ConnectionAddress, link: number, name: string): void
 }
 
 /** Commands are collected and go down in one crossing per tick (or at `flush`). */

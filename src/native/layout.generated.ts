@@ -22,7 +22,8 @@ export const layout = {
     "publish",
     "dial",
     "send",
-    "slot"
+    "slot",
+    "carry"
   ],
   "edgeCommands": [
     "refused",

@@ -158,6 +158,11 @@ export class NativeEngine implements Engine {
     this.#schedule()
   }
 
+  carry({ loop, connection }: ConnectionAddress, link: number, name: string): void {
+    this.#commands.begin('carry', loop).u32(connection).u32(link).text(name).end()
+    this.#schedule()
+  }
+
   /** Commands go down at the end of the tick at the latest; `flush` sends them now. */
   flush(): void {
     if (this.#commands.length === 0) return

@@ -13,6 +13,7 @@ export function linkConfig(
     path: 'cluster.links.1',
     name,
     enable,
+    acceptOnly: false,
     servers: [{ host: `${host}.example`, port: 1883, tls: false }],
     clientId: 'link',
     username: null,
@@ -46,6 +47,7 @@ export function linkSettings(clusterName: string, links: readonly LinkConfig[]):
     dataDir: '/nowhere',
     packetBytesMax: 1_048_576,
     isOwnAddress: () => false,
+    homeOf: () => 0,
   }
 }
 

@@ -46,7 +46,7 @@ export function matches(topics: readonly string[], filter: string): boolean {
 }
 
 /** The parts without a network; the world adds dial, send, answer, close, publish. */
-export class ModelLinkEngine implements Omit<LinkEngine, 'dial' | 'send' | 'slotOnline'> {
+export class ModelLinkEngine implements Omit<LinkEngine, 'carry' | 'dial' | 'send' | 'slotOnline'> {
   /** Local interest: filter → order of arrival, which is what a cursor walks. */
   readonly interest = new Map<string, number>()
   readonly #captures = new Map<number, Capture>()

@@ -29,6 +29,7 @@ export interface ServerSide {
   responseTopic: string
   barrier: boolean
   readonly behindBarrier: Buffer[]
+  heardAt: number
 }
 
 /** Who cannot reach whom. */

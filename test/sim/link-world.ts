@@ -4,9 +4,8 @@
  * clocks that step. Each broker runs the real link room over the model engine and the least MQTT server that a link needs.
  */
 import mqttPacket, { type Packet } from 'mqtt-packet'
-import type { Timers } from '../../src/clock.js'
 import type { LinkConfig } from '../../src/config/index.js'
-import { type LinkLog, type LinkPorts, LinkRoom } from '../../src/link/index.js'
+import { type LinkPorts, LinkRoom } from '../../src/link/index.js'
 import { decodeConnect, decodePacket } from '../../src/mqtt/index.js'
 import type {
   AnswerCommand,
@@ -17,6 +16,7 @@ import type {
 } from '../../src/native/engine.js'
 import { incarnationStore, linkSettings } from './link-config.js'
 import { ModelLinkEngine } from './link-engine.js'
+import { environmentOf } from './link-life.js'
 import { pop, push, Random, type Scheduled } from './link-schedule.js'
 import { faults, Partitions, type ServerSide, type Wire } from './link-wire.js'
 
@@ -25,6 +25,8 @@ export class World {
   readonly brokers: SimBroker[] = []
   /** Names of the clusters that a cluster could have a link to. */
   readonly peers = new Map<string, readonly string[]>()
+  /** Of whose links with whom the far end dials alone: `<cluster> <far end>`. */
+  readonly accepting = new Set<string>()
   readonly wires = new Set<Wire>()
   readonly trace: string[] = []
   now = 0
@@ -120,65 +122,9 @@ export class SimBroker {
     this.engine = new ModelLinkEngine()
     this.#served.clear()
     this.#dialled.clear()
-    const { world } = this
     const alive = () => this.epoch === epoch && this.room !== null
-    const timers: Timers = {
-      after: (delayMs, run) => {
-        let cancelled = false
-        world.at(delayMs, () => {
-          if (!cancelled && alive()) run()
-        })
-        return {
-          cancel: () => {
-            cancelled = true
-          },
-        }
-      },
-    }
     this.room = new LinkRoom({
-      environment: {
-        engine: this.#ports(),
-        tls: { open: () => 0, close: () => {} },
-        tasks: {
-          bootstrapBatch: (request) =>
-            // Made at one moment, heard of at a later one: interest changes in between.
-            new Promise((resolve) => {
-              world.at(world.delay(), () => {
-                if (!alive()) return
-                const batch = this.engine.bootstrapBatch(request)
-                world.onBootstrap(this)
-                world.at(world.delay(), () => {
-                  world.unsettled = true
-                  if (alive()) resolve(batch)
-                })
-              })
-            }),
-        },
-        slices: {
-          run: (_name, job) =>
-            new Promise((resolve) => {
-              const step = () => {
-                if (!alive()) return
-                if (job.next().done !== true) return world.at(1, step)
-                world.unsettled = true
-                resolve()
-              }
-              world.at(0, step)
-            }),
-        },
-        clock: { monotonicMs: () => world.now, wallMs: () => this.wallOffset + world.now },
-        timers,
-        log: this.#log(),
-        randomHex: (bytes) =>
-          Array.from({ length: bytes }, () =>
-            world.random.below(256).toString(16).padStart(2, '0'),
-          ).join(''),
-        lookup: (host) => {
-          world.unsettled = true
-          return Promise.resolve([host.replace('.example', '')])
-        },
-        readSecret: async () => '',
-      },
+      environment: environmentOf(this, this.#ports(), alive),
       settings: linkSettings(this.name, this.links),
       incarnations: this.store,
       pollMs: 2_000,
@@ -244,7 +190,8 @@ export class SimBroker {
       loops: 2,
       dial: (command: DialCommand) => this.#dial(command),
       send: ({ connection }: ConnectionAddress, bytes: Uint8Array) =>
-        this.#clientSends(connection, Buffer.from(bytes)),
+        this.#sends(connection, Buffer.from(bytes)),
+      carry: () => {},
       slotOnline: (_command: SlotOnlineCommand) => {},
       answer: (command: AnswerCommand) => this.#answer(command),
       close: ({ connection }: ConnectionAddress, bytes: Uint8Array) =>
@@ -300,7 +247,13 @@ export class SimBroker {
     })
   }
 
-  #clientSends(connection: number, bytes: Buffer): void {
+  /** On a connection that was dialled, or on one that was accepted and carries the link both ways. */
+  #sends(connection: number, bytes: Buffer): void {
+    const served = this.#served.get(connection)
+    if (served !== undefined) {
+      this.#toClient(served.wire, bytes)
+      return
+    }
     const wire = this.#dialled.get(connection)
     if (wire !== undefined) this.#toServer(wire, bytes)
   }
@@ -348,21 +301,36 @@ export class SimBroker {
       responseTopic: '',
       barrier: false,
       behindBarrier: [],
+      heardAt: this.world.now,
     })
+    if (this.links.some(({ acceptOnly }) => acceptOnly)) this.#watch(served)
     return served
+  }
+
+  /** Keep-alive of who dialled us: matters to a room that sends on what was dialled. [MQTT-3.1.2-22] */
+  #watch(wire: Wire): void {
+    this.world.at(keepAliveMs / 3, () => {
+      const side = this.#served.get(wire.serverConnection)
+      if (side?.wire !== wire || this.epoch !== wire.serverEpoch) return
+      if (this.world.now - side.heardAt < keepAliveMs) this.#watch(wire)
+      else this.#close(wire.serverConnection, encode({ cmd: 'disconnect', reasonCode: 0x8d }))
+    })
   }
 
   servedClosed(wire: Wire): void {
     if (this.epoch !== wire.serverEpoch || !wire.serverOpen) return
     wire.serverOpen = false
     this.#served.delete(wire.serverConnection)
-    // The broker need not tell the room, so sometimes it does not.
-    if (this.world.random.chance(50)) this.room?.onConnectionClosed(wire.serverConnection)
+    // The broker need not tell a room whose links all dial, so sometimes it does not.
+    const isTold = this.world.random.chance(50)
+    if (isTold || this.links.some(({ acceptOnly }) => acceptOnly))
+      this.room?.onConnectionClosed(wire.serverConnection)
   }
 
   #onServed(wire: Wire, bytes: Buffer): void {
     const side = this.#served.get(wire.serverConnection)
     if (side === undefined) return
+    side.heardAt = this.world.now
     if (side.barrier) side.behindBarrier.push(bytes)
     else this.#serve(side, bytes)
   }
@@ -390,16 +358,21 @@ export class SimBroker {
         return
       case 'publish': {
         side.barrier = true
-        const { loop, serverConnection: connection } = wire
+        const { serverConnection: connection } = wire
         this.room?.onLinkPublish({
           kind: 'link-publish',
-          loop,
+          loop: 0, // where every client lives: settings.homeOf
           session: connection,
           generation: 1,
           connection,
           version: 5,
           packet: bytes,
         })
+        return
+      }
+      case 'puback': {
+        const { loop, serverConnection: connection } = wire
+        this.room?.onClientPacket({ kind: 'client-packet', loop, connection, packet: bytes })
         return
       }
       default:
@@ -467,21 +440,10 @@ export class SimBroker {
       if (side.responseTopic === decoded.topic) this.#toClient(side.wire, Buffer.from(packet))
     }
   }
-
-  #log(): LinkLog {
-    const write = (level: string) => (_fields: object, message: string) => {
-      this.world.trace.push(
-        `${String(this.world.now).padStart(7)} ${this.name} ${level} ${message}`,
-      )
-    }
-    return {
-      debug: write('debug'),
-      info: write('info'),
-      warn: write('warn'),
-      error: write('error'),
-    }
-  }
 }
+
+/** One and a half times that of a link's CONNECT. */
+const keepAliveMs = 90_000
 
 function encode(packet: Packet): Buffer {
   return mqttPacket.generate(packet, { protocolVersion: 5 })

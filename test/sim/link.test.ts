@@ -2,7 +2,7 @@
  * Two to four clusters in a bad network: whatever happened, some time after it stops every cluster holds exactly the
  * peers' interest, cut by the peers' `topics`.
  *
- * Simulated: a mesh, a chain or a star; links of which one side wants nothing, is disabled or missing; connections cut,
+ * Simulated: a mesh, a chain or a star; links of which one side wants nothing, accepts only, is disabled or missing; connections cut,
  * silent, or heard in one direction only; partitions; slow and refused dials; kills with and without a reset; links added,
  * changed, switched and removed, at run time and between two lives; steps of the wall clock; bursts of interest that overflow what is captured. Real: all of src/link.
  * Not here: the native route table and the messages (test/native/sim/links_test.cc), sockets (test/integration/link).
@@ -76,7 +76,10 @@ async function story(seed: number, steps: number, verbose: boolean): Promise<rea
   const shape = random.below(3)
   for (const [index, name] of cluster.entries()) {
     const peers = cluster.filter((_, other) => isLinked(shape, index, other))
-    const links = peers.map((peer) => randomLink(random, peer))
+    for (const peer of peers)
+      if (!world.accepting.has(`${peer} ${name}`) && random.chance(20))
+        world.accepting.add(`${name} ${peer}`)
+    const links = peers.map((peer) => randomLink(world, name, peer))
     world.peers.set(name, peers)
     world.brokers.push(new SimBroker(world, name, addressOf(index), links))
   }
@@ -186,9 +189,16 @@ function isLinked(shape: number, a: number, b: number): boolean {
   return shape === 0 || a === 0 || b === 0
 }
 
-function randomLink(random: Random, name: string): LinkConfig {
+function randomLink({ accepting, random }: World, from: string, name: string): LinkConfig {
   const link = linkConfig(name, addressOf(names.indexOf(name)), random.pick(topicLists))
-  return { ...link, enable: random.chance(95), driftCheck: random.chance(30) }
+  const acceptOnly = accepting.has(`${from} ${name}`)
+  return {
+    ...link,
+    acceptOnly,
+    servers: acceptOnly ? [] : link.servers,
+    enable: random.chance(95),
+    driftCheck: random.chance(30),
+  }
 }
 
 /** Another edit of `cluster.links`: a link changed, switched, removed, or one that it could have and has not added. */
@@ -198,7 +208,7 @@ function edited(random: Random, world: World, broker: SimBroker): readonly LinkC
     .get(broker.name)
     ?.filter((peer) => links.every(({ name }) => name !== peer))
   if (missing !== undefined && missing.length > 0 && random.chance(50))
-    return [randomLink(random, random.pick(missing)), ...links]
+    return [randomLink(world, broker.name, random.pick(missing)), ...links]
   if (links.length === 0) return links
   const link = random.pick(links)
   const others = links.filter((one) => one !== link)

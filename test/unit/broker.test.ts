@@ -93,6 +93,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
     dial: unused('dial'),
     send: unused('send'),
     slotOnline: unused('slotOnline'),
+    carry: unused('slotOnline'),
   }
   const door: LinkDoor = {
     start: () => link.push('start'),

@@ -1,11 +1,22 @@
 /** `cluster.name` and `cluster.links`, with EMQX's names and defaults. */
 
 import type { z } from 'zod'
-import { configLimits } from '../../limits.js'
+import { configLimits, linkLimits } from '../../limits.js'
 import type { LinkConfig, LinkResourceOptions } from '../config.js'
 import { serverList } from './address.js'
 import * as form from './form.js'
-import { alias, asleep, entries, entry, ignored, key, required, section, unset } from './key.js'
+import {
+  alias,
+  asleep,
+  type EntryProblem,
+  entries,
+  entry,
+  ignored,
+  key,
+  required,
+  section,
+  unset,
+} from './key.js'
 import { tlsClientSchema, toTlsClient } from './tls.js'
 
 const hourMs = 3_600_000
@@ -81,12 +92,17 @@ const resourceOptions = section({
   enable_queue: ignored('deprecated'),
 })
 
-const link = entry({
+const linkKeys = {
   name: required(clusterName, '`cluster.name` of the remote cluster.'),
   enable: key(form.boolean, true, 'Whether the link is up.'),
-  server: required(
+  server: unset(
     serverList,
-    'Address of the remote cluster, port 1883 by default; several are tried in turn. `mqtts://` implies TLS.',
+    'Address of the remote cluster, port 1883 by default; several are tried in turn. `mqtts://` implies TLS. Required unless `accept_only` is set.',
+  ),
+  accept_only: key(
+    form.boolean,
+    false,
+    'Dial nobody: both directions use the connections that the remote cluster, a Causeway, dials. Without `server`. Not in EMQX.',
   ),
   clientid: unset(
     form.text,
@@ -147,7 +163,32 @@ const link = entry({
     0,
     'Maintained by EMQX; accepted.',
   ),
-})
+}
+
+const link = entry(linkKeys, dialProblems)
+
+/** Who dials needs an address; who accepts only has no use for what a dial needs. */
+function dialProblems(it: {
+  readonly accept_only: boolean
+  readonly server: unknown
+  readonly username: unknown
+  readonly password: unknown
+  readonly pool_size: number
+}): readonly EntryProblem[] {
+  if (!it.accept_only) {
+    const missing = `required_field: expected ${serverList.type}, got nothing`
+    return it.server === null ? [{ path: ['server'], message: missing }] : []
+  }
+  const unused = (['server', 'username', 'password'] as const)
+    .filter((name) => it[name] !== null)
+    .map((name) => ({
+      path: [name],
+      message: `a link with accept_only = true dials nobody: leave out ${name}, or accept_only`,
+    }))
+  if (it.pool_size <= linkLimits.acceptedSlots) return unused
+  const most = `expected at most ${linkLimits.acceptedSlots} with accept_only = true, got ${it.pool_size}`
+  return [...unused, { path: ['pool_size'], message: most }]
+}
 
 export const clusterSchema = section({
   name: key(clusterName, 'emqxcl', 'How the other regions know this one.'),
@@ -172,11 +213,15 @@ export function toLinks(cluster: z.output<typeof clusterSchema>): LinkConfig[] {
 }
 
 function toLink(it: z.output<typeof link>, index: number, clusterName: string): LinkConfig {
-  const servers = it.server.map((server) => ({ ...server, tls: server.tls || it.ssl.enable }))
+  const servers = (it.server ?? []).map((server) => ({
+    ...server,
+    tls: server.tls || it.ssl.enable,
+  }))
   return {
     path: `cluster.links.${index + 1}`,
     name: it.name,
     enable: it.enable,
+    acceptOnly: it.accept_only,
     servers,
     clientId: it.clientid ?? clusterName,
     username: it.username,

@@ -29,8 +29,8 @@ const probeEveryMs = 10
 /** What one cluster's configuration says about another. */
 export interface LinkTo {
   readonly name: string
-  /** Port of the other cluster's link listener. */
-  readonly port: number
+  /** Port of the other cluster's link listener; null: it dials, our link accepts only. */
+  readonly port: number | null
   /** What this cluster wants to receive; `['#']` when it is not given. */
   readonly topics?: readonly string[]
   readonly enable?: boolean
@@ -191,7 +191,7 @@ export class Cluster {
     const links = all.map(
       ({ name: to, port, topics = ['#'], enable = true, more = '' }) => `{
       name = ${JSON.stringify(to)}
-      server = "127.0.0.1:${port}"
+      ${port === null ? 'accept_only = true' : `server = "127.0.0.1:${port}"`}
       clientid = ${JSON.stringify(this.#options.clientId ?? `clink-${this.name}`)}
       topics = ${JSON.stringify(topics)}
       enable = ${enable}

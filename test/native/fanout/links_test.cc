@@ -65,7 +65,7 @@ struct Linked {
   }
   int loops() const { return const_cast<Linked*>(this)->world.fabric().loops; }
   void Online(uint32_t slot, uint16_t receive_maximum = 100) {
-    const int loop = LinkEgress::LoopOf(kLink, slot, loops());
+    const int loop = world.shard(0).links()->plan()->At(kLink)->LoopOf(slot, loops());
     World::LinkConnection* connection = world.DialLink(loop);
     if (slots.size() <= slot) slots.resize(slot + 1);
     slots[slot] = connection;
@@ -92,6 +92,33 @@ struct Linked {
 };
 
 }  // namespace
+
+TEST_CASE("slots live where they are told to, and messages find them from every loop") {
+  Linked linked(3);
+  const std::vector<uint8_t> homes = {2, 0, 2, 1};
+  auto plan = Plan(linked.metrics);
+  plan->links[0].homes = homes;
+  linked.Configure(plan);
+  for (uint32_t slot = 0; slot < kPool; ++slot) {
+    for (int loop = 0; loop < 3; ++loop) {
+      if (loop == homes[slot]) continue;
+      World::LinkConnection* astray = linked.world.DialLink(loop);
+      CHECK_FALSE(linked.world.shard(loop).links()->Online(kLink, slot, astray, 1, 0, 0));
+    }
+    linked.Online(slot);
+    CHECK(linked.slots[slot]->loop == homes[slot]);
+  }
+  std::set<std::string> sent, got;
+  for (int i = 0; i < 30; ++i) {
+    sent.insert(std::to_string(i));
+    linked.world.Publish(linked.world.Add(i % 3), "far/" + std::to_string(i), std::to_string(i), 1);
+  }
+  CHECK(linked.world.Settle());
+  for (uint32_t slot = 0; slot < kPool; ++slot) {
+    for (const auto& [topic, payload] : linked.Take(slot)) CHECK(got.insert(payload).second);
+  }
+  CHECK(got == sent);
+}
 
 TEST_CASE(
     "messages cross on the slot of their topic, each once, in order per topic, from every loop") {

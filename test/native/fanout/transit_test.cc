@@ -50,7 +50,7 @@ struct Hub {
                                                      world.shard(loop).counters(), HashSeed{1, 2}));
     }
     for (int link = 0; link < 3; ++link) {
-      const int loop = LinkEgress::LoopOf(link, 0, loops);
+      const int loop = LinkSpec::EvenLoopOf(link, 0, loops);
       slots.push_back(world.DialLink(loop));
       CHECK(world.shard(loop).links()->Online(link, 0, slots.back(), 100, 0, world.now_ms));
     }

@@ -94,6 +94,29 @@ TEST_SUITE("link/outbox") {
     CHECK(box.bytes() == 0);
   }
 
+  TEST_CASE("identifiers begin where they are told to, also after they wrapped and a reconnect") {
+    Box box(kRoomy);
+    box.OnConnect(100, 0, 32768);
+    for (int i = 0; i < 70'000; ++i) {
+      box.Push(Message(i), 0);
+      std::vector<uint16_t> ids;
+      REQUIRE(SendAll(&box, 0, &ids).size() == 1);
+      REQUIRE(ids[0] == 32768 + i % 32768);
+      REQUIRE(box.OnAck(static_cast<uint16_t>(ids[0] - 32768), 0) == AckClass::kUnknownId);
+      REQUIRE(box.OnAck(ids[0], 0) == AckClass::kSuccess);
+    }
+    box.Push(Message(0), 0);
+    std::vector<uint16_t> first, second;
+    SendAll(&box, 0, &first);
+    box.OnDisconnect();
+    box.OnConnect(100, 0, 32768);
+    SendAll(&box, 0, &second);
+    CHECK(second[0] >= 32768);
+    CHECK(second[0] != first[0]);
+    CHECK(box.OnAck(first[0], 0) == AckClass::kUnknownId);
+    CHECK(box.OnAck(second[0], 0) == AckClass::kSuccess);
+  }
+
   TEST_CASE(
       "after a reconnect what was unacknowledged goes first, in original order, with new packet "
       "ids") {

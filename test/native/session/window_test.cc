@@ -57,6 +57,22 @@ TEST_CASE("65,535 deliveries are in flight at once, each under an identifier of 
   CHECK(window.Add({}, 0).packet_id == 30'000);
 }
 
+TEST_CASE(
+    "identifiers that are left to somebody else are not given out, and not taken while used") {
+  Window window;
+  for (uint32_t i = 0; i < 40'000; ++i) window.Remove(&window.Add({}, 0));
+  Inflight* high = &window.Add({}, 0);
+  REQUIRE(high->packet_id == 40'001);
+  CHECK_FALSE(window.Leave(32'767));
+  window.Remove(high);
+  REQUIRE(window.Leave(32'767));
+  for (uint32_t i = 0; i < 70'000; ++i) {
+    Inflight& slot = window.Add({}, 0);
+    REQUIRE(slot.packet_id == i % 32'767 + 1);
+    window.Remove(&slot);
+  }
+}
+
 TEST_CASE("Find knows exactly what is in flight") {
   Window window;
   CHECK(window.Find(1) == nullptr);

@@ -230,7 +230,7 @@ class MessagePipes {
     if (process == nullptr || !pipe->near_open) return;
     fanout::World& world = process->world;
     world.now_ms = network_->clock.now_ms;
-    const int loop = fanout::LinkEgress::LoopOf(pipe->link, pipe->slot, process->loops());
+    const int loop = fanout::LinkSpec::EvenLoopOf(pipe->link, pipe->slot, process->loops());
     fanout::World::LinkConnection* connection = world.DialLink(loop);
     connection->high_watermark_bytes = pipe->read_bytes_max == SIZE_MAX ? 1 << 20 : 600;
     if (!world.shard(loop).links()->Online(pipe->link, pipe->slot, connection,

@@ -9,6 +9,8 @@ const status: LinkStatus = {
   name: 'a-cluster-with-a-very-long-name-indeed',
   enabled: true,
   topics: ['t/#', 'x'.repeat(250)],
+  acceptOnly: true,
+  forwards: false,
   route: {
     state: 'bootstrapping',
     server: 'broker.far-away.example:1883',
@@ -45,6 +47,14 @@ test('no line is longer than 100 columns, whatever the numbers', () => {
   for (const line of lines) assert.ok(line.length <= 100, `${line.length}: ${line}`)
   assert.match(linksTable(report), /a-cluster-with-a-ve…/)
   assert.match(linksTable(report), / 11 {2}/, 'what was lost is summed up')
+})
+
+test('a link that accepts only says which way it works, another one says nothing of it', () => {
+  const said = (acceptOnly: boolean, forwards: boolean) =>
+    /accepts only +(.*)/.exec(linkText([linkReport({ ...status, acceptOnly, forwards })]))?.[1]
+  assert.equal(said(true, true), 'both directions use connections of the far end')
+  assert.match(said(true, false) ?? '', /^we receive, and forward nothing/)
+  assert.equal(said(false, true), undefined)
 })
 
 test('quantiles are the ends of buckets', () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { badAcceptOnly } from './bad-accept-only.js'
 import { badInputs, link, mark } from './bad-inputs.js'
 import { load, refused } from './fixture.js'
 
-for (const { title, text, message, code = 'CONFIG_INVALID' } of badInputs) {
+for (const { title, text, message, code = 'CONFIG_INVALID' } of [...badInputs, ...badAcceptOnly]) {
   test(`${title} is refused, pointing at it`, (t) => {
     const at = text.indexOf(mark)
     const before = text.slice(0, at).split('\n')

@@ -102,7 +102,7 @@ test('a link has the defaults of EMQX', (t) => {
   const [link] = config.links
   assert.ok(link)
   assert.equal(link.path, 'cluster.links.1')
-  assert.equal(link.enable, true)
+  assert.deepEqual([link.enable, link.acceptOnly], [true, false])
   assert.deepEqual(link.servers, [{ host: 'h', port: 1883, tls: false }])
   assert.equal(link.clientId, 'emqxcl')
   assert.deepEqual([link.username, link.password, link.tls], [null, null, null])
@@ -116,6 +116,16 @@ test('a link has the defaults of EMQX', (t) => {
     workerPoolSize: 16,
     dispatchStrategy: 'per_clientid',
   })
+})
+
+test('a link that accepts only needs no server, and has no use for TLS', (t) => {
+  const { config } = load(
+    t,
+    'cluster.links = [{ name = eu, accept_only = true, topics = [], pool_size = 64, ssl.enable = true }]',
+  )
+  const [link] = config.links
+  assert.ok(link)
+  assert.deepEqual([link.acceptOnly, link.servers, link.poolSize, link.tls], [true, [], 64, null])
 })
 
 test('a link takes every field that EMQX allows, aliases included', (t) => {

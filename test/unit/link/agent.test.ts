@@ -424,3 +424,51 @@ test('asked for all routes again, it announces them on the same connection, and 
   assert.equal(script.state.phase.kind, 'online')
   assertTranscript('agent-bootstrap-asked', script.lines)
 })
+
+test('who accepts only waits without a deadline, subscribes to nothing, and waits again after a loss', () => {
+  const offered = {
+    kind: 'offered',
+    peer: { receiveMaximum: 65_535, packetBytesMax: 1_048_576 },
+  } as const
+  const closed = { kind: 'closed', cause: 'closed by the far end', detail: '' } as const
+  const script = new Script()
+  script.state = newAgent('$LINK/cluster/route/us', 1, true)
+  script.play({ kind: 'start' })
+  assert.equal(agentDeadline(script.state), Number.POSITIVE_INFINITY)
+  script
+    .wait(100_000)
+    .play(offered, { kind: 'identified', incarnation: 100n, correlation: 'c0ffee', fresh: true })
+    .play(packet({ type: 'puback', packetId: 32_769, reasonCode: 0x10 }))
+    .play({ kind: 'answer', correlation: 'c0ffee', message: accepted })
+    .play(batch(1, 0, true), packet({ type: 'puback', packetId: 32_770, reasonCode: 0x10 }))
+    .play({ kind: 'interest-waits' }, live(1))
+    .wait(9_000)
+    .play(closed) // the change goes back, capture stays open
+  assert.equal(script.state.connection.kind, 'awaiting')
+  assert.equal(script.state.incarnation, 100n)
+  script
+    .play(offered, { kind: 'identified', incarnation: 100n, correlation: 'c0ffee', fresh: false })
+    .wait(1_000)
+    .play(closed) // before the answer: our incarnation may be too small
+  assert.equal(script.state.fresh, true)
+  script.play({ kind: 'stop' })
+  assertTranscript('agent-accepts', script.lines)
+})
+
+test('identifiers of who accepts only come again from where they began', () => {
+  const script = new Script()
+  script.state = { ...newAgent('$LINK/cluster/route/us', 1, true) }
+  script
+    .play({ kind: 'start' })
+    .play({ kind: 'offered', peer: { receiveMaximum: 65_535, packetBytesMax: 1_048_576 } })
+    .play({ kind: 'identified', incarnation: 100n, correlation: 'c0ffee', fresh: true })
+    .play(packet({ type: 'puback', packetId: 32_769, reasonCode: 0x10 }))
+    .play({ kind: 'answer', correlation: 'c0ffee', message: accepted })
+    .play(batch(1, 0, true), packet({ type: 'puback', packetId: 32_770, reasonCode: 0x10 }))
+  script.state = { ...script.state, nextPacketId: 65_535 }
+  script.play(live(1), live(2))
+  assert.deepEqual(
+    script.state.unacked.map(({ packetId }) => packetId),
+    [65_535, 32_768],
+  )
+})

@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { LinkConfig } from '../../../src/config/index.js'
-import { decodeCapabilities, encodeCapabilities } from '../../../src/link/capabilities.js'
+import {
+  type CapabilityName,
+  decodeCapabilities,
+  encodeCapabilities,
+} from '../../../src/link/capabilities.js'
 import { Dialer } from '../../../src/link/dialer.js'
 import { IncarnationFile, Incarnations } from '../../../src/link/incarnation.js'
 import type { LinkEnvironment, LinkSettings } from '../../../src/link/index.js'
@@ -44,12 +48,29 @@ test('capabilities survive the way there and back', () => {
     instance: 'a1b2',
     names: [],
     driftKey: null,
+    acceptSlots: 0,
   })
   const driftKey = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')
   assert.deepEqual(
     decodeCapabilities(encodeCapabilities('a1b2', { names: ['drift/1'], driftKey })),
-    { software: 'causeway', instance: 'a1b2', names: ['drift/1'], driftKey },
+    { software: 'causeway', instance: 'a1b2', names: ['drift/1'], driftKey, acceptSlots: 0 },
   )
+  const accepts = { names: ['accept/1'], acceptSlots: 8 } as const
+  assert.deepEqual(decodeCapabilities(encodeCapabilities('a1b2', accepts)), {
+    software: 'causeway',
+    instance: 'a1b2',
+    names: ['accept/1'],
+    driftKey: null,
+    acceptSlots: 8,
+  })
+})
+
+test('a far end that accepts only gets as many connections as it may ask for', () => {
+  const slots = (acceptSlots: number, names: readonly CapabilityName[] = ['accept/1']) =>
+    decodeCapabilities(encodeCapabilities('a', { names, acceptSlots }))?.acceptSlots
+  assert.deepEqual([slots(1), slots(64), slots(65), slots(99_999)], [1, 64, 64, 64])
+  assert.deepEqual([slots(0), slots(-1), slots(1.5), slots(1e21)], [0, 0, 0, 0])
+  assert.equal(slots(8, []), 0, 'without the name it is nothing')
 })
 
 test('capabilities that are not ours are null, whatever the bytes', () => {

@@ -59,10 +59,16 @@ class Bench {
         packetBytesMax: 0,
         links,
         isOwnAddress: () => false,
+        homeOf: () => 0,
       },
       new LinkDirectory(links),
       instance,
-      (link) => this.selfConnected.push(link),
+      {
+        selfConnected: (link) => this.selfConnected.push(link),
+        offered: () => 'nothing is offered here',
+        answered: () => false,
+        alive: () => ({ kind: 'fine' }),
+      },
     )
     this.inbound.start()
   }

@@ -58,3 +58,33 @@ test('a slot is handed to its loop, pinged, and dialled again at once, then ever
   )
   assertTranscript('slot', lines)
 })
+
+test('a slot that accepts only is handed to its loop when its connection is offered, and waits for the next one', () => {
+  const offered = {
+    kind: 'offered',
+    peer: { receiveMaximum: 65_535, packetBytesMax: 1_048_576 },
+  } as const
+  let state = newSlot(1, true)
+  const play = (event: SlotEvent, now: number) => {
+    const step = stepSlot(state, event, now)
+    state = step.state
+    return step.effects.map(({ kind }) => kind)
+  }
+  assert.deepEqual(play({ kind: 'start' }, 0), ['await'])
+  assert.equal(slotDeadline(state), Number.POSITIVE_INFINITY)
+  assert.deepEqual(play(prepared, 1), [], 'it dials nobody')
+  assert.deepEqual(play({ kind: 'timer' }, 60_000), [])
+  assert.deepEqual(play(offered, 60_000), ['hand-over'])
+  assert.equal(slotDeadline(state), Number.POSITIVE_INFINITY, 'who dialled it pings')
+  assert.deepEqual(play(offered, 60_001), [])
+  assert.deepEqual(play(closed, 90_000), ['lost', 'await'])
+  assert.deepEqual(play(offered, 90_001), ['hand-over'])
+  assert.deepEqual(play(closed, 90_002), ['lost'])
+  assert.deepEqual(
+    play(offered, 90_003),
+    [],
+    'a connection that fails at once is not asked for again at once',
+  )
+  assert.deepEqual(play({ kind: 'timer' }, slotDeadline(state)), ['await'])
+  assert.deepEqual(play({ kind: 'stop' }, 100_000), ['hang-up'])
+})

@@ -177,3 +177,102 @@ test('what comes and goes while everything is announced again is neither lost no
     assert.deepEqual(west.engine.routesOf(0), [...held].sort(), `seed ${seed}`)
   }
 })
+
+/** East dials; west accepts only. */
+function oneDials(eastWants: readonly string[], westWants: readonly string[], slots = 1) {
+  const world = new World(1)
+  const east = new SimBroker(world, 'east', '10.0.0.1', [linkConfig('west', '10.0.0.2', eastWants)])
+  const accepts = { ...linkConfig('east', '', westWants), acceptOnly: true, servers: [] }
+  const west = new SimBroker(world, 'west', '10.0.0.2', [{ ...accepts, poolSize: slots }])
+  world.brokers.push(east, west)
+  east.start()
+  west.start()
+  return { world, east, west }
+}
+
+test('one side dials, and both tell each other what they want and how it changes', async () => {
+  const { world, east, west } = oneDials(['#'], ['a/#'])
+  east.subscribe('a/1')
+  west.subscribe('a/2')
+  west.subscribe('b/2')
+  await world.run(5_000)
+  assert.deepEqual(east.engine.routesOf(0), ['a/2'])
+  assert.deepEqual(west.engine.routesOf(0), ['a/1'])
+  assert.equal(west.attempts, 0)
+  const { acceptOnly, forwards, route, pool, peerIsCauseway } = statusOf(west)
+  assert.deepEqual(
+    [acceptOnly, forwards, route.state, route.server],
+    [true, true, 'online', 'accept_only'],
+  )
+  assert.deepEqual([pool.size, pool.online, peerIsCauseway], [1, 1, true])
+  west.unsubscribe('a/2')
+  west.subscribe('a/4')
+  east.unsubscribe('a/1')
+  east.subscribe('a/3')
+  await world.run(8_000)
+  assert.deepEqual(east.engine.routesOf(0), ['a/4'])
+  assert.deepEqual(west.engine.routesOf(0), ['a/3'])
+  await world.run(300_000)
+  assert.equal(statusOf(east).counters.protocol_errors, undefined)
+  assert.equal(statusOf(west).counters.route_attempts_failed, undefined)
+  assert.equal(statusOf(east).remoteActors.length, 1, 'heartbeats keep it alive')
+})
+
+test('the side that dials opens as many message connections as the other has slots', async () => {
+  const { world, west } = oneDials(['#'], ['#'], 3)
+  await world.run(5_000)
+  assert.deepEqual([statusOf(west).pool.size, statusOf(west).pool.online], [3, 3])
+  assert.equal(west.attempts, 0)
+})
+
+test('one side dials: after a kill of either both know each other again', async () => {
+  for (const name of ['east', 'west']) {
+    for (const machineGone of [false, true]) {
+      const { world, east, west } = oneDials(['#'], ['#'])
+      await world.run(30_000)
+      const victim = name === 'east' ? east : west
+      victim.kill(machineGone)
+      await world.run(33_000)
+      victim.start()
+      east.subscribe('a/1')
+      west.subscribe('a/2')
+      await world.run(machineGone ? 160_000 : 43_000)
+      assert.deepEqual([east.engine.routesOf(0), west.engine.routesOf(0)], [['a/2'], ['a/1']], name)
+      assert.deepEqual([statusOf(east).pool.online, statusOf(west).pool.online], [1, 1], name)
+    }
+  }
+})
+
+test('a far end that does not know accept_only: the link receives, forwards nothing, and says so once', async () => {
+  const { world, east, west } = oneDials(['#'], ['#'])
+  west.engine.isPlain = true // what it announces does not arrive
+  west.subscribe('a/2')
+  east.subscribe('a/1')
+  await world.run(60_000)
+  assert.deepEqual(west.engine.routesOf(0), ['a/1'])
+  assert.deepEqual(east.engine.routesOf(0), [])
+  assert.equal(statusOf(west).forwards, false)
+  assert.deepEqual(
+    west.engine.links.map(({ forwards }) => forwards),
+    [false],
+  )
+  assert.equal(world.trace.filter((line) => line.includes('forward nothing')).length, 1)
+})
+
+test('a link that accepts only is turned into one that dials, and back, without a restart', async () => {
+  const { world, east, west } = oneDials(['#'], ['#'])
+  east.subscribe('a/1')
+  west.subscribe('a/2')
+  await world.run(5_000)
+  const accepting = west.links
+  west.reconfigure([linkConfig('east', '10.0.0.1', ['#'])])
+  await world.run(20_000)
+  assert.ok(west.attempts > 0)
+  assert.deepEqual([east.engine.routesOf(0), west.engine.routesOf(0)], [['a/2'], ['a/1']])
+  const { attempts } = west
+  west.reconfigure(accepting)
+  await world.run(60_000)
+  assert.equal(west.attempts, attempts)
+  assert.equal(statusOf(west).route.state, 'online')
+  assert.deepEqual([east.engine.routesOf(0), west.engine.routesOf(0)], [['a/2'], ['a/1']])
+})
