@@ -26,6 +26,7 @@ function opened(): NativeEngine {
       transit: false,
       forwards: true,
       homes: [],
+      retainedSync: [],
       topics: ['#'],
       pool: { first: 0, count: 1 },
       former: { first: 1, count: 0 },

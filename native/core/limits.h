@@ -340,8 +340,9 @@ inline constexpr size_t kInterestBytesMax = 64 * kMiB;
 /// hops round the earth. Full: delivered here, not carried on.
 inline constexpr size_t kTransitPathMax = 8;
 
-/// Message ids of all links that carry transit, known again when a message comes by a second way:
-/// 13 s at 20,000 messages/s. 6 MiB when full. Full: the oldest is forgotten, its copy passes.
+/// Message ids of all links that carry transit, and of retained messages that are synchronised,
+/// known again when a message comes by a second way: 13 s at 20,000 messages/s. 6 MiB when full.
+/// Full: the oldest is forgotten, its copy passes.
 inline constexpr size_t kTransitIds = 256 * 1024;
 
 /// Routes of linked clusters that may be announced onward, some 200 bytes each: 40 MiB. A fifth of
@@ -351,6 +352,37 @@ inline constexpr size_t kTransitRoutesMax = 200'000;
 
 /// Filters of one step when all of them are announced again: some 0.2 ms.
 inline constexpr size_t kTransitWalkStep = 200;
+
+/// How far a linked cluster's clock may be ahead of ours for its retained messages to be stored
+/// (`retained_sync`): a clock that is wrong by more would win against every other for as long.
+/// Above: not stored, counted (`retained_refused` of the link).
+inline constexpr int64_t kRetainedAheadMs = 60 * 60 * 1000;
+
+/// How long the deletion of a retained message that is synchronised is remembered: linked clusters
+/// that were away for longer bring back what they still hold. A week: longer than anybody leaves a
+/// link down unawares.
+inline constexpr int64_t kTombstoneMs = 604'800'000;
+
+/// Bytes of such memories, some 270 each with a topic of 40: 250,000. Full: the oldest of a shard
+/// is forgotten.
+inline constexpr size_t kTombstoneBytesMax = 64 * kMiB;
+
+/// Retained messages of a snapshot that may wait in one slot of a link, beside what is in flight:
+/// enough to send some after every acknowledgement, little enough to hold up nothing behind them.
+/// Full: the cursor is kept and goes on when some have left.
+inline constexpr size_t kSnapshotWaitingMax = 64;
+
+/// Buffers (`max_buffer_bytes`) below this get one message of a snapshot at a time, and all get
+/// none while they are half full: a step of 16 messages of 1 MiB, twice, overflows nothing.
+inline constexpr size_t kSnapshotBufferBytes = 32 * kMiB;
+
+/// Retained topics that all snapshots of one loop turn look at, at 0.2 µs, and 1 µs for one that is
+/// sent: under 1 ms. Full: they go on in the next turn, which then does not sleep.
+inline constexpr size_t kSnapshotTurnTopics = 1024;
+
+/// From one snapshot to the next on a connection that lost messages meanwhile (`overflowed`,
+/// `expired`): a link that is too slow for what is published is not kept busy by repairs.
+inline constexpr int64_t kSnapshotAgainMs = 60'000;
 
 /// Filters of one step when control counts interest for a drift checksum: some 0.2 ms.
 inline constexpr size_t kInterestDigestStep = 500;

@@ -8,6 +8,8 @@
 
 #include "core/clock.h"
 #include "core/limits.h"
+#include "link/origin_path.h"
+#include "link/retained_mark.h"
 
 namespace causeway::fanout {
 
@@ -36,11 +38,14 @@ link::PeerAddress ParsePeer(std::string_view text) {
 }  // namespace
 
 LinkEgress::LinkEgress(int loop, int loops, session::Sender* sender, Counters* counters,
-                       uint64_t node)
+                       uint64_t node, HashSeed seed)
     : loop_(loop),
       loops_(loops),
       sender_(sender),
       counters_(counters),
+      seed_(seed),
+      live_extra_(link::OriginPath().Extra(link::TextOf(link::RetainedMark::kLive))),
+      state_extra_(link::OriginPath().Extra(link::TextOf(link::RetainedMark::kState))),
       ids_(node),
       plan_(std::make_shared<LinkPlan>()) {}
 
@@ -63,8 +68,9 @@ void LinkEgress::Configure(std::shared_ptr<const LinkPlan> plan) {
   for (const LinkSpec& spec : plan_->links) {
     AddSlots(spec, spec.former);
     AddSlots(spec, spec.pool);
-    metrics(spec)->plan.store(plan_->number, std::memory_order_relaxed);
+    metrics(spec)->plan.store(plan_->number, std::memory_order_release);
   }
+  for (const auto& slot : slots_) AgreeOnSnapshot(slot.get());
 }
 
 LinkEgress::Box::Config LinkEgress::BoxConfig(const LinkSpec& spec) const {
@@ -83,16 +89,16 @@ void LinkEgress::AddSlots(const LinkSpec& spec, const LinkSpec::SlotRange& range
   }
 }
 
-MessageRef LinkEgress::EncodeTerm(const Publication& publication, int64_t wall_ms) {
-  char id[link::kMessageIdBytes];
+std::string_view LinkEgress::MakeId(int64_t wall_ms, char* out) {
+  ids_.Next(wall_ms * 1000, out);
+  return {out, link::kMessageIdBytes};
+}
+
+MessageRef LinkEgress::EncodeTerm(const Publication& publication, std::string_view id,
+                                  std::string_view extra, int64_t wall_ms) {
   link::ForwardedMessage message;
-  if (publication.message_id.empty()) {
-    ids_.Next(wall_ms * 1000, id);
-    message.id = {id, sizeof id};
-  } else {
-    message.id = publication.message_id;
-    message.extra = publication.extra;
-  }
+  message.id = id;
+  message.extra = extra;
   message.qos = publication.qos;
   message.from = publication.client_id;
   message.retain = publication.retain;
@@ -146,6 +152,10 @@ void LinkEgress::Push(int link, uint32_t slot_index, uint8_t qos, const MessageR
     Bump(counters_->link_dropped_no_slot);
     return;
   }
+  Push(slot, qos, term, now_ms);
+}
+
+void LinkEgress::Push(Slot* slot, uint8_t qos, const MessageRef& term, int64_t now_ms) {
   Box::Item item;
   item.ref = term;
   item.qos = std::min<uint8_t>(qos, 1);
@@ -196,6 +206,7 @@ bool LinkEgress::Online(int link, uint32_t slot_index, session::Connection* conn
   // A session numbers its own packets on the same connection.
   const uint16_t first_id = connection->session == nullptr ? 1 : limits::kLinkFirstPacketId;
   slot->box.OnConnect(receive_maximum, packet_bytes_max, first_id);
+  BeginSnapshot(slot, now_ms);
   Pump(slot, now_ms);
   return true;
 }
@@ -203,6 +214,7 @@ bool LinkEgress::Online(int link, uint32_t slot_index, session::Connection* conn
 void LinkEgress::Offline(const session::Connection* connection) {
   if (Slot* slot = Of(connection)) {
     slot->connection = nullptr;
+    slot->snapshot.running = false;  // the next connection begins anew
     slot->box.OnDisconnect();
   }
 }
@@ -227,6 +239,7 @@ void LinkEgress::Pump(const session::Connection* connection, int64_t now_ms) {
 void LinkEgress::Expire(int64_t now_ms, std::vector<session::Connection*>* stuck) {
   for (const auto& slot : slots_) {
     slot->box.ExpireWaiting(now_ms);
+    RepairSnapshot(slot.get(), now_ms);
     const auto since = slot->box.oldest_sent_at_ms();
     if (slot->connection == nullptr || !since || now_ms - *since < limits::kLinkAckTimeoutMs)
       continue;

@@ -9,14 +9,17 @@
 #include <vector>
 
 #include "core/counters.h"
+#include "core/hash.h"
 #include "core/limits.h"
 #include "core/message.h"
 #include "fanout/publication.h"
+#include "fanout/retained_snapshot.h"
 #include "link/intersection.h"
 #include "link/link_metrics.h"
 #include "link/message_term.h"
 #include "link/outbox.h"
 #include "link/term_compressor.h"
+#include "retained/index.h"
 #include "session/sender.h"
 
 namespace causeway::fanout {
@@ -49,6 +52,13 @@ struct LinkSpec {
   /// Loops of the slots by their place in a pool, where the far end dials and its connections have
   /// a home already; empty: spread evenly.
   std::vector<uint8_t> homes;
+  link::LinkTopics retained;  // `retained_sync`; whether both sides do is the plan's `sync`
+  /// Number of the plan in which the two sides last agreed on it; 0: never. Another number asks
+  /// for another snapshot.
+  uint64_t sync_since = 0;
+  /// RetainedIndex::Horizon() when another process than before agreed: what we have of the far end
+  /// up to here it has lost, and gets back. 0: it has lost nothing.
+  uint64_t sync_lost = 0;
   /// By loop; the engine makes them with the link and they end with its last slot.
   std::shared_ptr<link::LinkMetrics[]> metrics;
 
@@ -69,7 +79,19 @@ struct LinkPlan {
   std::vector<LinkSpec> links;
   uint64_t enabled = 0;  // bit by index
   uint64_t transit = 0;  // … both sides carry messages of others
+  uint64_t shared = 0;   // … `retained_sync` is not empty, enabled or not
+  uint64_t sync = 0;     // … both sides synchronise: changes of retained messages are marked
+  uint64_t told = 0;     // … and the far end is there: it is told what is held, and every change
 
+  /// Links that hold the retained message of this topic too, or should.
+  uint64_t SharedBy(std::string_view topic) const {
+    uint64_t by = 0;
+    if (shared == 0) return by;
+    for (const LinkSpec& spec : links) {
+      if (spec.retained.Matches(topic)) by |= uint64_t{1} << spec.index;
+    }
+    return by;
+  }
   const LinkSpec* ByName(std::string_view name) const {
     for (const LinkSpec& spec : links) {
       if (spec.name == name) return &spec;
@@ -90,7 +112,8 @@ class LinkEgress {
   using Box = link::Outbox<MessageRef>;
   static constexpr int kLinks = 64;
 
-  LinkEgress(int loop, int loops, session::Sender* sender, Counters* counters, uint64_t node);
+  LinkEgress(int loop, int loops, session::Sender* sender, Counters* counters, uint64_t node,
+             HashSeed seed);
   ~LinkEgress();
   LinkEgress(const LinkEgress&) = delete;
   LinkEgress& operator=(const LinkEgress&) = delete;
@@ -105,8 +128,13 @@ class LinkEgress {
   static uint32_t SlotOf(uint64_t topic_hash, const LinkSpec::SlotRange& pool) {
     return pool.first + static_cast<uint32_t>((topic_hash >> 32) % pool.count);
   }
-  /// The payload of the link PUBLISH, encoded once for all links.
-  MessageRef EncodeTerm(const Publication& publication, int64_t wall_ms);
+  /// A new id, written to `out` of link::kMessageIdBytes.
+  std::string_view MakeId(int64_t wall_ms, char* out);
+  /// The payload of the link PUBLISH, encoded once for all links that get the same `extra`.
+  MessageRef EncodeTerm(const Publication& publication, std::string_view id, std::string_view extra,
+                        int64_t wall_ms);
+  /// `extra` of a retained message that a client of this cluster has just published.
+  std::string_view live_extra() const { return live_extra_; }
 
   /// Queues on a slot of this loop and sends what its window allows.
   void Push(int link, uint32_t slot, uint8_t qos, const MessageRef& term, int64_t now_ms);
@@ -124,6 +152,11 @@ class LinkEgress {
   /// for too long to `*stuck`, which the caller closes.
   void Expire(int64_t now_ms, std::vector<session::Connection*>* stuck);
   bool Owns(const session::Connection* connection) const { return Of(connection) != nullptr; }
+
+  // Snapshots of retained messages: link_snapshot.cc.
+  bool snapshots_running() const { return snapshots_running_; }
+  /// A turn's step of all that have room. True: there is more to look at, and the room for it.
+  bool StepSnapshots(retained::RetainedIndex* retained, int64_t now_ms);
 
   /// Refreshes the gauges that are not counted as things happen; once a timer tick.
   void PublishGauges(int64_t now_ms);
@@ -146,21 +179,34 @@ class LinkEgress {
     session::Connection* connection = nullptr;
     uint16_t timed_id = 0;  // the message whose PUBACK is timed; 0: none
     int64_t timed_since_ns = 0;
+    RetainedSnapshot snapshot;
   };
   Box::Config BoxConfig(const LinkSpec& spec) const;
   void AddSlots(const LinkSpec& spec, const LinkSpec::SlotRange& range);
   Slot* At(int link, uint32_t slot);
   Slot* Of(const session::Connection* connection) const;
+  void Push(Slot* slot, uint8_t qos, const MessageRef& term, int64_t now_ms);
   void Pump(Slot* slot, int64_t now_ms);
+  /// After another plan: what was agreed anew begins, what ended ends.
+  void AgreeOnSnapshot(Slot* slot);
+  /// From the start, if both sides agree and there is a connection.
+  void BeginSnapshot(Slot* slot, int64_t now_ms);
+  bool StepSnapshot(Slot* slot, const LinkSpec& spec, retained::RetainedIndex* retained,
+                    int64_t now_ms, size_t* budget);
+  void RepairSnapshot(Slot* slot, int64_t now_ms);
 
   const int loop_;
   const int loops_;
   session::Sender* const sender_;
   Counters* const counters_;
+  const HashSeed seed_;  // of the route cache, whose topic hashes choose slots
+  const std::string live_extra_, state_extra_;
   link::MessageIdSource ids_;
   std::shared_ptr<const LinkPlan> plan_;
   std::string topic_;  // $LINK/cluster/msg/<self>
   std::vector<std::unique_ptr<Slot>> slots_;
+  bool snapshots_running_ = false;
+  size_t first_snapshot_ = 0;  // the slot that is first in this turn: a fair row
   link::TermCompressor compressor_;
 };
 

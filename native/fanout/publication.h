@@ -10,6 +10,11 @@
 
 namespace causeway::fanout {
 
+/// Whether a message of this origin may go beyond local sessions and groups (design.md §4).
+inline bool MayCrossLinks(Origin origin) {
+  return origin == Origin::kClient || origin == Origin::kBroker;
+}
+
 /// Lives for one publication on one loop; the views are the caller's (a read buffer, a decoded
 /// term, a lane's message).
 struct Publication {
@@ -34,6 +39,10 @@ struct Publication {
   // Of a message that came over a link and goes on over others (`transit`).
   uint64_t onward = 0;  // links it may still take, by bit; 0: none
   std::string_view message_id, extra;
+  // Of a change of the retained messages that linked clusters hold too (`retained_sync`).
+  uint64_t sync = 0;  // links over which it goes with `sync_extra`, if it goes; by bit
+  uint64_t told = 0;  // … of them those that it takes whoever wants it there
+  std::string_view sync_extra;
   MessageRef message;
 
   /// The shared form, made once.

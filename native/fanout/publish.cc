@@ -14,9 +14,6 @@ using session::Session;
 
 namespace {
 
-/// Where a message of this origin may go beyond local sessions and groups (design.md §4).
-bool MayCrossLinks(Origin origin) { return origin == Origin::kClient || origin == Origin::kBroker; }
-
 /// What one more receiver counts against limits::kWideCycleBytes.
 size_t WideBytes(const Publication& publication) {
   const size_t payload = publication.payload.size();
@@ -36,16 +33,19 @@ uint64_t Shard::NextRandom() {  // splitmix64: spreads shared-group choices, not
 Shard::Published Shard::Publish(Publication* publication, Connection* connection, int64_t now_ms) {
   const Visit visit(this);
   Bump(counters_->messages_published);
-  // A message from a link never touches the local retained store (docs/protocol/cluster-link.md).
+  // A message from a link never touches the local retained store (docs/protocol/cluster-link.md),
+  // but when both sides synchronise theirs, and then LinkIntake has stored it.
   if (publication->retain && publication->origin != Origin::kLink && fabric_->store_retained) {
     StoreRetained(publication);
-    if (fabric_->policy.clears_silently && publication->payload.empty()) return Published::kDone;
+    if (ClearsSilently(*publication)) return TellLinks(publication, connection, now_ms);
   }
 
   uint64_t topic_hash = 0;
   const router::Route* route = cache_.Lookup(publication->topic, &topic_hash);
-  const uint64_t links = route->links & (MayCrossLinks(publication->origin) ? links_.plan()->enabled
-                                                                            : publication->onward);
+  const uint64_t links =
+      (route->links &
+       (MayCrossLinks(publication->origin) ? links_.plan()->enabled : publication->onward)) |
+      publication->told;
   if (route->local.empty() && route->loops == 0 && route->groups.empty() && links == 0) {
     if (publication->origin != Origin::kSys) Bump(counters_->dropped_no_subscribers);
     return Published::kNobody;
@@ -72,10 +72,14 @@ Shard::Published Shard::Publish(Publication* publication, Connection* connection
     slices = FanOutLocal(publication, route->local, now_ms, &publish_budget_);
   }
   if (slices == nullptr && rest.empty()) return Published::kDone;
+  return Suspend(publication, std::move(slices), &rest, connection);
+}
 
+Shard::Published Shard::Suspend(Publication* publication, std::unique_ptr<Pending> slices,
+                                Entries* rest, Connection* connection) {
   if (slices == nullptr) slices = std::make_unique<Pending>();
   slices->message = publication->Share();
-  slices->entries = std::move(rest);
+  slices->entries = std::move(*rest);
   if (slices->served()) Bump(counters_->lane_full_pauses);
   if (!slices->served()) host_->WorkLeft();
   if (connection != nullptr) {
@@ -92,30 +96,6 @@ void Shard::SettleWhenDone(Connection* connection, uint64_t ticket) {
       (*pending)->gate_ticket = ticket;
       return;
     }
-  }
-}
-
-void Shard::StoreRetained(Publication* publication) {
-  Message* message = publication->Share().get();
-  switch (fabric_->retained->Put(message)) {
-    case retained::PutResult::kStored:
-      publication->retain_version = message->retain_version;
-      Bump(counters_->retained_stored);
-      break;
-    case retained::PutResult::kDeleted:
-      Bump(counters_->retained_deleted);
-      break;
-    case retained::PutResult::kNothingToDelete:
-      break;
-    case retained::PutResult::kRefusedCount:
-      Bump(counters_->retained_refused_count);
-      break;
-    case retained::PutResult::kRefusedPayloadSize:
-      Bump(counters_->retained_refused_payload);
-      break;
-    case retained::PutResult::kRefusedBytes:
-      Bump(counters_->retained_refused_bytes);
-      break;
   }
 }
 
@@ -432,14 +412,30 @@ void Shard::Redispatch(Publication* publication, uint32_t group, const router::G
 
 void Shard::ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms,
                     Entries* rest) {
-  const MessageRef term = links_.EncodeTerm(*publication, WallClockMs());
+  const int64_t wall_ms = WallClockMs();
+  char made[link::kMessageIdBytes];
+  const std::string_view id =
+      publication->message_id.empty() ? links_.MakeId(wall_ms, made) : publication->message_id;
+  const uint64_t marked = links & publication->sync;
+  if (marked != links) {
+    const MessageRef term = links_.EncodeTerm(*publication, id, publication->extra, wall_ms);
+    Queue(term, links & ~marked, publication->qos, topic_hash, now_ms, rest);
+  }
+  if (marked != 0) {
+    const MessageRef term = links_.EncodeTerm(*publication, id, publication->sync_extra, wall_ms);
+    Queue(term, marked, publication->qos, topic_hash, now_ms, rest);
+  }
+}
+
+void Shard::Queue(const MessageRef& term, uint64_t links, uint8_t qos, uint64_t topic_hash,
+                  int64_t now_ms, Entries* rest) {
   for (; links != 0; links &= links - 1) {
     const int link = __builtin_ctzll(links);
     const LinkSpec* spec = links_.plan()->At(link);
     const uint32_t slot = LinkEgress::SlotOf(topic_hash, spec->pool);
     const int loop = spec->LoopOf(slot, fabric_->loops);
     if (loop == loop_) {
-      links_.Push(link, slot, publication->qos, term, now_ms);
+      links_.Push(link, slot, qos, term, now_ms);
       continue;
     }
     LaneEntry entry;
@@ -447,7 +443,7 @@ void Shard::ToLinks(Publication* publication, uint64_t links, uint64_t topic_has
     entry.message = term;
     entry.link = static_cast<uint8_t>(link);
     entry.slot = static_cast<uint16_t>(slot);
-    entry.qos = publication->qos;
+    entry.qos = qos;
     Post(loop, std::move(entry), rest);
   }
 }

@@ -22,7 +22,7 @@ Shard::Shard(int loop, Fabric* fabric, ShardHost* host, Counters* counters)
       sender_(counters, fabric->flags[static_cast<size_t>(loop)].get(), fabric->seed,
               &fabric->policy.priorities),
       links_(loop, fabric->loops, &sender_, counters,
-             fabric->message_id_node ^ static_cast<uint64_t>(loop)),
+             fabric->message_id_node ^ static_cast<uint64_t>(loop), fabric->seed),
       pending_for_(static_cast<size_t>(fabric->loops)),
       expanding_(static_cast<size_t>(fabric->loops)),
       random_(fabric->seed.b ^ static_cast<uint64_t>(loop + 1)),
@@ -289,6 +289,8 @@ void Shard::Work(int64_t now_ms) {
   ResumePending(now_ms, &own);
   RedispatchOrphans(now_ms, &own.deliveries);
   ResumeReplays(now_ms);
+  if (links_.snapshots_running() && links_.StepSnapshots(fabric_->retained, now_ms))
+    host_->WorkLeft();
   publish_budget_ = {kPublishBudget, own.wide};
   if (lanes.deliveries == 0 || own.deliveries == 0) {
     Bump(counters_->drain_yields);

@@ -114,6 +114,17 @@ class Shard {
   /// null: it waits on its own.
   Published Publish(Publication* publication, session::Connection* connection, int64_t now_ms);
 
+  /// Of a message that came over a link which synchronises retained messages: stores it if it is
+  /// the last one written, before it is published.
+  retained::PutResult MergeRetained(Publication* publication);
+  /// To links that synchronise the topic, and to nobody here.
+  Published TellLinks(Publication* publication, session::Connection* connection, int64_t now_ms);
+  bool stores_retained() const { return fabric_->store_retained; }
+  /// A deletion nobody here is to hear of (`retainer.stop_publish_clear_msg`).
+  bool ClearsSilently(const Publication& publication) const {
+    return fabric_->policy.clears_silently && publication.payload.empty();
+  }
+
   /// After Publish returned kPending for `connection`: the gate entry that is settled when its
   /// fan-out ends.
   void SettleWhenDone(session::Connection* connection, uint64_t ticket);
@@ -206,6 +217,10 @@ class Shard {
   }
   uint64_t NextRandom();
   void StoreRetained(Publication* publication);
+  void CountRetained(retained::PutResult result);
+  /// What could not end waits; `slices` may be null.
+  Published Suspend(Publication* publication, std::unique_ptr<Pending> slices, Entries* rest,
+                    session::Connection* connection);
   void BeginHeaders(const Publication& publication, int64_t now_ms);
   bool Wanted(const Publication& publication, const session::Session& session,
               const router::Member& member) const;
@@ -232,6 +247,9 @@ class Shard {
                int64_t now_ms, Entries* rest);
   void ToLinks(Publication* publication, uint64_t links, uint64_t topic_hash, int64_t now_ms,
                Entries* rest);
+  /// One term for several links.
+  void Queue(const MessageRef& term, uint64_t links, uint8_t qos, uint64_t topic_hash,
+             int64_t now_ms, Entries* rest);
   void Redispatch(Publication* publication, uint32_t group, const router::GroupMember& gone,
                   int64_t now_ms);
   /// The member that `entry` was for is gone.

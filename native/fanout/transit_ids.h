@@ -1,5 +1,6 @@
-// What has come over links that carry transit: in a mesh with circles the same message arrives by
-// several ways, on several loops. Source: docs/protocol/cluster-link.md "Transit".
+// What has come over links that carry transit, or synchronises retained messages: in a mesh with
+// circles the same message arrives by several ways, on several loops.
+// Source: docs/protocol/cluster-link.md "Transit", "Retained messages".
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 namespace causeway::fanout {
 
 /// The last message ids of all loops together. Thread: every one; a lock per shard, taken for
-/// messages of links that carry transit and by nobody else, held for one insertion, innermost.
+/// such messages and by nobody else, held for one insertion, innermost.
 /// Bound: limits::kTransitIds, grown into. Full: the oldest is forgotten, its copy passes.
 class TransitIds {
  public:

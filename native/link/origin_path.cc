@@ -4,6 +4,7 @@
 
 #include "link/etf.h"
 #include "link/etf_tag.h"
+#include "link/retained_mark.h"
 
 namespace causeway::link {
 namespace {
@@ -63,15 +64,20 @@ bool OriginPath::Contains(std::string_view cluster) const {
   return std::find(clusters_, clusters_ + size_, cluster) != clusters_ + size_;
 }
 
-std::string OriginPath::Extra() const {
+std::string OriginPath::Extra(std::string_view retained) const {
   std::string out;
   EtfWriter writer(&out);
-  writer.Map(size_ == 0 ? 0 : 1);
-  if (size_ == 0) return out;
-  writer.Binary(kPathKey);
-  writer.List(static_cast<uint32_t>(size_));
-  for (size_t i = 0; i < size_; ++i) writer.Binary(clusters_[i]);
-  writer.Nil();
+  writer.Map((size_ == 0 ? 0 : 1) + (retained.empty() ? 0 : 1));
+  if (size_ > 0) {
+    writer.Binary(kPathKey);
+    writer.List(static_cast<uint32_t>(size_));
+    for (size_t i = 0; i < size_; ++i) writer.Binary(clusters_[i]);
+    writer.Nil();
+  }
+  if (!retained.empty()) {
+    writer.Binary(kRetainedKey);
+    writer.Binary(retained);
+  }
   return out;
 }
 

@@ -26,8 +26,9 @@ class OriginPath {
   std::string_view operator[](size_t i) const { return clusters_[i]; }
   bool Contains(std::string_view cluster) const;
 
-  /// The `extra` that ParseExtra reads; an empty map for an empty path.
-  std::string Extra() const;
+  /// The `extra` that ParseExtra reads; an empty map for an empty path. `retained`: what it says of
+  /// retained synchronisation (link/retained_mark.h), empty for nothing.
+  std::string Extra(std::string_view retained = {}) const;
   /// The text that ParseRouteId reads.
   std::string RouteId(std::string_view filter) const;
 

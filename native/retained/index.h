@@ -9,6 +9,10 @@
 // Between the insertion and Horizon() the member's `since` is UINT64_MAX: a stored message that its
 // loop meets before it calls Horizon() has a version no greater than that horizon, so the replay
 // brings it. (Version 0, not stored, is always delivered.)
+//
+// Messages that linked clusters hold too (`retained_sync`) have an order beside it: the last writer
+// wins, by the stamp that a message carries (write_order.h), and deletions are remembered for a
+// while. A local write is always the last one, so it gets a stamp above that of what it replaces.
 #pragma once
 
 #include <atomic>
@@ -26,6 +30,7 @@
 namespace causeway::retained {
 
 class Shard;
+struct Search;
 
 /// Full: the message is refused (not stored; an older one of its topic stays) and still goes to
 /// current subscribers; the caller counts it by its PutResult.
@@ -41,10 +46,22 @@ struct Limits {
 enum class PutResult : uint8_t {
   kStored,
   kDeleted,
-  kNothingToDelete,
+  kNothingToDelete,  // remembered all the same, unless by Order::kArrival
+  kOlder,            // Order::kStamp: what is held, or its deletion, was written later
+  kSame,             // … is this very one
   kRefusedCount,
   kRefusedPayloadSize,
-  kRefusedBytes
+  kRefusedBytes,
+  kRefusedStamp  // by the caller: from too far in the future to be believed
+};
+
+inline bool IsRefused(PutResult result) { return result >= PutResult::kRefusedCount; }
+
+/// What a message must be to take the place of what is held under its topic.
+enum class Order : uint8_t {
+  kArrival,  // the next one; a deletion leaves nothing
+  kLocal,    // the next one, stamped above what it replaces; a deletion leaves a tombstone
+  kStamp,    // the one written last; a deletion leaves a tombstone
 };
 
 /// Where a scan stands. Opaque; starts default-constructed. Small, so that a paused replay costs
@@ -67,7 +84,10 @@ class RetainedIndex {
   /// empty [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]. Sets message->retain_version (under the
   /// shard's lock) when stored; other threads share the message from then on, so nothing else in it
   /// may change. Ends with a seq_cst fence.
-  PutResult Put(Message* message);
+  ///
+  /// Order::kLocal raises message->timestamp_ms above the stamp of what is held, unless that is
+  /// above `stamp_max`: then nobody believes it, and it is no measure.
+  PutResult Put(Message* message, Order order = Order::kArrival, int64_t stamp_max = 0);
   /// Subscriber side: seq_cst fence, then the newest version handed out.
   uint64_t Horizon() const;
   /// Visits stored, unexpired messages with version <= horizon whose topic matches `filter`, at
@@ -77,12 +97,16 @@ class RetainedIndex {
   /// reference of its own. A topic present throughout is visited once; order: none across topics.
   void Scan(std::string_view filter, uint64_t horizon, int64_t now_ms, size_t max_visits,
             Cursor* cursor, const std::function<void(MessageRef)>& visit);
-  /// Drops expired messages, at most `max_visits` looked at; returns how many went. Any one thread
-  /// (timer). Finds them without looking at the others.
+  /// The same with everything of now, tombstones too: for a linked cluster.
+  void ScanWrites(std::string_view filter, int64_t now_ms, size_t max_visits, Cursor* cursor,
+                  const std::function<void(MessageRef)>& visit);
+  /// Drops expired messages and old tombstones, at most `max_visits` looked at; returns how many
+  /// messages went. Any one thread (timer). Finds them without looking at the others.
   size_t Expire(int64_t now_ms, size_t max_visits);
 
-  size_t count() const;  // relaxed gauges
+  size_t count() const;  // relaxed gauges, of messages
   size_t bytes() const;
+  size_t tombstones() const;
   /// Any one thread. What is stored already stays.
   void set_limits(Limits limits);
 
@@ -91,8 +115,13 @@ class RetainedIndex {
   static constexpr uint32_t kShards = 64;
 
   Shard& ShardOf(std::string_view topic) const;
-  PutResult Store(Message* message);
-  PutResult Delete(std::string_view topic);
+  PutResult Store(Message* message, Order order, int64_t stamp_max);
+  PutResult Delete(Message* message, Order order, int64_t stamp_max);
+  void Bury(Shard* shard, const Message& message, std::vector<MessageRef>* gone);
+  /// Gives back what a message or tombstone that left `shard` had taken.
+  void Account(Shard* shard, const Message& gone);
+  void Walk(const Search& search, size_t max_visits, Cursor* cursor,
+            const std::function<void(MessageRef)>& visit);
 
   const HashSeed seed_;
   const std::unique_ptr<Shard[]> shards_;
@@ -105,6 +134,7 @@ class RetainedIndex {
   // is stored.
   alignas(64) std::atomic<size_t> count_{0};
   std::atomic<size_t> bytes_{0};
+  std::atomic<size_t> tombstones_{0};  // exact; under a shard's lock
   // The newest version handed out, always under a shard's lock: versions of one topic only grow.
   std::atomic<uint64_t> version_{0};
 };

@@ -1,5 +1,7 @@
 #include "retained/shard.h"
 
+#include "core/limits.h"
+
 namespace causeway::retained {
 namespace {
 
@@ -8,6 +10,7 @@ constexpr uint32_t kNoExpirySeconds = 0xFFFFFFFF;  // Message::message_expiry_se
 }  // namespace
 
 int64_t ExpiresAt(const Message& message, int64_t lifetime_ms) {
+  if (IsTombstone(message)) return message.received_ms + limits::kTombstoneMs;
   if (message.message_expiry_seconds == kNoExpirySeconds)
     return lifetime_ms == 0 ? kNever : message.received_ms + lifetime_ms;
   return message.received_ms + int64_t{message.message_expiry_seconds} * 1000;
@@ -64,18 +67,25 @@ MessageRef Shard::Take(std::string_view topic) {
 }
 
 MessageRef Shard::TakeExpired(int64_t now_ms) {
-  if (by_expiry_.empty() || by_expiry_.begin()->first > now_ms) return MessageRef();
-  return Take(by_expiry_.begin()->second);
+  for (const Schedules* schedule : {&by_expiry_, &graves_}) {
+    if (!schedule->empty() && schedule->begin()->first <= now_ms)
+      return Take(schedule->begin()->second);
+  }
+  return MessageRef();
+}
+
+MessageRef Shard::TakeOldestTombstone() {
+  return graves_.empty() ? MessageRef() : Take(graves_.begin()->second);
 }
 
 void Shard::Schedule(const Message& message) {
   const int64_t expires = ExpiresAt(message, lifetime_ms);
-  if (expires != kNever) by_expiry_.emplace(expires, message.topic());
+  if (expires != kNever) ScheduleOf(message).emplace(expires, message.topic());
 }
 
 void Shard::Unschedule(const Message& message) {
   const int64_t expires = ExpiresAt(message, lifetime_ms);
-  if (expires != kNever) by_expiry_.erase({expires, message.topic()});
+  if (expires != kNever) ScheduleOf(message).erase({expires, message.topic()});
 }
 
 }  // namespace causeway::retained

@@ -13,13 +13,14 @@
 
 #include "core/message.h"
 #include "retained/topic_order.h"
+#include "retained/write_order.h"
 
 namespace causeway::retained {
 
 inline constexpr int64_t kNever = INT64_MAX;
 
 /// When `message` is stored no longer, on the clock of Message::received_ms. Without a Message
-/// Expiry Interval it has `lifetime_ms`; 0: kNever.
+/// Expiry Interval it has `lifetime_ms`; 0: kNever. A tombstone has limits::kTombstoneMs.
 int64_t ExpiresAt(const Message& message, int64_t lifetime_ms);
 
 /// What a replay asks for.
@@ -27,6 +28,7 @@ struct Search {
   std::string_view filter;
   uint64_t horizon;  // versions above it come live
   int64_t now_ms;
+  bool tombstones = false;  // these too
 };
 
 /// Not synchronised: whoever calls holds `mutex`. The mutex is a leaf: nothing else is locked under
@@ -36,28 +38,33 @@ class alignas(64) Shard {
   /// What one entry costs beside its message: two tree nodes with a malloc header each, rounded up.
   static constexpr size_t kEntryBytes = 160;
 
-  /// The message under exactly this topic, or null; borrowed until the mutex is let go.
+  /// The message or tombstone under exactly this topic, or null; borrowed until the mutex is let
+  /// go.
   const MessageRef* Find(std::string_view topic) const;
   /// Takes references to what `search` wants, from `*from` on, while `*visits` lasts (one a topic
   /// looked at). True: this shard is done; false: to be continued at `*from`.
   bool Collect(const Search& search, std::string* from, size_t* visits,
                std::vector<MessageRef>* found) const;
-  /// Adds, or replaces the message of the same topic; returns what was replaced, for the caller to
+  /// Adds, or replaces what is under the same topic; returns what was replaced, for the caller to
   /// end outside the lock.
   MessageRef Put(MessageRef message);
-  /// Takes the message of this topic out; null when there is none.
+  /// Takes what is under this topic out; null when there is nothing.
   MessageRef Take(std::string_view topic);
-  /// Takes out the message that expires first, if it has expired by `now_ms`.
+  /// Takes out a message or tombstone that has expired by `now_ms`, the first one of its kind.
   MessageRef TakeExpired(int64_t now_ms);
+  /// Takes out the oldest tombstone; null when there is none.
+  MessageRef TakeOldestTombstone();
 
   /// Whether `search` asks for this message, which is one of ours and matches.
   bool Wanted(const Search& search, const Message& message) const {
-    return message.retain_version <= search.horizon &&
+    return (search.tombstones || !IsTombstone(message)) &&
+           message.retain_version <= search.horizon &&
            search.now_ms < ExpiresAt(message, lifetime_ms);  // [MQTT-3.3.2-5]
   }
 
   std::mutex mutex;
-  int64_t lifetime_ms = 0;  // Limits::lifetime_ms; never changes once there are messages
+  int64_t lifetime_ms = 0;     // Limits::lifetime_ms; never changes once there are messages
+  size_t tombstone_bytes = 0;  // kept by the index
 
  private:
   /// Its key lives in the message, so replacing a message replaces the key's bytes too, never their
@@ -81,9 +88,15 @@ class alignas(64) Shard {
   void Schedule(const Message& message);
   void Unschedule(const Message& message);
 
+  /// When, and the topic: a view into the message.
+  using Schedules = std::set<std::pair<int64_t, std::string_view>>;
+  Schedules& ScheduleOf(const Message& message) {
+    return IsTombstone(message) ? graves_ : by_expiry_;
+  }
+
   std::set<Entry, ByTopic> by_topic_;
-  std::set<std::pair<int64_t, std::string_view>>
-      by_expiry_;  // those that expire; views into messages
+  Schedules by_expiry_;  // messages that expire
+  Schedules graves_;     // tombstones
 };
 
 }  // namespace causeway::retained

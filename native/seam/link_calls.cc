@@ -24,7 +24,7 @@ std::vector<uint8_t> LoopsOf(const Napi::Value& value) {
 }
 
 /// configureLinks(self, [{ index, name, enabled, forwards, topics, pool, former, homes, transit,
-/// maxInflight, bufferBytesMax, requestTtlMs }])
+/// retainedSync, maxInflight, bufferBytesMax, requestTtlMs }])
 Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
   transport::Engine* running = EngineOrThrow(info.Env());
   if (running == nullptr) return info.Env().Undefined();
@@ -42,6 +42,7 @@ Napi::Value ConfigureLinks(const Napi::CallbackInfo& info) {
     spec.former = SlotRangeOf(one.Get("former"));
     spec.homes = LoopsOf(one.Get("homes"));
     spec.transit = BooleanOf(one.Get("transit"));
+    spec.retained = link::LinkTopics(TextsOf(one.Get("retainedSync")));
     spec.inflight_max = static_cast<uint16_t>(NumberOf(one.Get("maxInflight")));
     spec.buffer_bytes_max = static_cast<size_t>(LargeOf(one.Get("bufferBytesMax")));
     spec.request_ttl_ms = LargeOf(one.Get("requestTtlMs"));
@@ -263,6 +264,14 @@ Napi::Value SetTransit(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/// setRetainedSync(link, state): see retainedSyncStates of src/native/native-engine.ts
+Napi::Value SetRetainedSync(const Napi::CallbackInfo& info) {
+  if (transport::Engine* running = EngineOrThrow(info.Env()))
+    running->SetRetainedSync(static_cast<int>(NumberOf(info[0])),
+                             static_cast<transport::Engine::RetainedSync>(NumberOf(info[1])));
+  return info.Env().Undefined();
+}
+
 Napi::Value StartTransitWalk(const Napi::CallbackInfo& info) {
   if (transport::Engine* running = EngineOrThrow(info.Env())) running->StartTransitWalk();
   return info.Env().Undefined();
@@ -449,6 +458,7 @@ void ExportLink(Napi::Env env, Napi::Object exports) {
   Export<StepInterestDigest>(env, exports, "stepInterestDigest");
   Export<InterestDigest>(env, exports, "interestDigest");
   Export<SetTransit>(env, exports, "setTransit");
+  Export<SetRetainedSync>(env, exports, "setRetainedSync");
   Export<StartTransitWalk>(env, exports, "startTransitWalk");
   Export<StepTransitWalk>(env, exports, "stepTransitWalk");
   Export<TransitRefused>(env, exports, "transitRefused");

@@ -118,6 +118,15 @@ class Engine final : public LoopPeers, public link::RouteSink, public link::Tran
   /// capture overflowed.
   uint8_t* interest_flags() { return interest_flags_; }
 
+  /// What the two sides of a link that asks for `retained_sync` have come to.
+  enum class RetainedSync : uint8_t {
+    kOff,        // the far end does not take part
+    kHeld,       // its route channel is down: nothing more is told before it is back
+    kBegins,     // both do: a snapshot, then what changes
+    kBeginsAll,  // … and it is another process than last time: with what it told us itself
+  };
+  void SetRetainedSync(int link, RetainedSync state);
+
   // Transit: engine_transit.cc.
   /// Both sides of the link carry what is not theirs, or no more. What follows is announced by a
   /// walk.

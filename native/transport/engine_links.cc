@@ -15,14 +15,42 @@ void Engine::ConfigureLinks(std::string self, std::vector<fanout::LinkSpec> link
     CHECK(spec.index >= 0 && spec.index < kLinks && spec.pool.count > 0);
     if (spec.enabled && spec.forwards) plan->enabled |= uint64_t{1} << spec.index;
     const fanout::LinkSpec* known = plan_->At(spec.index);
-    spec.metrics = known != nullptr && known->name == spec.name
-                       ? known->metrics
-                       : link::NewLinkMetrics(options_.loops);
+    const bool is_same = known != nullptr && known->name == spec.name;
+    spec.metrics = is_same ? known->metrics : link::NewLinkMetrics(options_.loops);
+    const uint64_t bit = uint64_t{1} << spec.index;
+    if (spec.retained.filters().empty()) continue;
+    plan->shared |= bit;
+    if (!is_same || (plan->enabled & bit) == 0) continue;
+    plan->sync |= plan_->sync & bit;
+    plan->told |= plan_->told & bit;
+    spec.sync_since = known->sync_since;
+    spec.sync_lost = known->sync_lost;
   }
   ConfigureTransit(*plan);
   plan->transit = transit_.active();
   plan_ = plan;
   for (int i = 0; i < options_.loops; ++i) Post(i, LinksCommand{plan});
+}
+
+void Engine::SetRetainedSync(int link, RetainedSync state) {
+  CHECK(link >= 0 && link < kLinks);
+  const uint64_t bit = uint64_t{1} << link;
+  auto plan = std::make_shared<fanout::LinkPlan>(*plan_);
+  const bool goes_on = state != RetainedSync::kOff && (plan->shared & plan->enabled & bit) != 0;
+  const bool begins = goes_on && state != RetainedSync::kHeld;
+  // Held: what waits for subscribers there has its mark, so that they hear it once when the far end
+  // is back and is told what is held.
+  plan->sync = begins ? plan->sync | bit : goes_on ? plan->sync : plan->sync & ~bit;
+  plan->told = begins ? plan->told | bit : plan->told & ~bit;
+  if (!begins && plan->sync == plan_->sync && plan->told == plan_->told) return;
+  plan->number = ++plan_number_;
+  for (fanout::LinkSpec& spec : plan->links) {
+    if (!begins || spec.index != link) continue;
+    spec.sync_since = plan->number;
+    spec.sync_lost = state == RetainedSync::kBeginsAll ? retained_.Horizon() : 0;
+  }
+  plan_ = plan;
+  for (int i = 0; i < options_.loops; ++i) Post(i, LinksCommand{plan_});
 }
 
 std::vector<std::pair<std::string_view, uint64_t>> Engine::LinkCounters(int link) const {

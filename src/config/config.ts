@@ -314,6 +314,8 @@ export interface LinkConfig {
   readonly maxInflight: number
   /** Carries interest and messages of other clusters. docs/protocol/cluster-link.md "Transit" */
   readonly transit: boolean
+  /** Filters of retained messages that both clusters hold; empty: none. docs/protocol/cluster-link.md "Retained messages" */
+  readonly retainedSync: readonly string[]
   /** Drift checksums, with a remote cluster that also asks for them. docs/protocol/cluster-link.md "Drift checksum" */
   readonly driftCheck: boolean
   /** TLS settings, or null when neither `ssl.enable` nor a `mqtts://` server asks for it. */

@@ -11,7 +11,7 @@ import type { LinkConfig } from '../config/index.js'
 import { linkLimits } from '../limits.js'
 
 /** Extensions, with the version of their wire form. Announced when the link's configuration asks for them. */
-export type CapabilityName = 'accept/1' | 'drift/1' | 'transit/1'
+export type CapabilityName = 'accept/1' | 'drift/1' | 'retained/1' | 'transit/1'
 
 export interface Capabilities {
   readonly software: string
@@ -36,10 +36,12 @@ export interface Announced {
 /** What the link's configuration asks the far end for; `accept/1` is said in answers alone. */
 export function askedOf({
   driftCheck,
+  retainedSync,
   transit,
-}: Pick<LinkConfig, 'driftCheck' | 'transit'>): readonly CapabilityName[] {
+}: Pick<LinkConfig, 'driftCheck' | 'retainedSync' | 'transit'>): readonly CapabilityName[] {
   return [
     ...(driftCheck ? (['drift/1'] as const) : []),
+    ...(retainedSync.length > 0 ? (['retained/1'] as const) : []),
     ...(transit ? (['transit/1'] as const) : []),
   ]
 }

@@ -2,6 +2,7 @@
  * What comes in from linked clusters and concerns our own side of a link: `inbound.ts` tells, the room sees to it.
  */
 import type { Arrival } from './arrival.js'
+import type { Capabilities } from './capabilities.js'
 import type { Carrier } from './wire.js'
 
 /** What a heartbeat finds; of `missing` the log is told, and one who `must-dial-again` is hung up on. */
@@ -18,6 +19,8 @@ export interface InboundListener {
   offered(link: number, arrival: Arrival, payload: Uint8Array): string | null
   /** A message that is no route operation, from a connection that carries ours; false: it does not. */
   answered(arrival: Arrival, carrier: Carrier): boolean
+  /** A remote actor of the link was admitted. @param peer what it announced; null: not known to be a Causeway */
+  introduced(link: number, peer: Capabilities | null): void
   /** A remote actor of the link lives. */
   alive(link: number, connection: number): Aliveness
 }

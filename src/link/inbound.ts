@@ -250,6 +250,7 @@ export class Inbound {
     return this.#admit(arrival, cluster, link, message, (actor, needBootstrap) => {
       this.#drift.onInit(actor, shared.includes('drift/1') ? responseTopic : null)
       respond(null, needBootstrap)
+      this.#listener.introduced(link, capabilities)
     })
   }
 

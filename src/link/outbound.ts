@@ -27,6 +27,7 @@ import { DialledLine, type Line } from './line.js'
 import { Machine } from './machine.js'
 import { MessagePool, type PoolRanges } from './message-pool.js'
 import { limitsOf, type Offer } from './offer.js'
+import { RetainedSync } from './retained-sync.js'
 import type { LinkError, PoolStatus, RouteStatus } from './status.js'
 import { responseTopic, routeClientId, routeTopic } from './topics.js'
 import type { Transit } from './transit.js'
@@ -61,6 +62,7 @@ export class Outbound {
   readonly #pool: MessagePool
   readonly #counters: Counters
   readonly #digest: InterestDigest
+  readonly #retained: RetainedSync
   #peerIsCauseway = false
   #server = ''
   #seenFailure: LinkFailure | null = null
@@ -83,6 +85,7 @@ export class Outbound {
     this.#routeTopic = routeTopic(parts.settings.clusterName)
     this.#responseTopic = responseTopic(parts.settings.clusterName, parts.settings.nodeName)
     this.#digest = new InterestDigest(parts.environment, index, config.driftCheck)
+    this.#retained = new RetainedSync(parts.environment, index, config.retainedSync)
     const { clock, timers } = parts.environment
     this.#agent = new Machine<AgentState, AgentEvent, AgentEffect>(
       newAgent(this.#routeTopic, this.#seed(), config.acceptOnly),
@@ -149,6 +152,7 @@ export class Outbound {
   }
 
   stop(): void {
+    this.#retained.stop()
     this.#parts.transit.end(this.#index)
     this.#agent.dispatch({ kind: 'stop' })
     this.#accepted?.release()
@@ -194,6 +198,11 @@ export class Outbound {
     })
   }
 
+  /** Over a connection of its own. @param peer null: not known to be a Causeway */
+  onIntroduced(peer: Capabilities | null): void {
+    this.#retained.onIntroduced(peer)
+  }
+
   route(): RouteStatus {
     const { phase, incarnation, bootstrap, routesOut } = this.#agent.state
     const state =
@@ -234,6 +243,7 @@ export class Outbound {
       this.#seenFailure = state.lastFailure
       this.#routeError = this.#errorOf(state.lastFailure)
     }
+    if (state.phase.kind !== 'bootstrapping' && state.phase.kind !== 'online') this.#retained.hold()
     switch (effect.kind) {
       case 'prepare':
         this.#server = addressText(serverOf(this.#config, effect.server))
@@ -367,6 +377,7 @@ export class Outbound {
     const peer = raw === null ? null : decodeCapabilities(raw)
     this.#peerIsCauseway = peer !== null
     this.#digest.onAccepted(peer)
+    this.#retained.onAccepted(peer)
     this.#agreeOnTransit(peer)
     const slots = this.#accepted === null ? (peer?.acceptSlots ?? 0) : 0
     this.#pool.carry(slots)

@@ -78,6 +78,7 @@ export class LinkRoom {
       offered: (link, arrival, payload) => accepting.offered(link, arrival, payload),
       answered: (arrival, carrier) => accepting.answered(arrival, carrier),
       alive: (link, connection) => accepting.alive(link, connection),
+      introduced: (link, peer) => this.#links.get(link)?.outbound.onIntroduced(peer),
     })
     this.#parts = {
       environment,
@@ -343,6 +344,7 @@ export class LinkRoom {
       bufferBytesMax: link.resource.maxBufferBytes,
       requestTtlMs: link.resource.requestTtlMs ?? 0,
       transit: link.transit,
+      retainedSync: link.retainedSync,
     }
   }
 }

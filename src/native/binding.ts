@@ -76,7 +76,13 @@ export interface EdgeAttachment {
 /** Calls of the link room that cross unchanged; the others of LinkEngine read shared memory or join the command batch. */
 type LinkCalls = Omit<
   LinkEngine,
-  'interestWaiting' | 'interestOverflowed' | 'dial' | 'send' | 'slotOnline' | 'carry'
+  | 'interestWaiting'
+  | 'interestOverflowed'
+  | 'setRetainedSync'
+  | 'dial'
+  | 'send'
+  | 'slotOnline'
+  | 'carry'
 >
 
 export interface Binding extends LinkCalls {
@@ -104,6 +110,10 @@ export interface Binding extends LinkCalls {
   openSockets(): number
   /** In the order of `layout.counters`, then filters, retained messages, retained bytes, bytes waiting for readers, retained messages expired, delayed messages, their bytes, WebSocket connections, bytes in their rings. */
   counters(): Float64Array
+
+  // links, beside those of LinkCalls
+  /** @param state its number in native/transport/engine.h */
+  setRetainedSync(link: number, state: number): void
 
   // edge: the edge thread's environment only
   /** Once an environment. `onBell` is called when `exchangeEdge` has something to give, once until it is asked. */

@@ -6,6 +6,8 @@
  * drops and counts it, so a late event of an old socket never touches the new one (design.md §2).
  */
 
+import type { LinkDataPlane, RetainedSyncState } from './link-data-plane.js'
+
 export type ProtocolVersion = 3 | 4 | 5
 
 /** A session on its home loop. `generation` moves whenever an index is used again. */
@@ -286,24 +288,6 @@ export interface TimeHistogram {
   readonly buckets: readonly number[]
 }
 
-/** What the data plane must know of each link, by index (0…63). */
-export interface LinkDataPlane {
-  readonly index: number
-  readonly name: string
-  readonly enabled: boolean
-  readonly forwards: boolean // false: the far end has no way to take what matches its routes
-  readonly topics: readonly string[] // ours: what we accept from it, and what its routes… are cut by at the other side
-  readonly pool: SlotRange
-  /** The pool before its size was changed: takes nothing more, and is there until it is empty. None: a count of 0. */
-  readonly former: SlotRange
-  /** Loops of the slots by place, where the far end dials; []: spread evenly. */
-  readonly homes: readonly number[]
-  readonly maxInflight: number
-  readonly bufferBytesMax: number // per slot
-  readonly requestTtlMs: number // 0: none
-  readonly transit: boolean // asked for; see setTransit
-}
-
 /** A decoded term of the route channel. `incarnation` is exact up to 2^63. Source: docs/protocol/cluster-link.md */
 export type RouteMessage = RouteTerm & {
   /** Bytes came behind the term, as Erlang allows: they mean nothing, and are counted. */
@@ -407,6 +391,7 @@ export interface LinkEngine {
   encodeHeartbeat(actor: string, incarnation: bigint, digest: Uint8Array | null): Buffer
   /** Both sides of a link that asks for transit carry it from now on, or no more. A walk tells the other links. */
   setTransit(link: number, carries: boolean): void
+  setRetainedSync(link: number, state: RetainedSyncState): void // each beginning is a snapshot
   /** Announces anew, for all links that carry, what clusters behind us want. */
   startTransitWalk(): void
   /** A step of that, some 0.2 ms; true when it is done. */

@@ -35,6 +35,7 @@ export {
 } from './edge.js'
 export type * from './engine.js'
 export { nativeGauges } from './gauges.js'
+export type * from './link-data-plane.js'
 export type * from './load.js'
 export { NativeEngine } from './native-engine.js'
 export {

@@ -12,7 +12,6 @@ import type {
   Engine,
   EngineEvent,
   InterestBatch,
-  LinkDataPlane,
   ListenerOptions,
   ListenerState,
   PublishCommand,
@@ -27,12 +26,21 @@ import type {
 } from './engine.js'
 import { engineGauges } from './gauges.js'
 import { layout } from './layout.generated.js'
+import type { LinkDataPlane, RetainedSyncState } from './link-data-plane.js'
 import { CommandBatch, readEvents, writeAnswer, writeAttach } from './records.js'
 
 /** What a listener takes from the broker's own policy. */
 export interface ListenerPolicy {
   readonly qosMax: number
   readonly retainAvailable: boolean
+}
+
+/** Numbers in native/transport/engine.h. */
+const retainedSyncStates: Readonly<Record<RetainedSyncState, number>> = {
+  off: 0,
+  held: 1,
+  begins: 2,
+  'begins-all': 3,
 }
 
 const haltMs = 1000
@@ -233,6 +241,10 @@ export class NativeEngine implements Engine {
 
   setTransit(link: number, carries: boolean): void {
     if (!this.#halted) this.#binding.setTransit(link, carries)
+  }
+
+  setRetainedSync(link: number, state: RetainedSyncState): void {
+    if (!this.#halted) this.#binding.setRetainedSync(link, retainedSyncStates[state])
   }
 
   startTransitWalk(): void {

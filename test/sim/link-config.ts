@@ -23,6 +23,7 @@ export function linkConfig(
     retryIntervalMs: 15_000,
     maxInflight: 32,
     transit: false,
+    retainedSync: [],
     driftCheck: false,
     tls: null,
     tcp: { nodelay: true, keepalive: false, sndbufBytes: null, recbufBytes: null },

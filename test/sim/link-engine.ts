@@ -6,13 +6,13 @@ import type {
   BootstrapBatch,
   BootstrapRequest,
   InterestBatch,
-  LinkDataPlane,
   LinkEngine,
   RouteMessage,
   RoutesApplied,
   RoutesPage,
   TimeHistogram,
 } from '../../src/native/engine.js'
+import type { LinkDataPlane } from '../../src/native/link-data-plane.js'
 
 const entriesPerBatch = 3
 
@@ -234,6 +234,9 @@ export class ModelLinkEngine implements Omit<LinkEngine, 'carry' | 'dial' | 'sen
 
   /** No transit in this model: its links have none. */
   setTransit(): void {}
+
+  /** Nor retained messages. */
+  setRetainedSync(): void {}
 
   startTransitWalk(): void {}
 

@@ -73,6 +73,7 @@ function bench(change: (config: Config) => Config = (config) => config) {
     encodeActorInitAck: unused('encodeActorInitAck'),
     encodeHeartbeat: unused('encodeHeartbeat'),
     setTransit: unused('setTransit'),
+    setRetainedSync: unused('setRetainedSync'),
     startTransitWalk: unused('startTransitWalk'),
     stepTransitWalk: unused('stepTransitWalk'),
     transitRefused: unused('transitRefused'),

@@ -133,6 +133,11 @@ const linkKeys = {
     false,
     'Whether this link carries what belongs to other clusters: their interest is announced here, their messages are forwarded. Both sides must ask for it, and be Causeways. Not in EMQX.',
   ),
+  retained_sync: key(
+    form.arrayOf(form.text, configLimits.linkTopics),
+    [],
+    'Filters of retained messages that both clusters shall hold alike, the last one written everywhere. Both sides must ask for them, and be Causeways; what arrives must be in `topics` too. Not in EMQX.',
+  ),
   drift_check: key(
     form.boolean,
     false,
@@ -231,6 +236,7 @@ function toLink(it: z.output<typeof link>, index: number, clusterName: string): 
     retryIntervalMs: it.retry_interval,
     maxInflight: it.max_inflight,
     transit: it.transit,
+    retainedSync: it.retained_sync,
     driftCheck: it.drift_check,
     tls: servers.some((server) => server.tls)
       ? toTlsClient(it.ssl, `cluster.links.${index + 1}.ssl`)

@@ -22,7 +22,10 @@ export function linkProblems({ clusterName, links }: Config): Problem[] {
   return [
     ...duplicateNames(links),
     ...ownNames(links, clusterName),
-    ...links.flatMap((link, index) => topicProblems(link, index)),
+    ...links.flatMap(({ topics, retainedSync }, index) => [
+      ...filterProblems(topics, ['cluster', 'links', index, 'topics']),
+      ...filterProblems(retainedSync, ['cluster', 'links', index, 'retained_sync']),
+    ]),
   ]
 }
 
@@ -70,8 +73,8 @@ function ownNames(links: readonly LinkConfig[], clusterName: string): Problem[] 
   )
 }
 
-function topicProblems({ topics }: LinkConfig, link: number): Problem[] {
-  const at = (index: number): Path => ['cluster', 'links', link, 'topics', index]
+function filterProblems(topics: readonly string[], path: Path): Problem[] {
+  const at = (index: number): Path => [...path, index]
   const faults = topics.flatMap((topic, index): Problem[] => {
     const fault = filterFault(topic)
     return fault === null

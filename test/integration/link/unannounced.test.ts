@@ -14,7 +14,7 @@ import { key } from './route-terms.js'
 
 /** Names of one length, so that what differs between the links does not move anything. */
 const names = { without: 'emqx-0', with: 'emqx-1' }
-const everything = 'drift_check = true, transit = true'
+const everything = 'drift_check = true, transit = true, retained_sync = ["#"]'
 
 describe('two links to EMQX, one of which asks for what only a Causeway can give', () => {
   let peers: { readonly without: FakeEmqx; readonly with: FakeEmqx }

@@ -52,6 +52,18 @@ test('--strict refuses what is otherwise ignored', (t) => {
   assert.match(error.message, /^c\.conf:2:1: rule_engine: has no effect and is refused by --strict/)
 })
 
+test('filters to synchronise are checked as topics are', (t) => {
+  for (const [filters, message] of [
+    ['"state/#", "a/#/b"', 'retained_sync.2: invalid_topics: topic_invalid_#: "a/#/b"'],
+    ['"t/1", "t/+"', 'retained_sync.1: redundant_topics: "t/1" is covered by "t/+"'],
+  ] as const) {
+    const [first = ''] = refused(t, link(`retained_sync = [${filters}]`)).message.split('\n')
+    assert.ok(first.includes(`cluster.links.1.${message}`), first)
+  }
+  const { config } = load(t, link('retained_sync = ["state/#"]'))
+  assert.deepEqual(config.links[0]?.retainedSync, ['state/#'])
+})
+
 const many = (count: number, text: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => text(index)).join('\n')
 

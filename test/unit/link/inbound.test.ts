@@ -68,6 +68,7 @@ class Bench {
         offered: () => 'nothing is offered here',
         answered: () => false,
         alive: () => ({ kind: 'fine' }),
+        introduced: () => {},
       },
     )
     this.inbound.start()
