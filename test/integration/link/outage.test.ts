@@ -24,7 +24,8 @@ describe('a line that is cut', () => {
 
   before(async () => {
     east = await Cluster.planned('east')
-    west = await Cluster.planned('west')
+    // What the line held back comes at once: a subscriber's queue of 1,000 would drop most of a long cut.
+    west = await Cluster.planned('west', { config: 'mqtt.max_mqueue_len = infinity' })
     there = await TcpProxy.to(west.linkPort)
     back = await TcpProxy.to(east.linkPort)
     const ttl = `pool_size = 4, resource_opts.request_ttl = ${cutMs + 60_000}ms`
