@@ -56,7 +56,7 @@ test('clients that lose their connection at any byte miss nothing and get nothin
     assert.equal(await broker.counter('native_dropped_queue_full'), 0)
     const received = stories.reduce((sum, story) => sum + story.received, 0)
     const cuts = stories.reduce((sum, story) => sum + story.cuts, 0)
-    assert.ok(received > 0 && cuts > 0)
+    assert.ok(replayed || (received > 0 && cuts > 0))
     t.diagnostic(
       `${stories.length} stories from seed ${firstSeed}: ${received} messages, ${cuts} cuts`,
     )

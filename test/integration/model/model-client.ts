@@ -185,7 +185,10 @@ export class ModelClient {
         : {}),
     })
     await this.#until('CONNACK', () => this.#connack !== null || this.#wire !== wire)
-    return this.#wire === wire ? this.#connack : null
+    if (this.#wire === wire) return this.#connack
+    // A whole CONNECT may have been cut off behind its last byte: the next one must not overtake it.
+    await this.#until('the broker closes what was cut', () => wire.isClosed)
+    return null
   }
 
   #resume(connack: IConnackPacket, fresh: boolean): void {

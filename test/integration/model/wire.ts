@@ -26,6 +26,7 @@ export class Wire {
   readonly #events: WireEvents
   #writtenLeft = Number.POSITIVE_INFINITY
   #readLeft = Number.POSITIVE_INFINITY
+  #hasRead = false
   #isOver = false
 
   constructor(port: number, version: Version, events: WireEvents) {
@@ -39,11 +40,17 @@ export class Wire {
     this.#socket.on('error', () => {}) // a reset is a close like any other
     this.#socket.on('close', () => this.#end(false))
     this.#socket.on('data', (bytes) => {
+      this.#hasRead = true
       const taken = bytes.subarray(0, this.#readLeft)
       this.#readLeft -= taken.length
       parser.parse(taken)
       if (this.#readLeft <= 0) this.drop()
     })
+  }
+
+  /** Whether the socket is closed, on both sides unless we broke it. */
+  get isClosed(): boolean {
+    return this.#socket.closed
   }
 
   cut({ written, read }: Cut): void {
@@ -57,7 +64,7 @@ export class Wire {
     const taken = bytes.subarray(0, this.#writtenLeft)
     this.#writtenLeft -= taken.length
     const isLast = this.#writtenLeft <= 0
-    this.#socket.write(taken, () => isLast && this.#socket.destroy())
+    this.#socket.write(taken, () => isLast && this.#break())
     if (isLast) this.#end(true)
   }
 
@@ -82,6 +89,12 @@ export class Wire {
   /** Frees an abandoned one. */
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  /** Before the first answer the broker closes: only then nothing of ours is still on its way to it. */
+  #break(): void {
+    if (this.#hasRead) this.#socket.destroy()
+    else this.#socket.end()
   }
 
   #end(cut: boolean): void {
