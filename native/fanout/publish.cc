@@ -132,7 +132,6 @@ std::unique_ptr<Shard::Pending> Shard::FanOutLocal(Publication* publication,
                                                    const std::vector<router::MemberList*>& lists,
                                                    int64_t now_ms, Budget* budget) {
   if (lists.empty()) return nullptr;
-  BeginHeaders(*publication, now_ms);
   router::MemberList* const only = lists.size() == 1 ? lists[0] : nullptr;
   if (only != nullptr && only->end() <= limits::kWideFanoutMembers &&
       only->end() <= budget->deliveries && !expired_) {  // as almost always

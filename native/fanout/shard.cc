@@ -213,8 +213,8 @@ std::unique_ptr<Shard::Pending> Shard::Expand(LaneEntry* entry, int64_t now_ms, 
     return nullptr;
   }
   Publication publication = Publication::Of(entry->message);
+  BeginHeaders(publication, now_ms);
   if (entry->kind == LaneEntry::Kind::kMember) {
-    BeginHeaders(publication, now_ms);
     if (!ServeGroupMember(&publication, entry->group, entry->session, entry->session_generation,
                           now_ms)) {
       const router::GroupMember gone{static_cast<uint8_t>(loop_), entry->session,
