@@ -12,8 +12,9 @@
 namespace causeway {
 
 /// Readers: registered threads, by slot. Writer: one thread retires and collects.
-/// A reader holds an epoch <= 1 ms (design.md §4): loops leave before polling, walks are cut into
-/// steps.
+/// A reader holds an epoch for 1 ms or so (design.md §4): walks are cut into steps, and a loop
+/// stays in one for the packets of one read, whose deliveries limits::kTurnDeliveries bounds.
+/// Longer means only that freeing waits.
 ///
 ///   writer   unlink X ── Retire(X) tagged e=7 ── Collect: epoch := 8, fence, scan slots ── 7 <
 ///   oldest? free X reader   Enter: slot := epoch, fence ── follow links ── Leave: slot := 0

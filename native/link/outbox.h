@@ -272,7 +272,8 @@ void Outbox<Ref>::OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max,
 
 template <typename Ref>
 void Outbox<Ref>::OpenWindow() {
-  // Beyond what the far end can recognise a repetition would be published twice.
+  // Beyond what the far end can recognise a repetition would be published twice: only who asks for
+  // more gets it.
   const uint16_t own =
       config_.inflight_max == 0 ? uint16_t{limits::kRepeatIds} : config_.inflight_max;
   window_ = std::min(own, receive_maximum_);
