@@ -37,6 +37,28 @@ TEST_CASE("a publisher reaches itself, its loop and other loops, each once") {
   CHECK(world.Sum(&Counters::lanes_drained) == 1);
 }
 
+TEST_CASE("what is retired while a loop reads is freed when its outermost visit ends") {
+  static int freed;
+  freed = 0;
+  World world(1);
+  Client* publisher = world.Add(0);
+  Client* receiver = world.Add(0);
+  world.Subscribe(receiver, "a");
+  EpochDomain& epochs = *world.fabric().epochs;
+  int object = 0;
+  {
+    const Shard::Visit read(&world.shard(0));
+    epochs.Retire(&object, [](void*) { ++freed; }, 1);
+    world.Publish(publisher, "a", "x", 0);  // a visit of its own inside this one
+    epochs.Collect();
+    CHECK(freed == 0);
+  }
+  epochs.Collect();
+  CHECK(freed == 1);
+  CHECK(world.Settle());
+  CHECK(receiver->Payloads() == Texts{"x"});
+}
+
 TEST_CASE("without a destination nothing is delivered, and it is counted") {
   World world(2);
   Client* publisher = world.Add(0);
