@@ -6,7 +6,7 @@
  * The number of a connection leads here through the directory of such lines, which the room keeps.
  */
 
-import { encodeDisconnect } from '../mqtt/index.js'
+import { disconnectReason, encodeDisconnect } from '../mqtt/index.js'
 import type { ConnectionAddress, Engine, LinkEngine } from '../native/index.js'
 import type { ConnectionEffect, ConnectionEvent, PeerLimits } from './connection.js'
 import type { Line } from './line.js'
@@ -83,7 +83,7 @@ export class AcceptedLine implements Line {
     const offered = this.#offered
     if (offered === null) return
     this.#forget()
-    const code = reasonCode === 0 ? administrativeAction : reasonCode
+    const code = reasonCode === 0 ? disconnectReason.administrativeAction : reasonCode
     this.#options.engine.close(offered.address, encodeDisconnect(5, code), code)
   }
 
@@ -116,5 +116,3 @@ export class AcceptedLine implements Line {
     this.#taken = false
   }
 }
-
-const administrativeAction = 0x98

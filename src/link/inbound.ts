@@ -10,6 +10,7 @@
  * Source: docs/protocol/cluster-link.md "Receiver".
  */
 import { linkLimits } from '../limits.js'
+import { disconnectReason } from '../mqtt/index.js'
 import type { RouteMessage } from '../native/index.js'
 import { AcceptedArrival, type Arrival, type LinkPublish } from './arrival.js'
 import {
@@ -40,7 +41,6 @@ const success = 0x00
 const noMatchingSubscribers = 0x10
 const implementationError = 0x83
 const notAuthorized = 0x87
-const administrativeAction = 0x98
 const quotaExceeded = 0x97
 
 export class Inbound {
@@ -388,7 +388,7 @@ export class Inbound {
       if (found.kind === 'missing')
         this.#complain('cluster_link_receive_only', arrival, cluster, found.text)
       if (found.kind === 'must-dial-again') {
-        arrival.close(administrativeAction)
+        arrival.close(disconnectReason.administrativeAction)
         return null
       }
     }

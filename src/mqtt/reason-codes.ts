@@ -87,4 +87,5 @@ export const disconnectReason = {
   badAuthenticationMethod: 0x8c,
   packetTooLarge: 0x95,
   quotaExceeded: 0x97,
+  administrativeAction: 0x98,
 } as const
