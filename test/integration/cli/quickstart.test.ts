@@ -16,6 +16,7 @@ const proofMs = 45_000
 function quickTest(title: string, run: (t: TestContext) => Promise<void>): void {
   test(title, async (t) => {
     for (const port of ports) {
+      // Told as NOT RUN, a failure with REQUIRE_ALL=1: its ports are the published ones, and somebody else has one.
       if (await isTaken(port)) return t.skip(`port ${port} is in use`)
     }
     await run(t)

@@ -1,6 +1,7 @@
 /** The whole room between brokers without faults: self-talk, one-way and disabled links, what the status says. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { LinkConfig } from '../../../src/config/index.js'
 import { linkConfig } from '../../sim/link-config.js'
 import { Random } from '../../sim/link-schedule.js'
 import { SimBroker, World } from '../../sim/link-world.js'
@@ -16,9 +17,12 @@ function twoClusters(
   westWants: readonly string[],
   westEnabled = true,
 ) {
+  return linked(eastWants, linkConfig('east', '10.0.0.1', westWants, westEnabled))
+}
+
+function linked(eastWants: readonly string[], westLink: LinkConfig) {
   const world = new World(1)
   const east = new SimBroker(world, 'east', '10.0.0.1', [linkConfig('west', '10.0.0.2', eastWants)])
-  const westLink = linkConfig('east', '10.0.0.1', westWants, westEnabled)
   const west = new SimBroker(world, 'west', '10.0.0.2', [westLink])
   world.brokers.push(east, west)
   east.start()
@@ -180,14 +184,8 @@ test('what comes and goes while everything is announced again is neither lost no
 
 /** East dials; west accepts only. */
 function oneDials(eastWants: readonly string[], westWants: readonly string[], slots = 1) {
-  const world = new World(1)
-  const east = new SimBroker(world, 'east', '10.0.0.1', [linkConfig('west', '10.0.0.2', eastWants)])
-  const accepts = { ...linkConfig('east', '', westWants), acceptOnly: true, servers: [] }
-  const west = new SimBroker(world, 'west', '10.0.0.2', [{ ...accepts, poolSize: slots }])
-  world.brokers.push(east, west)
-  east.start()
-  west.start()
-  return { world, east, west }
+  const dials = linkConfig('east', '', westWants)
+  return linked(eastWants, { ...dials, acceptOnly: true, servers: [], poolSize: slots })
 }
 
 test('one side dials, and both tell each other what they want and how it changes', async () => {
