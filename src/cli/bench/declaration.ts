@@ -16,7 +16,8 @@ export const benchWorkloads: Readonly<Record<string, string>> = {
   link: 'two linked brokers of our own: subscriptions, hops and messages across',
   bootstrap: 'two linked brokers of our own: how long a link takes to announce many routes',
   core: 'the router alone, without sockets: matching, subscribing',
-  scale: 'the same load against 1, 2, … io loops and task threads, and what to set on this machine',
+  scale:
+    'the same loads against 1, 2, … io loops and task threads, and what to set on this machine',
 }
 
 /** Flags as commander gives them: numbers parsed, defaults filled in. */

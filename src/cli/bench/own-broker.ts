@@ -48,7 +48,7 @@ export async function startCauseway(broker: OwnBroker, folder: string): Promise<
       }),
   )
   try {
-    await Promise.race([child.logged('ready'), child.died, late(`${name} was not ready in time`)])
+    await Promise.race([child.logged('ready'), child.died, late(`${name} was not ready`)])
   } catch (error) {
     await child.stop()
     throw error

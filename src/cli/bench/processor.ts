@@ -25,12 +25,20 @@ export function processorTime(pids: readonly number[]): ProcessorTime {
 
 /** Processor time of the threads that live, in nanoseconds: for what is over before a few ticks have passed. */
 export function fineProcessorSeconds(pids: readonly number[]): number {
-  let ns = 0
+  return sum(threadSeconds(pids, '').values())
+}
+
+/** The same of each thread whose name begins so, by process and thread. */
+export function threadSeconds(pids: readonly number[], name: string): ReadonlyMap<string, number> {
+  const seconds = new Map<string, number>()
   for (const pid of pids) {
-    for (const task of list(`/proc/${pid}/task`))
-      ns += Number(read(`/proc/${pid}/task/${task}/schedstat`).split(' ')[0] ?? 0)
+    for (const task of list(`/proc/${pid}/task`)) {
+      const thread = `/proc/${pid}/task/${task}`
+      if (!read(`${thread}/comm`).startsWith(name)) continue
+      seconds.set(thread, Number(read(`${thread}/schedstat`).split(' ')[0] ?? 0) / 1e9)
+    }
   }
-  return ns / 1e9
+  return seconds
 }
 
 /** Resident memory of the processes together. */
@@ -50,6 +58,12 @@ export function machineBusySeconds(): number {
 
 export function isAlive(pid: number): boolean {
   return read(`/proc/${pid}/stat`) !== ''
+}
+
+function sum(values: Iterable<number>): number {
+  let all = 0
+  for (const value of values) all += value
+  return all
 }
 
 /** A process that has ended has no files; what it was is known from before. */

@@ -9,10 +9,10 @@ import { benchFailed } from './failure.js'
 const ports = { lowest: 20_000, highest: 32_767, attempts: 64 }
 const readyTimeoutMs = 20_000
 
-/** Rejects when a process of ours has had its time. */
+/** Rejects when a process of ours has had its time. @param what has not happened */
 export async function late(what: string): Promise<never> {
   await delay(readyTimeoutMs, undefined, { ref: false })
-  throw benchFailed(what)
+  throw benchFailed(`${what} within ${readyTimeoutMs / 1_000} s`)
 }
 
 /** A child runs where the thread that starts it does. */

@@ -9,7 +9,7 @@
 import type { LoadPlan, LoadReading } from '../../native/index.js'
 import { shares } from './distribution.js'
 import type { Setting } from './options.js'
-import { machineBusySeconds, processorTime, residentKiB } from './processor.js'
+import { machineBusySeconds, processorTime, residentKiB, threadSeconds } from './processor.js'
 import { latencyFigures, problemsOf, type Round, rateMissed, rateShare } from './result.js'
 import { planOf, Run } from './run.js'
 
@@ -18,6 +18,8 @@ const sampleMs = 100
 const drainQuietMs = 1_000
 const drainMaxMs = 10_000
 const drainPollMs = 20
+/** What Causeway calls the threads of its io loops. */
+const loopThreads = 'io-'
 /** A repeated message would come within this. */
 const repeatMs = 50
 
@@ -26,6 +28,7 @@ interface Moment {
   readonly userSeconds: number
   readonly systemSeconds: number
   readonly busySeconds: number
+  readonly loopSeconds: ReadonlyMap<string, number>
 }
 
 /** @param beforePublishing everything is connected and subscribed  @throws CausewayError BENCH_FAILED when there is nothing to tell */
@@ -97,7 +100,12 @@ export async function trafficRound(
 }
 
 function momentOf(run: Run, pids: readonly number[]): Moment {
-  return { reading: run.read(), ...processorTime(pids), busySeconds: machineBusySeconds() }
+  return {
+    reading: run.read(),
+    ...processorTime(pids),
+    busySeconds: machineBusySeconds(),
+    loopSeconds: threadSeconds(pids, loopThreads),
+  }
 }
 
 function seconds(a: Moment, b: Moment): number {
@@ -120,6 +128,7 @@ function ratesOf(a: Moment, b: Moment, knowsBroker: boolean): Record<string, num
           brokerUserUs: each(user),
           brokerSystemUs: each(system),
           brokerCores: (user + system) / elapsed,
+          ...loopsOf(a, b, elapsed),
           otherCores: Math.max(
             0,
             (b.busySeconds - a.busySeconds - user - system - generatorSeconds) / elapsed,
@@ -130,6 +139,15 @@ function ratesOf(a: Moment, b: Moment, knowsBroker: boolean): Record<string, num
     generatorCores: generatorSeconds / elapsed,
     deliveriesPerRead: deliveries / Math.max(1, b.reading.reads - a.reading.reads),
   }
+}
+
+/** How busy the least and the most busy io loop of a Causeway is, where there are several: none is to be idle. */
+function loopsOf(a: Moment, b: Moment, elapsed: number): Record<string, number> {
+  if (b.loopSeconds.size < 2) return {}
+  const cores = [...b.loopSeconds].map(
+    ([thread, seconds]) => (seconds - (a.loopSeconds.get(thread) ?? 0)) / elapsed,
+  )
+  return { leastLoopCores: Math.min(...cores), mostLoopCores: Math.max(...cores) }
 }
 
 /** Until everything is in and acknowledged, or nothing comes any more. */

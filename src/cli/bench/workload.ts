@@ -57,6 +57,8 @@ const trafficColumns = [
   column('brokerUserUs', 'user', 3),
   column('brokerSystemUs', 'system', 3),
   column('brokerCores', 'broker cores', 2),
+  column('leastLoopCores', 'least loop', 2),
+  column('mostLoopCores', 'most', 2),
   column('generatorCores', 'load cores', 2),
   column('otherCores', 'other cores', 2),
   ...latencyColumns,
@@ -125,6 +127,23 @@ const traffic = (
   sendsLoad: true,
   hasFloor: false,
   how: { kind: 'sides', run: (setting) => trafficRound(name, setting, plan(setting)) },
+})
+
+type Own = Extract<Workload['how'], { kind: 'own' }>
+
+/** One that starts its brokers itself. */
+const own = (
+  name: string,
+  columns: readonly Column[],
+  { sendsLoad, ...how }: Omit<Own, 'kind'> & Pick<Workload, 'sendsLoad'>,
+): Workload => ({
+  name,
+  summary: benchWorkloads[name] ?? '',
+  columns,
+  fresh: false,
+  sendsLoad,
+  hasFloor: false,
+  how: { kind: 'own', ...how },
 })
 
 export const workloads: readonly Workload[] = [
@@ -215,40 +234,20 @@ export const workloads: readonly Workload[] = [
       },
     },
   },
-  {
-    name: 'link',
-    summary: benchWorkloads.link ?? '',
-    columns: [...trafficColumns, column('changesPerSecond', 'changes/s', 0)],
-    fresh: false,
+  own('link', [...trafficColumns, column('changesPerSecond', 'changes/s', 0)], {
+    run: linkRounds,
+    conclusion: linkConclusion,
     sendsLoad: true,
-    hasFloor: false,
-    how: { kind: 'own', run: linkRounds, conclusion: linkConclusion },
-  },
-  {
-    name: 'bootstrap',
-    summary: benchWorkloads.bootstrap ?? '',
-    columns: bootstrapColumns,
-    fresh: false,
+  }),
+  own('bootstrap', bootstrapColumns, {
+    run: bootstrapRounds,
+    conclusion: bootstrapConclusion,
     sendsLoad: false,
-    hasFloor: false,
-    how: { kind: 'own', run: bootstrapRounds, conclusion: bootstrapConclusion },
-  },
-  {
-    name: 'core',
-    summary: benchWorkloads.core ?? '',
-    columns: coreColumns,
-    fresh: false,
-    sendsLoad: false,
-    hasFloor: false,
-    how: { kind: 'own', run: coreRounds, conclusion: coreConclusion },
-  },
-  {
-    name: 'scale',
-    summary: benchWorkloads.scale ?? '',
-    columns: [...trafficColumns, column('connectsPerSecond', 'connects/s', 0)],
-    fresh: false,
+  }),
+  own('core', coreColumns, { run: coreRounds, conclusion: coreConclusion, sendsLoad: false }),
+  own('scale', [...trafficColumns, column('connectsPerSecond', 'connects/s', 0)], {
+    run: scaleRounds,
+    conclusion: scaleCurve,
     sendsLoad: true,
-    hasFloor: false,
-    how: { kind: 'own', run: scaleRounds, conclusion: scaleCurve },
-  },
+  }),
 ]

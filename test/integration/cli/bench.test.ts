@@ -199,12 +199,13 @@ describe('brokers of its own', () => {
     const args = ['scale', '--clients', '4', ...workers, ...short, '--report', file]
     const { code, stdout, stderr } = await bench(t, args)
     assert.equal(code, 0, `${stdout}${stderr}`)
-    assert.match(stdout, /^workers\.io = 2 +[\d,]+\/s +█+/m)
-    assert.match(stdout, /^recommended for this load on this machine: workers\.io = [12] /m)
+    assert.match(stdout, /^workers\.io = 2 +[\d,]+\/s +█+ +[\d.]+ × CPU each$/m)
+    assert.match(stdout, /^recommended for fan-out of 1 on this machine: /m)
+    assert.match(stdout, /^recommended for pairs on this machine: workers\.io = [12] /m)
     const page = readFileSync(file, 'utf8')
     assert.match(stdout, /^workers\.tasks = 2 +[\d,]+\/s +█+/m)
     assert.match(stdout, /^recommended for CONNECTs .* machine: workers\.tasks = [12] /m)
-    assert.equal(page.match(/<svg /g)?.length, 4)
+    assert.equal(page.match(/<svg /g)?.length, 6) // latency, throughput, four loads
     assert.doesNotMatch(page, /\b(?:src|href)=|https?:|NaN|Infinity/)
   })
 

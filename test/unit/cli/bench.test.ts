@@ -71,20 +71,36 @@ describe('the scale curve', () => {
     timeline: [],
   })
   test('recommends the fewest loops that come near the best', () => {
-    const rounds = [round('io = 1', 50), round('io = 2', 96), round('io = 3', 100)]
+    const rounds = [
+      round('pairs, io = 1', 50),
+      round('pairs, io = 2', 96),
+      round('pairs, io = 3', 100),
+    ]
     const curve = scaleCurve(rounds)
     assert.match(curve, /^io = 3 +100\/s +█{40}$/m)
-    assert.match(curve, /^recommended .*: io = 2 /m)
-    assert.doesNotMatch(curve, /CONNECT/)
+    assert.match(curve, /^recommended for pairs .*: io = 2 /m)
+    assert.doesNotMatch(curve, /CONNECT|CPU/)
   })
-  test('io loops and task threads are told apart', () => {
-    const tasks = (side: string, connectsPerSecond: number) => ({
-      ...round(side, 0),
+  test('loads are told apart, and what a delivery costs more with more loops', () => {
+    const tasks = (tasks: number, connectsPerSecond: number) => ({
+      ...round(`CONNECTs with scrypt passwords, tasks = ${tasks}`, 0),
       figures: { connectsPerSecond },
     })
-    const rounds = [round('io = 1', 50), tasks('tasks = 1', 30), tasks('tasks = 2', 60)]
-    const curve = scaleCurve(rounds)
-    assert.match(curve, /^recommended for this load .*: io = 1 /m)
+    const costing = (io: number, brokerUs: number) => ({
+      ...round(`pairs, io = ${io}`, 0),
+      figures: { deliveriesPerSecond: 10 * io, brokerUs },
+    })
+    const curve = scaleCurve([
+      costing(1, 2),
+      costing(2, 2.2),
+      costing(2, 2.4),
+      round('fan-out of 5, io = 1', 7),
+      tasks(1, 30),
+      tasks(2, 60),
+    ])
+    assert.match(curve, /^io = 2 +20\/s +█+ +1\.15 × CPU each$/m)
+    assert.match(curve, /^recommended for pairs .*: io = 2 /m)
+    assert.match(curve, /^recommended for fan-out of 5 .*: io = 1 /m)
     assert.match(curve, /^recommended for CONNECTs .*: tasks = 2 /m)
   })
 })

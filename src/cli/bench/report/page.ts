@@ -3,6 +3,7 @@ import { comparison } from '../comparison.js'
 import type { Machine } from '../machine.js'
 import type { BenchOptions } from '../options.js'
 import { figureOf, type Round } from '../result.js'
+import { loadsOf, rateKeyOf, sidesOf } from '../scale.js'
 import type { Workload } from '../workload.js'
 import { barChart, escaped, lineChart, type Series } from './chart.js'
 
@@ -19,16 +20,7 @@ export function reportPage(
   const charts = [
     latencyChart(rounds),
     timelineChart(rounds),
-    ...(workload.name === 'scale'
-      ? [
-          scaleChart(rounds, 'deliveriesPerSecond', 'Deliveries a second by io loops'),
-          scaleChart(
-            rounds,
-            'connectsPerSecond',
-            'CONNECTs with passwords a second by task threads',
-          ),
-        ]
-      : []),
+    ...(workload.name === 'scale' ? loadsOf(rounds).map((load) => scaleChart(rounds, load)) : []),
   ]
   return `<!doctype html>
 <html lang="en">
@@ -86,13 +78,12 @@ function timelineChart(rounds: readonly Round[]): string {
   )
 }
 
-function scaleChart(rounds: readonly Round[], key: string, title: string): string {
-  const these = rounds.filter(({ figures }) => figures[key] !== undefined)
-  const bars = [...new Set(these.map(({ side }) => side))].map((side) => ({
-    name: side,
-    value: figureOf(side, key, these) ?? 0,
+function scaleChart(rounds: readonly Round[], load: string): string {
+  const bars = sidesOf(rounds, load).map(({ side, setting }) => ({
+    name: setting,
+    value: figureOf(side, rateKeyOf(load), rounds) ?? 0,
   }))
-  return barChart({ title, yTitle: 'a second' }, bars)
+  return barChart({ title: load, yTitle: 'a second' }, bars)
 }
 
 /** One curve a side: of its last round. */
