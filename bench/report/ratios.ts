@@ -75,7 +75,12 @@ const timed = [
 const within: Readonly<Record<string, readonly (readonly [string, RegExp, RegExp, string])[]>> = {
   link: [['p50Us', /^hop, over the link$/, /^hop, local$/, 'hop p50 ÷ local']],
   bootstrap: [['p99Us', /^traffic, meanwhile$/, /^traffic, quiet$/, 'traffic p99 ÷ quiet']],
-  scale: [['brokerUs', /^workers\.io = 2$/, /^workers\.io = 1$/, 'CPU, 2 loops ÷ 1']],
+  scale: ['pairs', 'fan-out of 5', 'fan-out of 1'].map((load) => [
+    'brokerUs',
+    new RegExp(`^${load}, workers\\.io = 2$`),
+    new RegExp(`^${load}, workers\\.io = 1$`),
+    `${load}, CPU of 2 loops ÷ 1`,
+  ]),
   core: (['exact', '\\+', '#', 'mixed'] as const).map((kind) => [
     'nsEach',
     new RegExp(`^match, ${kind}, (?!1,000 )`),
@@ -134,6 +139,8 @@ function ratiosOf({ workload, options, rounds }: Report): Record<string, number>
     ratios[`${name}: ${what}`] = Number((a / b).toPrecision(3))
   }
   const own = within[workload]
+  if (workload === 'link' && options.delayMs > 0)
+    throw new UnusableReport('a hop over a delayed line is compared with nothing')
   if (own !== undefined) {
     for (const [key, one, other, what] of own) {
       const [a, b] = [sides.find((side) => one.test(side)), sides.find((side) => other.test(side))]

@@ -57,6 +57,21 @@ describe('ratios of a report', () => {
     assert.deepEqual(rowOf(written({ workload: 'link', rounds: link })).ratios, {
       'link: hop p50 ÷ local': 1.8,
     })
+    const delayed = { ...options, delayMs: 50 }
+    assert.throws(
+      () => rowOf(written({ workload: 'link', rounds: link, options: delayed })),
+      UnusableReport,
+    )
+    const scale = [1, 2].flatMap((io) =>
+      ['pairs', 'fan-out of 5', 'fan-out of 1'].map((load, at) =>
+        round(`${load}, workers.io = ${io}`, { brokerUs: 10 + io * at }),
+      ),
+    )
+    assert.deepEqual(rowOf(written({ workload: 'scale', rounds: scale })).ratios, {
+      'scale: pairs, CPU of 2 loops ÷ 1': 1,
+      'scale: fan-out of 5, CPU of 2 loops ÷ 1': 1.09,
+      'scale: fan-out of 1, CPU of 2 loops ÷ 1': 1.17,
+    })
     const core = [
       round('match, +, 1,000 filters', { nsEach: 100 }),
       round('match, +, 1,000,000 filters', { nsEach: 170 }),
