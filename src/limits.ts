@@ -126,6 +126,11 @@ export const linkLimits = {
   /** Numbers of message connections of one pool: `pool_size` is at most this. native LinkSpec::kSlotsMax. */
   poolSlots: 1_024,
   /**
+   * `max_inflight` of a link: what a far end knows again when it is repeated, kRepeatIds of native/core/limits.h. Over:
+   * CONFIG_INVALID; beyond it a lost connection could publish messages twice.
+   */
+  inflightMessages: 8_192,
+  /**
    * `pool_size` of a link with `accept_only`, and message connections that a far end may ask us to open for it. Over: CONFIG_INVALID
    * there, and here as many as this.
    */

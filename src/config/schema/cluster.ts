@@ -124,9 +124,9 @@ const linkKeys = {
     'Accepted as in EMQX; messages are sent again after a reconnect.',
   ),
   max_inflight: key(
-    form.integer(0, 65535),
+    form.integer(0, linkLimits.inflightMessages),
     0,
-    'Messages per connection not yet acknowledged; 0: as many as the peer accepts, at most 8,192. An EMQX accepts 32.',
+    'Messages per connection not yet acknowledged; 0: as many as the peer accepts, at most 8,192, which is what it knows again when they are repeated. An EMQX accepts 32.',
   ),
   transit: key(
     form.boolean,

@@ -52,6 +52,16 @@ test('--strict refuses what is otherwise ignored', (t) => {
   assert.match(error.message, /^c\.conf:2:1: rule_engine: has no effect and is refused by --strict/)
 })
 
+test('more in flight on a link than its far end knows again is refused, as much is not', (t) => {
+  const [first] = refused(t, link('max_inflight = 8193')).message.split('\n')
+  assert.equal(
+    first,
+    'c.conf:3:20: cluster.links.1.max_inflight: expected an integer from 0 to 8192, got 8193',
+  )
+  const { config } = load(t, link('max_inflight = 8192'))
+  assert.equal(config.links[0]?.maxInflight, 8_192)
+})
+
 test('filters to synchronise are checked as topics are', (t) => {
   for (const [filters, message] of [
     ['"state/#", "a/#/b"', 'retained_sync.2: invalid_topics: topic_invalid_#: "a/#/b"'],

@@ -25,6 +25,13 @@ test('the page of limits lists every bound of the io loops', () => {
   assertGenerated('limits.md', 'native', rows(found))
 })
 
+test('a link has no more in flight than its far end knows again', () => {
+  const known = nativeLimits(source('native/core/limits.h')).find(
+    ({ name }) => name === 'kRepeatIds',
+  )
+  assert.equal(known?.value, String(limits.linkLimits.inflightMessages))
+})
+
 test('the page of limits lists every bound of the control thread', () => {
   const found = controlLimits(source('src/limits.ts'))
   assert.deepEqual(
