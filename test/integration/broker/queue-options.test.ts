@@ -36,7 +36,7 @@ test('mqueue_priorities: what waits leaves by priority, and in order within one'
     { topic: 'notice', qos: 1 },
     { topic: 'chat', qos: 1 },
   ])
-  await away.drop()
+  await away.disconnect() // waits for its end: what came before it would be in flight, in order of publication
   const publisher = await TestClient.connect({ port: broker.port, version: 5 })
   for (let n = 0; n < 3; n++) {
     for (const topic of ['chat', 'notice', 'alarm'])

@@ -101,7 +101,7 @@ test('connected members are preferred; a group whose members are all away keeps 
   const lasting = { clean: false, properties: { sessionExpiryInterval: 60 } }
   const away = await on(1, 'away', lasting)
   await away.subscribe({ topic: '$share/away/jobs', qos: 1 })
-  await away.drop()
+  await away.disconnect() // whose answer comes when the loop knows: a socket that is dropped is noticed whenever it is
   const present = await on(0, 'present', lasting)
   await present.subscribe({ topic: '$share/away/jobs', qos: 1 })
   await publishMany('jobs', 20)

@@ -121,12 +121,12 @@ test('a delayed will waits its time', async () => {
 })
 
 test('a session that is resumed before the delay is over keeps its will to itself', async () => {
-  const client = await TestClient.connect(delayed('resumed', 1, 60))
+  const client = await TestClient.connect(delayed('resumed', 2, 60))
   await client.drop()
-  const { will: _, ...without } = delayed('resumed', 1, 60)
+  const { will: _, ...without } = delayed('resumed', 2, 60)
   const again = await TestClient.connect(without)
   assert.equal(again.sessionPresent, true)
-  const deadlineMs = performance.now() + 1_500
+  const deadlineMs = performance.now() + 2_500
   await eventually('the delay is over', () => performance.now() > deadlineMs)
   await nothingCame() // [MQTT-3.1.3-9]
   await again.disconnect(0, { sessionExpiryInterval: 0 })

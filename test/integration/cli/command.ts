@@ -177,11 +177,16 @@ ${more}
   return file
 }
 
-/** The log events of a name that the command has written so far. */
-export function events(command: Command, name: string): Readonly<Record<string, unknown>>[] {
+/** The log that the command has written so far; of the last line the end may not have come yet. */
+export function log(command: Command): Readonly<Record<string, unknown>>[] {
   return command.stderr
     .split('\n')
+    .slice(0, -1)
     .filter((line) => line.startsWith('{'))
     .map((line): Readonly<Record<string, unknown>> => JSON.parse(line))
-    .filter(({ event }) => event === name)
+}
+
+/** The log events of a name that the command has written so far. */
+export function events(command: Command, name: string): Readonly<Record<string, unknown>>[] {
+  return log(command).filter(({ event }) => event === name)
 }

@@ -6,7 +6,7 @@ import { createServer, type Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { eventually, freePort, TestClient } from '../harness/index.js'
-import { brokerFile, type Command, causeway, events, folder } from './command.js'
+import { brokerFile, type Command, causeway, events, folder, log } from './command.js'
 
 /** More than a few attempts of a link's connections, at their shortest interval. */
 const severalAttemptsMs = 6_000
@@ -179,11 +179,9 @@ async function server(t: TestContext, serve: (socket: Socket) => void) {
 
 /** What the broker has been unhappy about, whatever it is called. */
 function complaints(broker: Command) {
-  return broker.stderr
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line): Readonly<Record<string, unknown>> => JSON.parse(line))
-    .filter(({ level }) => level === 'warn' || level === 'error' || level === 'fatal')
+  return log(broker).filter(
+    ({ level }) => level === 'warn' || level === 'error' || level === 'fatal',
+  )
 }
 
 /** The route agent and the message pool each say the reason, once; both name the link. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Qos } from '../harness/index.js'
+import { eventually, type Qos } from '../harness/index.js'
 import { type Cluster, effective, Pair } from './cluster.js'
 
 /** After this message everything sent before it on the same topic level has passed or never will: one slot keeps order. */
@@ -140,7 +140,7 @@ describe('two clusters that want everything of each other', () => {
     const sleeper = await west.client({ clientId, clean: false, properties })
     await sleeper.subscribe({ topic: 'brief/1', qos: 1 })
     await effective(east, west)
-    await sleeper.drop()
+    await sleeper.disconnect() // waits for its end: what is in flight to a connection does not expire
     const publisher = await east.client()
     const expiring = { messageExpiryInterval: 1 }
     await publisher.publish({ topic: 'brief/1', qos: 1, payload: 'gone', properties: expiring })
@@ -162,6 +162,10 @@ describe('two clusters that want everything of each other', () => {
     const sent = Array.from({ length: 40 }, (_, n) => `${n}`)
     for (const payload of sent) await publisher.publish({ topic: 'shared/x', qos: 1, payload })
     assert.deepEqual(await home.payloads(40), sent)
+    await eventually(
+      'all are here',
+      () => first.messages.length + second.messages.length >= sent.length,
+    )
     await effective(east, west)
     await Promise.all([first.ping(), second.ping()])
     const atFirst = first.messages.takeAll().map(({ payload }) => payload.toString())

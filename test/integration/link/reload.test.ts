@@ -31,11 +31,28 @@ describe('a configuration that changes while the broker runs', () => {
     await Promise.all([east.start(), west.start(), south.start()])
     await Promise.all([east.online('west'), west.online('east')])
     await effective(east, west)
+    await allOnline()
   })
   after(async () => {
     await Promise.all([east, west, south].map((cluster) => cluster.remove()))
     await line.close()
   })
+
+  /** Every connection of the link from the east to the west is there. */
+  function allOnline(): Promise<void> {
+    return eventually('all connections are online', async () => {
+      const { pool } = await east.report('west')
+      return pool.online === pool.size
+    })
+  }
+
+  /** As many messages wait for the west, or for its PUBACK. */
+  function waiting(count: number): Promise<void> {
+    return eventually(`${count} messages wait`, async () => {
+      const { counters } = await east.report('west')
+      return (counters.queued ?? 0) + (counters.inflight ?? 0) === count
+    })
+  }
 
   test('a link is added, works both ways, and is removed; the other one keeps its connections', async () => {
     const before = line.accepted
@@ -62,12 +79,7 @@ describe('a configuration that changes while the broker runs', () => {
       for (let n = 0; n < 20; n++)
         await publisher.publish({ topic: `kept/${n % 4}`, qos: 1, payload: `${sent++}` })
     }
-    const waiting = async (count: number) => {
-      await eventually(`${count} messages wait`, async () => {
-        const { counters } = await east.report('west')
-        return (counters.queued ?? 0) + (counters.inflight ?? 0) === count
-      })
-    }
+    await waiting(0) // no PUBACK is on its way back
     line.silence()
     await publish()
     line.reset()
@@ -110,6 +122,7 @@ describe('a configuration that changes while the broker runs', () => {
     const subscriber = await west.client()
     await subscriber.subscribe({ topic: 'lost/1', qos: 1 })
     await effective(east, west)
+    await waiting(0)
     line.silence()
     const publisher = await east.client()
     for (let n = 0; n < 7; n++) await publisher.publish({ topic: 'lost/1', qos: 1, payload: 'x' })
@@ -165,6 +178,7 @@ describe('a configuration that changes while the broker runs', () => {
   })
 
   test('causeway ctl tells who runs, and what is not there', async () => {
+    await allOnline()
     const status = JSON.parse((await east.ctl('status', '--json')).stdout)
     assert.equal(status.cluster, 'east')
     assert.equal(status.pid, east.broker.pid)

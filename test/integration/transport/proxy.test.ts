@@ -16,7 +16,7 @@ before(async () => {
   port = await freePort()
   broker = await startBroker({
     config: `listeners.tcp.behind {
-      bind = "127.0.0.1:${port}", proxy_protocol = true, proxy_protocol_timeout = 300ms
+      bind = "127.0.0.1:${port}", proxy_protocol = true, proxy_protocol_timeout = 1s
     }`,
   })
 })
