@@ -71,6 +71,15 @@ inline constexpr size_t kColdLaneBytesMax = 64 * kMiB;
 /// the same number.
 inline constexpr size_t kLoopsMax = 64;
 
+/// Nanoseconds at a stretch that an io loop asks the kernel for (core/wake_slice.h): its turns are
+/// 10 to 100 µs, and 0.1 ms is the least that Linux grants. The load generator's threads ask for
+/// the same, so that a latency is the broker's.
+inline constexpr int64_t kLoopSliceNs = 100'000;
+
+/// … and that control asks for: a batch of decisions is some 0.1 ms, so it lets the loops go first
+/// and goes before the threads of V8 that compile and collect.
+inline constexpr int64_t kControlSliceNs = 400'000;
+
 /// Links: one bit each in a route's mask. src/limits.ts configLimits.links.
 inline constexpr size_t kLinksMax = 64;
 

@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "core/clock.h"
+#include "core/limits.h"
+#include "core/wake_slice.h"
 #include "loadgen/packets.h"
 #include "loadgen/worker.h"
 #include "mqtt/encode.h"
@@ -109,6 +111,7 @@ std::string PublishPacket(const std::string& topic) {
 
 RouteProbe::RouteProbe(ProbePlan plan) : plan_(std::move(plan)) {
   thread_ = std::thread([this] {
+    AskForWakeSlice(limits::kLoopSliceNs);
     Run();
     done_.store(true, std::memory_order_release);
   });

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/limits.h"
+#include "core/wake_slice.h"
 
 namespace causeway::loadgen {
 namespace {
@@ -78,6 +79,7 @@ void Worker::Wake() {
 }
 
 void Worker::Run() {
+  AskForWakeSlice(limits::kLoopSliceNs);
   for (;;) {
     const int ready = epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
                                  TimeoutMs(entered_));

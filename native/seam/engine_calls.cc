@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "core/limits.h"
+#include "core/wake_slice.h"
 #include "seam/arguments.h"
 #include "seam/crossings.h"
 
@@ -128,6 +130,7 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   engine.store(started, std::memory_order_release);
   napi_add_env_cleanup_hook(env, Leave, nullptr);
   started->Start();
+  AskForWakeSlice(limits::kControlSliceNs);  // the loops have their own
   return env.Undefined();
 }
 

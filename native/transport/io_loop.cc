@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "core/spare_messages.h"
+#include "core/wake_slice.h"
 #include "session/flush_turn.h"
 #include "transport/edge_port.h"
 
@@ -66,6 +67,7 @@ void IoLoop::Run() {
   char name[16];
   std::snprintf(name, sizeof name, "io-%d", index_);
   pthread_setname_np(pthread_self(), name);
+  AskForWakeSlice(limits::kLoopSliceNs);
   const SpareMessages spares;
   uv_run(&loop_, UV_RUN_DEFAULT);  // returns after the turn that executed Stop
   const std::lock_guard<std::mutex> lock(ended_mutex_);
