@@ -126,6 +126,13 @@ describe('conclusions', () => {
       'p50 of the hop over the link: 1.50 × local',
     )
     assert.equal(
+      linkConclusion([
+        round('subscription effective, first half', { p99Us: 2_000, rssKiB: 204_800 }),
+        round('subscription effective, second half', { p99Us: 2_400, rssKiB: 207_360 }),
+      ]),
+      'second half against the first: p99 1.20 ×, memory of both brokers 2.5 MiB more',
+    )
+    assert.equal(
       bootstrapConclusion([
         round('traffic, quiet', { p99Us: 100 }),
         round('traffic, meanwhile', { p99Us: 130 }),
