@@ -388,8 +388,16 @@ describe('a plant, and far ends that speak by hand', () => {
       assert.equal((await offer(client, cluster, payload))?.reasonCode, notAuthorized, payload)
     const outside = await plant.client()
     assert.equal((await offer(outside, 'office', '1 1048576'))?.reasonCode, notAuthorized)
-    const old = await TestClient.connect({ port: plant.linkPort, version: 4 })
+    // Before MQTT 5 a refusal cannot be told, and answers have no correlation data.
+    const refused = async () => (await plant.report('office')).counters.offers_refused ?? 0
+    const before = await refused()
+    const old = await TestClient.connect({
+      port: plant.linkPort,
+      version: 4,
+      clientId: 'office:both:plant:1',
+    })
     await offer(old, 'office', '1 1048576')
+    assert.equal(await refused(), before + 1)
     const named = await TestClient.connect({
       port: plant.linkPort,
       version: 5,

@@ -130,6 +130,26 @@ TEST_CASE("a change reaches every cluster and subscriber once, by whichever ways
   CHECK(mesh.carried <= 20 * 4);  // two straight, and each of the two tells the other at most
 }
 
+TEST_CASE("what changes nothing where it arrives goes no further") {
+  SyncMesh mesh(3);
+  mesh[0].Write(0, "older", "1");
+  mesh[0].Write(0, "same", "1");
+  mesh[1].Write(0, "same", "1");  // in the same millisecond
+  mesh.Tick(10);
+  mesh[1].Write(0, "older", "2");
+  mesh.Link(1, 2);
+  mesh.Settle();
+  CHECK(mesh[2].Sum(1, &link::LinkMetrics::retained_stored) == 2);
+  const size_t carried = mesh.carried;
+  mesh.Link(0, 1);
+  mesh.Settle();
+  CHECK(mesh[1].Sum(0, &link::LinkMetrics::retained_older) == 1);
+  CHECK(mesh[1].Sum(0, &link::LinkMetrics::retained_stored) == 0);
+  CHECK(mesh[2].Sum(1, &link::LinkMetrics::retained_older) == 0);
+  CHECK(mesh.carried - carried == 4);  // between the two that have met
+  CHECK(mesh[0].Held() == mesh[2].Held());
+}
+
 TEST_CASE("what is deleted while the line is cut is gone on both sides when it is back") {
   SyncMesh mesh(2);
   mesh.Link(0, 1);
