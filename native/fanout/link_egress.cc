@@ -108,10 +108,10 @@ MessageRef LinkEgress::EncodeTerm(const Publication& publication, std::string_vi
   message.properties = publication.properties;
   message.message_expiry_seconds = publication.expiry_seconds;
   message.protocol_version = publication.protocol_version;
-  if (publication.publisher != nullptr) {
-    message.username = publication.publisher->username;
-    message.has_username = publication.publisher->has_username;
-    message.peer = ParsePeer(publication.publisher->peer);
+  if (const session::Session* publisher = publication.publisher) {
+    message.has_username = publisher->username != nullptr;
+    if (message.has_username) message.username = *publisher->username;
+    if (publisher->connection != nullptr) message.peer = ParsePeer(publisher->connection->peer);
   }
   Message* term = nullptr;
   const size_t bytes = link::EncodedMessageSize(message);

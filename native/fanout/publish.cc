@@ -235,7 +235,7 @@ void Shard::ServeMember(Publication* publication, const router::Member& member, 
       Bump(counters_->dropped_qos0_slow);
       return;
     }
-    if (connection->particular) {
+    if (connection->particular != nullptr) {
       sender_.SendParticular(connection, retain, &headers_);
       return;
     }

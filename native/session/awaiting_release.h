@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "session/packet_id_set.h"
 
@@ -15,11 +17,17 @@ class AwaitingRelease {
  public:
   /// False: it was there already.
   bool Insert(uint16_t id) {
-    return !sets_[1].Contains(id) && !sets_[2].Contains(id) && sets_[0].Insert(id);
+    if (ids_ == nullptr) ids_ = std::make_unique<Generations>();
+    return !ids_->older.Contains(id) && !ids_->oldest.Contains(id) && ids_->youngest.Insert(id);
   }
   /// False: it was not there.
-  bool Erase(uint16_t id) { return sets_[0].Erase(id) || sets_[1].Erase(id) || sets_[2].Erase(id); }
-  uint32_t size() const { return sets_[0].size() + sets_[1].size() + sets_[2].size(); }
+  bool Erase(uint16_t id) {
+    return ids_ != nullptr &&
+           (ids_->youngest.Erase(id) || ids_->older.Erase(id) || ids_->oldest.Erase(id));
+  }
+  uint32_t size() const {
+    return ids_ == nullptr ? 0 : ids_->youngest.size() + ids_->older.size() + ids_->oldest.size();
+  }
 
   /// A connection begins: what is there gets the whole time again.
   void Restart(int64_t now_ms) { turned_ms_ = now_ms; }
@@ -27,11 +35,11 @@ class AwaitingRelease {
   uint32_t Forget(int64_t now_ms, uint32_t timeout_ms) {
     const int64_t turn_ms = (int64_t{timeout_ms} + 1) / 2;
     uint32_t forgotten = 0;
-    for (int turn = 0; turn < 3 && now_ms - turned_ms_ >= turn_ms; ++turn) {
-      forgotten += sets_[2].size();
-      sets_[2] = std::move(sets_[1]);
-      sets_[1] = std::move(sets_[0]);
-      sets_[0].Clear();
+    for (int turn = 0; ids_ != nullptr && turn < 3 && now_ms - turned_ms_ >= turn_ms; ++turn) {
+      forgotten += ids_->oldest.size();
+      ids_->oldest = std::move(ids_->older);
+      ids_->older = std::move(ids_->youngest);
+      ids_->youngest.Clear();
       turned_ms_ += turn_ms;
     }
     if (now_ms - turned_ms_ >= turn_ms) turned_ms_ = now_ms;  // nothing is left to age
@@ -39,7 +47,11 @@ class AwaitingRelease {
   }
 
  private:
-  PacketIdSet sets_[3];  // youngest first
+  struct Generations {
+    PacketIdSet youngest, older, oldest;
+  };
+
+  std::unique_ptr<Generations> ids_;  // null until the first
   int64_t turned_ms_ = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "session/delivery_ring.h"
@@ -18,7 +19,7 @@ struct QueueBounds {
 
 /// First in, first out within a priority; among priorities the higher first, each for as many
 /// turns as it has credit, so that none starves (EMQX's rule). With one priority, as usual, a plain
-/// FIFO. No memory while empty. Single-threaded.
+/// FIFO. No memory before the first delivery, little while empty. Single-threaded.
 /// Full: a QoS 0 newcomer is dropped, otherwise the oldest goes: of the newcomer's priority by
 /// count, of the lowest priority by bytes. The caller counts.
 class DeliveryQueue {
@@ -31,7 +32,7 @@ class DeliveryQueue {
   void Clear();
   uint32_t size() const { return count_; }
   bool empty() const { return count_ == 0; }
-  size_t bytes() const { return bytes_; }
+  size_t bytes() const { return held_ == nullptr ? 0 : held_->bytes; }
 
  private:
   struct Lane {
@@ -40,16 +41,21 @@ class DeliveryQueue {
     DeliveryRing ring;
   };
 
+  void Emptied();
   DeliveryRing* RingOf(uint16_t priority);
   DeliveryRing* Next();
   DeliveryRing* LowestUpTo(uint16_t priority);
   Delivery Take(DeliveryRing* ring);
 
-  DeliveryRing plain_;       // kLowestPriority
-  std::vector<Lane> lanes_;  // the others, highest first
-  uint32_t plain_credit_ = CreditOf(kLowestPriority);
+  struct Held {
+    DeliveryRing plain;       // kLowestPriority
+    std::vector<Lane> lanes;  // the others, highest first
+    uint32_t plain_credit = CreditOf(kLowestPriority);
+    size_t bytes = 0;
+  };
+
+  std::unique_ptr<Held> held_;  // null until the first delivery
   uint32_t count_ = 0;
-  size_t bytes_ = 0;
 };
 
 }  // namespace causeway::session

@@ -16,6 +16,17 @@ uint32_t SecondsLeft(const Message& message, int64_t now_ms) {
 
 }  // namespace
 
+inline const PublishHeader* Sender::Encoded(mqtt::Version version, const Delivery& delivery,
+                                            Naming naming, PublishHeaders* headers) {
+  if (delivery.subscription_ids != nullptr && version == mqtt::Version::kMqtt5) {
+    headers->Encode(version, delivery.qos, delivery.retain, delivery.subscription_ids.get(), naming,
+                    &own_header_);
+    return &own_header_;
+  }
+  return naming == Naming::kTopic ? &headers->Get(version, delivery.qos, delivery.retain)
+                                  : &headers->GetNamed(naming, delivery.qos, delivery.retain);
+}
+
 Sender::Form Sender::Layout(Session* session, const Delivery& delivery, PublishHeaders* headers,
                             int64_t now_ms) {
   const Message& message = *delivery.message;
@@ -28,32 +39,24 @@ Sender::Form Sender::Layout(Session* session, const Delivery& delivery, PublishH
     own_headers_.Begin(message.topic(), message.payload(), message.properties(), left);
     headers = &own_headers_;
   }
-  if (session->connection->particular) return Particular(session->connection, delivery, headers);
+  if (session->connection->particular != nullptr)
+    return Particular(session->connection, delivery, headers);
   return {Encoded(session->connection->version, delivery, Naming::kTopic, headers)};
-}
-
-const PublishHeader* Sender::Encoded(mqtt::Version version, const Delivery& delivery, Naming naming,
-                                     PublishHeaders* headers) {
-  if (delivery.subscription_ids != nullptr && version == mqtt::Version::kMqtt5) {
-    headers->Encode(version, delivery.qos, delivery.retain, delivery.subscription_ids.get(), naming,
-                    &own_header_);
-    return &own_header_;
-  }
-  return naming == Naming::kTopic ? &headers->Get(version, delivery.qos, delivery.retain)
-                                  : &headers->GetNamed(naming, delivery.qos, delivery.retain);
 }
 
 Sender::Form Sender::Particular(Connection* connection, const Delivery& delivery,
                                 PublishHeaders* headers) {
-  const auto fits = [connection](const PublishHeader* header) {
-    return connection->packet_bytes_max == 0 || header->whole_bytes <= connection->packet_bytes_max;
+  const Particulars& particular = *connection->particular;
+  const auto fits = [bytes_max = particular.packet_bytes_max](const PublishHeader* header) {
+    return bytes_max == 0 || header->whole_bytes <= bytes_max;
   };
-  if (connection->mountpoint != nullptr && headers->topic().starts_with(*connection->mountpoint) &&
-      headers->topic().size() > connection->mountpoint->size()) {
-    mounted_headers_.BeginBehind(*headers, connection->mountpoint->size());
+  const std::string& mountpoint = particular.mountpoint;
+  if (!mountpoint.empty() && headers->topic().starts_with(mountpoint) &&
+      headers->topic().size() > mountpoint.size()) {
+    mounted_headers_.BeginBehind(*headers, mountpoint.size());
     headers = &mounted_headers_;
   }
-  if (TopicAliases* aliases = connection->out_aliases.get()) {
+  if (TopicAliases* aliases = particular.out_aliases.get()) {
     const TopicAliases::Choice choice = aliases->Choose(headers->topic(), headers->topic_hash());
     if (choice.alias != 0) {
       const Naming naming = choice.known ? Naming::kAlias : Naming::kAssigning;

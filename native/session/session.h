@@ -26,7 +26,8 @@ struct Replay {
 };
 
 /// Lives on its home loop for life, connected or not; nobody else touches it. Found by index;
-/// `generation` tells a session from an earlier one of the same index.
+/// `generation` tells a session from an earlier one of the same index. There are as many as there
+/// are clients, most of them idle: what only traffic needs is allocated by it.
 struct Session {
   uint32_t index = 0;
   uint32_t generation = 0;
@@ -42,11 +43,10 @@ struct Session {
   uint16_t window_max = 32;    // outbound QoS >= 1 in flight
   uint16_t receive_max = 100;  // inbound QoS 2 awaiting PUBREL
   uint32_t queue_length_max = 1000;
+  uint32_t merge_at = 0;             // where the fan-out that `stamp` is of keeps it
   Connection* connection = nullptr;  // borrowed; null while offline
   std::string client_id;
-  std::string username;
-  bool has_username = false;
-  std::string peer;  // 'address:port' of the last connection
+  std::unique_ptr<const std::string> username;  // null: none
 
   Window window;
   std::unique_ptr<std::deque<uint16_t>>
@@ -55,8 +55,7 @@ struct Session {
   AwaitingRelease awaiting_release;
   std::unique_ptr<std::deque<Replay>> replays;
 
-  uint64_t stamp = 0;     // of the fan-out that met it last, to give one copy per session
-  uint32_t merge_at = 0;  // where that fan-out keeps it
+  uint64_t stamp = 0;  // of the fan-out that met it last, to give one copy per session
 };
 
 }  // namespace causeway::session

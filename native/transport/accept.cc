@@ -233,9 +233,9 @@ void IoLoop::WatchListening(ListeningSocket* listening) {
 /// Looks at what is there without taking it, then takes exactly what belongs to the header: the
 /// next byte is the client's, or its TLS engine's.
 void IoLoop::ReadProxyHeader(Socket* socket) {
-  const size_t kept = socket->partial.size();
+  const size_t kept = socket->unparsed.view().size();
   char* const bytes = buffer_.get();
-  std::memcpy(bytes, socket->partial.data(), kept);
+  if (kept != 0) std::memcpy(bytes, socket->unparsed.view().data(), kept);
   const ssize_t peeked =
       recv(socket->fd, bytes + kept, limits::kProxyHeaderBytesMax - kept, MSG_PEEK);
   if (peeked < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -254,10 +254,10 @@ void IoLoop::ReadProxyHeader(Socket* socket) {
   const size_t whole = status == ProxyStatus::kHeader ? header.bytes : there;
   CHECK(recv(socket->fd, bytes + kept, whole - kept, 0) == static_cast<ssize_t>(whole - kept));
   if (status == ProxyStatus::kNeedMore) {
-    socket->partial.assign(bytes, whole);
+    socket->unparsed.Assign({bytes, whole});
     return;
   }
-  std::string().swap(socket->partial);
+  socket->unparsed.GiveBack();
   socket->peer = std::move(header.peer);
   Begin(socket);
 }

@@ -44,7 +44,7 @@ void IoLoop::Execute(AttachCommand& command) {
       command.fd = socket->fd;
       command.stream = std::move(socket->stream);
       command.listener = socket->listener;
-      command.partial = socket->unparsed();
+      command.partial = socket->unparsed.view();
       command.peer = std::move(socket->peer);
       Destroy(socket, false);
       peers_->PostTo(command.home, std::move(command));
@@ -70,19 +70,20 @@ void IoLoop::Execute(AttachCommand& command) {
   session->upgrade_qos = (command.flags & attach_flags::kUpgradeQos) != 0;
   session->ignore_loop = (command.flags & attach_flags::kIgnoreLoop) != 0;
   session->link_allowed = (command.flags & attach_flags::kLinkAllowed) != 0;
-  session->has_username = (command.flags & attach_flags::kHasUsername) != 0;
   session->window_max = static_cast<uint16_t>(command.window_max);
   session->receive_max = static_cast<uint16_t>(command.receive_max);
   session->queue_length_max = command.queue_length_max;
   session->client_id = std::move(command.client_id);
-  session->username = std::move(command.username);
+  session->username = (command.flags & attach_flags::kHasUsername) != 0
+                          ? std::make_unique<const std::string>(std::move(command.username))
+                          : nullptr;
 
   Socket* socket;
   if (command.transit) {
     socket =
         Adopt(command.fd, std::move(command.stream), command.connection, Socket::State::kAdmission);
     socket->listener = command.listener;
-    socket->partial = std::move(command.partial);
+    if (!command.partial.empty()) socket->unparsed.Adopt(std::move(command.partial));
     socket->peer = std::move(command.peer);
     socket->send_timeout_ms = command.listener->options.send_timeout_ms;
     socket->high_watermark_bytes = command.listener->options.high_watermark_bytes;
@@ -94,7 +95,6 @@ void IoLoop::Execute(AttachCommand& command) {
   socket->version = static_cast<Version>(command.version);
   socket->packet_bytes_in_max = socket->listener->options.packet_bytes_max;
   socket->keep_alive_ms = command.keep_alive_ms;
-  socket->Mount(std::move(command.mountpoint));
   const ListenerOptions& options = socket->listener->options;
   ListenerRates* const rates = &socket->listener->rates;
   if (options.messages_rate.per_second > 0 || options.bytes_rate.per_second > 0 ||
@@ -102,12 +102,11 @@ void IoLoop::Execute(AttachCommand& command) {
     socket->rate =
         std::make_unique<RateLimit>(options.messages_rate, options.bytes_rate, rates, now_ms_);
   }
-  socket->Particulars(command.packet_bytes_max,
-                      static_cast<uint16_t>(command.client_topic_alias_max));
+  socket->Agree(command.packet_bytes_max, static_cast<uint16_t>(command.client_topic_alias_max),
+                std::move(command.mountpoint));
   socket->topic_alias_max = static_cast<uint16_t>(command.topic_alias_max);
   socket->last_read_ms = socket->progress_ms = now_ms_;
   Schedule(socket, now_ms_ + (socket->keep_alive_ms != 0 ? socket->keep_alive_ms : 1000));
-  session->peer = socket->peer;
   Bump(counters_.connects_accepted);
   Bump(counters_.packets_connack_sent);
   shard_.sender()->Write(socket, command.connack);  // [MQTT-3.2.0-1] [MQTT-3.2.0-2]

@@ -44,7 +44,8 @@ IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers, size_t admis
   CHECK(uv_timer_init(&loop_, &delayed_timer_) == 0);
   CHECK(uv_timer_init(&loop_, &rate_timer_) == 0);
   CHECK(uv_timer_init(&loop_, &resume_timer_) == 0);
-  check_.data = timer_.data = delayed_timer_.data = rate_timer_.data = resume_timer_.data = this;
+  loop_.data = check_.data = timer_.data = delayed_timer_.data = rate_timer_.data =
+      resume_timer_.data = this;
 }
 
 IoLoop::~IoLoop() { CHECK(!thread_.joinable()); }
@@ -267,6 +268,7 @@ void IoLoop::ExpireLinks() {
 
 void IoLoop::CheckDeadlines(Socket* socket) {
   int64_t next = now_ms_ + kDeadlineStepMs;
+  if (socket->unparsed.empty()) socket->unparsed.GiveBack();  // an idle connection keeps no buffer
   switch (socket->state) {
     case Socket::State::kProxy:
       if (now_ms_ >= socket->state_until_ms) {

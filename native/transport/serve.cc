@@ -38,12 +38,14 @@ bool MayBeginFromServer(uint8_t first) {
 size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
   const fanout::Shard::Visit visit(&shard_);
   size_t at = 0;
+  size_t need = 0;
+  socket->need = 0;
   while (!socket->blocked() && socket->state != Socket::State::kLingering &&
          socket->state != Socket::State::kClosed) {
     mqtt::Frame frame;
-    socket->need = 0;
-    switch (mqtt::NextFrame(bytes.substr(at), socket->packet_bytes_in_max, &frame, &socket->need)) {
+    switch (mqtt::NextFrame(bytes.substr(at), socket->packet_bytes_in_max, &frame, &need)) {
       case mqtt::FrameStatus::kNeedMore:
+        socket->need = static_cast<uint32_t>(need);
         // Another type will not become a CONNECT: do not wait for the deadline [MQTT-3.1.0-1]. Its
         // flags are judged with the whole packet, which says whether its version reserves them.
         if (socket->state == Socket::State::kConnect && at < bytes.size() &&
@@ -209,18 +211,18 @@ bool IoLoop::ResolveAlias(Socket* socket, mqtt::Publish* publish) {
     Fail(socket, Reason::kTopicAliasInvalid);  // [MQTT-3.3.2-9]
     return false;
   }
-  if (socket->aliases == nullptr) socket->aliases = std::make_unique<std::vector<std::string>>();
-  std::vector<std::string>& aliases = *socket->aliases;
+  if (socket->aliases == nullptr) socket->aliases = std::make_unique<session::InboundAliases>();
+  std::vector<std::string>& aliases = socket->aliases->topics;
   const size_t at = publish->topic_alias - 1u;
   if (!publish->topic.empty()) {
     const size_t more = at < aliases.size() ? 0 : (at + 1 - aliases.size()) * sizeof(std::string);
     const size_t before = at < aliases.size() ? aliases[at].size() : 0;
-    const size_t bytes = socket->alias_bytes + more + publish->topic.size() - before;
+    const size_t bytes = socket->aliases->bytes + more + publish->topic.size() - before;
     if (bytes > limits::kAliasBytesMax) {
       Fail(socket, Reason::kQuotaExceeded);
       return false;
     }
-    socket->alias_bytes = bytes;
+    socket->aliases->bytes = bytes;
     if (at >= aliases.size()) aliases.resize(at + 1);
     aliases[at] = publish->topic;
     aliases[at].shrink_to_fit();  // a shorter topic gives back what a longer one took
@@ -304,8 +306,8 @@ void IoLoop::HandlePublish(Socket* socket, const mqtt::Frame& frame) {
   const uint32_t levels_max = fabric_->policy.topic_levels_max;
   if (publish.topic.size() >= levels_max && Levels(publish.topic) > levels_max)
     return Fail(socket, Reason::kTopicNameInvalid);
-  if (socket->mountpoint != nullptr) {
-    mounted_ = *socket->mountpoint;
+  if (socket->particular != nullptr && !socket->particular->mountpoint.empty()) {
+    mounted_ = socket->particular->mountpoint;
     mounted_ += publish.topic;
     if (mounted_.size() > UINT16_MAX) return Refuse(socket, publish, Reason::kTopicNameInvalid);
     publish.topic = mounted_;

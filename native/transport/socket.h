@@ -5,8 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <string_view>
 
 #include "core/limits.h"
 #include "core/linked_list.h"
@@ -14,10 +12,9 @@
 #include "session/connection.h"
 #include "transport/listener.h"
 #include "transport/stream.h"
+#include "transport/unparsed.h"
 
 namespace causeway::transport {
-
-class IoLoop;
 
 /// A connection whose CONNECT is not whole: it gives way, the oldest first, when all places before
 /// the CONNECT are taken.
@@ -41,37 +38,32 @@ struct Socket : session::Connection, TimerEntry, PendingConnect {
     kClosed,     // fd closed, handle closing
   };
 
-  IoLoop* loop = nullptr;
   Listener* listener = nullptr;  // null for dialled ones
   uv_poll_t poll = {};
-  int fd = -1;  // -1: a WebSocket connection, `stream` is its RingStream and `poll` is not used
-  std::unique_ptr<Stream> stream;  // null: the descriptor's bytes are the peer's; of a TLS
-                                   // listener, until the first byte has come
-  int events = 0;                  // what the poll watches
-  State state = State::kConnect;
-  bool reading = true;   // wants to read; false while blocked or above the high watermark
-  bool writing = false;  // the kernel's buffer is full
-  uint32_t packet_bytes_in_max = 0;
-  uint32_t keep_alive_ms = 0;  // 0: none
-  uint32_t send_timeout_ms = 15000;
+  std::unique_ptr<Stream> stream;   // null: the descriptor's bytes are the peer's; of a TLS
+                                    // listener, until the first byte has come
+  std::unique_ptr<RateLimit> rate;  // null: its listener has none
+  Unparsed unparsed;
   int64_t last_read_ms = 0;
   int64_t progress_ms =
       0;  // while `writing`: when bytes last left, or the kernel's buffer was first found full
   int64_t state_until_ms = 0;  // of kProxy … kExchange, kDialing, kLingering; of a barrier
-  size_t need = 0;             // size of the packet that is arriving, 0: unknown
-  std::string partial;         // read; from `parsed` on not parsed
-  size_t parsed = 0;           // so that a pause moves a number, not the bytes
-  std::string peer;
+  int fd = -1;  // -1: a WebSocket connection, `stream` is its RingStream and `poll` is not used
+  uint32_t need = 0;  // size of the packet that is arriving, 0: unknown
+  uint32_t packet_bytes_in_max = 0;
+  uint32_t keep_alive_ms = 0;  // 0: none
+  uint32_t send_timeout_ms = 15000;
+  int broken = 0;  // the peer's reset, libuv's number: what it said before is still to be read
 
+  State state = State::kConnect;
+  uint8_t events = 0;         // what the poll watches
+  bool reading = true;        // wants to read; false while blocked or above the high watermark
+  bool writing = false;       // the kernel's buffer is full
+  bool ready = false;         // without a descriptor: in the loop's list of those to serve
+  bool rate_limited = false;  // no tokens: not read until there are
+  bool yielded = false;       // its PUBLISHes have used this turn's deliveries
   bool waits_for_control =
       false;  // its next packet needs a decision and control has too much to decide
-
-  bool ready = false;               // without a descriptor: in the loop's list of those to serve
-  std::unique_ptr<RateLimit> rate;  // null: its listener has none
-  bool rate_limited = false;        // no tokens: not read until there are
-
-  bool yielded = false;  // its PUBLISHes have used this turn's deliveries
-  int broken = 0;  // the peer's reset, libuv's number: what it said before is still to be read
 
   // With a stream only.
   Stream::Progress securing = Stream::Progress::kWantsRead;  // of kSecuring: what is waited for
@@ -87,7 +79,6 @@ struct Socket : session::Connection, TimerEntry, PendingConnect {
   size_t reads_below() const {
     return carried == nullptr ? high_watermark_bytes : limits::kCarriedOutBytesMax;
   }
-  std::string_view unparsed() const { return std::string_view(partial).substr(parsed); }
   /// Not parsed on because of us: it will be, when its turn comes.
   bool waits_for_turn() const {
     return fanout_pending || yielded || rate_limited || waits_for_control;

@@ -60,7 +60,6 @@ void EndOutput(Socket* socket) {
 Socket* IoLoop::Adopt(int fd, std::unique_ptr<Stream> stream, uint32_t number,
                       Socket::State state) {
   auto* socket = new Socket;
-  socket->loop = this;
   socket->fd = fd;
   socket->stream = std::move(stream);
   socket->number = number;
@@ -105,14 +104,14 @@ void IoLoop::Watch(Socket* socket) {
     }
   }
   if (events == socket->events) return;
-  socket->events = events;
+  socket->events = static_cast<uint8_t>(events);
   if (events == 0) {
     uv_poll_stop(&socket->poll);
     return;
   }
   uv_poll_start(&socket->poll, events, [](uv_poll_t* handle, int status, int ready) {
     auto* polled = static_cast<Socket*>(handle->data);
-    IoLoop* const loop = polled->loop;
+    auto* const loop = static_cast<IoLoop*>(handle->loop->data);
     loop->OnReady(polled, status, ready);
     if (++loop->turn_ready_ >= limits::kTurnReady) loop->EndTurn();
   });
@@ -194,7 +193,7 @@ void IoLoop::Read(Socket* socket) {
   }
   // What was left of the last packet stands in front of what comes, so that packets are whole and
   // contiguous.
-  const size_t kept = socket->unparsed().size();
+  const size_t kept = socket->unparsed.view().size();
   const bool in_place = kept <= limits::kReadBufferBytes;
   char* const into = buffer_.get() + (in_place ? kept : 0);
   const ssize_t got = Receive(socket, into, limits::kReadBufferBytes);
@@ -225,16 +224,13 @@ void IoLoop::Read(Socket* socket) {
   }
   if (!in_place ||
       (socket->need > 2 * limits::kReadBufferBytes)) {  // a large packet gathers in its own memory
-    socket->partial.erase(0, std::exchange(socket->parsed, 0));
-    if (socket->need > socket->partial.capacity()) socket->partial.reserve(socket->need);
-    socket->partial.append(into, static_cast<size_t>(got));
-    if (socket->partial.size() >= socket->need) Resume(socket);
+    socket->unparsed.Gather({into, static_cast<size_t>(got)}, socket->need);
+    if (socket->unparsed.view().size() >= socket->need) Resume(socket);
     return;
   }
   if (kept != 0) {
-    std::memcpy(buffer_.get(), socket->unparsed().data(), kept);
-    socket->partial.clear();
-    socket->parsed = 0;
+    std::memcpy(buffer_.get(), socket->unparsed.view().data(), kept);
+    socket->unparsed.Clear();
   }
   ParseMore(socket, {buffer_.get(), kept + static_cast<size_t>(got)});
 }
@@ -243,9 +239,7 @@ void IoLoop::ParseMore(Socket* socket, std::string_view fresh) {
   const size_t used = Parse(socket, fresh);
   if (socket->state == Socket::State::kClosed || socket->state == Socket::State::kLingering) return;
   if (used < fresh.size()) {
-    socket->partial.assign(fresh.substr(used));
-  } else if (socket->partial.capacity() > 4096) {
-    std::string().swap(socket->partial);  // an idle connection keeps no buffer
+    socket->unparsed.Assign(fresh.substr(used));
   }
 }
 
@@ -255,17 +249,13 @@ void IoLoop::Resume(Socket* socket) {
       socket->state != Socket::State::kServing && socket->state != Socket::State::kDialed)
     return;
   if (socket->blocked()) return;
-  if (!socket->partial.empty()) {
+  if (!socket->unparsed.empty()) {
     // Out of its hands while it is parsed: who closes the socket on the way lets go of its bytes.
-    std::string bytes = std::exchange(socket->partial, {});
-    const size_t before = std::exchange(socket->parsed, 0);
+    auto [bytes, before] = socket->unparsed.Take();
     const size_t used = before + Parse(socket, std::string_view(bytes).substr(before));
     if (socket->state == Socket::State::kClosed || socket->state == Socket::State::kLingering)
       return;
-    if (used < bytes.size()) {
-      socket->partial = std::move(bytes);
-      socket->parsed = used;
-    }
+    if (used < bytes.size()) socket->unparsed.Adopt(std::move(bytes), used);
   }
   if (socket->broken != 0) {
     if (!socket->waits_for_turn()) Broken(socket, std::exchange(socket->broken, 0));
@@ -373,7 +363,7 @@ void IoLoop::Close(Socket* socket, CloseCause cause, mqtt::Reason reason, std::s
   shard_.links()->Offline(socket);
   shard_.Detach(socket);
   socket->closing = true;
-  socket->partial.clear();
+  socket->unparsed.GiveBack();
   // A dial that is given up must not say CONNECT when the far end answers after all: it would take
   // over the client id from the dial that came after it.
   const bool dead =

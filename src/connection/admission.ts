@@ -6,6 +6,7 @@
 import type { PeerCertField } from '../config/index.js'
 import { mqttLimits } from '../limits.js'
 import {
+  type AnswerTerms,
   type AuthenticationProperties,
   type ConnectPacket,
   type ConnectRefusal,
@@ -83,7 +84,7 @@ export function admit(
     certified === null
       ? clientIdOf({ ...packet, username }, policy, assignClientId)
       : withinBound(certified, policy)
-  if (typeof named.clientId !== 'string') return refused('client-id-invalid', named.why)
+  if (named.clientId === null) return refused('client-id-invalid', named.why)
   const willRefusal = refusalOfWill(packet, policy, origin)
   if (willRefusal !== null) return willRefusal
   const mountpoint = mountpointOf(origin, named.clientId, packet.username)
@@ -106,10 +107,7 @@ export function admit(
       username,
       superuser: false,
       authenticate: false,
-      answers: {
-        packetBytesMax: packet.packetBytesMax,
-        problemInformation: packet.requestProblemInformation,
-      },
+      answers: answersOf(packet),
       version: packet.version,
       bridge: packet.bridge,
       cleanStart: packet.cleanStart,
@@ -122,17 +120,43 @@ export function admit(
       windowMax: Math.min(packet.receiveMaximum, policy.inflightMax), // [MQTT-3.3.4-9]
       receiveMax: receiveMax(packet, policy, origin),
       topicAliasMax: packet.topicAliasMaximum,
-      announced: {
-        assignedClientId: named.assigned ? named.clientId : null,
-        serverKeepAliveSeconds:
-          keepAliveSeconds === packet.keepAliveSeconds ? null : keepAliveSeconds,
-        responseInformation:
-          packet.requestResponseInformation && policy.responseInformation !== ''
-            ? policy.responseInformation
-            : null, // [MQTT-3.1.2-28]
-        authentication: null,
-      },
+      announced: announcedOf(packet, named, keepAliveSeconds, policy),
     },
+  }
+}
+
+/** What most clients have in common is one object for all of them: there may be a million. */
+const usualAnswers: AnswerTerms = { packetBytesMax: 0, problemInformation: true }
+const nothingAnnounced: Admitted['announced'] = {
+  assignedClientId: null,
+  serverKeepAliveSeconds: null,
+  responseInformation: null,
+  authentication: null,
+}
+
+function answersOf({
+  packetBytesMax,
+  requestProblemInformation: problemInformation,
+}: ConnectPacket): AnswerTerms {
+  return packetBytesMax === 0 && problemInformation
+    ? usualAnswers
+    : { packetBytesMax, problemInformation }
+}
+
+function announcedOf(
+  packet: ConnectPacket,
+  named: Named & { readonly clientId: string },
+  keepAliveSeconds: number,
+  { responseInformation }: ConnectionPolicy,
+): Admitted['announced'] {
+  const keepAliveIsOurs = keepAliveSeconds !== packet.keepAliveSeconds
+  const wantsInformation = packet.requestResponseInformation && responseInformation !== ''
+  if (!named.assigned && !keepAliveIsOurs && !wantsInformation) return nothingAnnounced
+  return {
+    assignedClientId: named.assigned ? named.clientId : null,
+    serverKeepAliveSeconds: keepAliveIsOurs ? keepAliveSeconds : null,
+    responseInformation: wantsInformation ? responseInformation : null, // [MQTT-3.1.2-28]
+    authentication: null,
   }
 }
 

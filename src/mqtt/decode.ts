@@ -6,6 +6,7 @@
 import mqttPacket, { type Packet, type Parser, type UserProperties } from 'mqtt-packet'
 import type { ProtocolVersion } from '../native/index.js'
 import type { AuthenticationProperties } from './encode.js'
+import { plainConnect, plainSubscribe, plainUnsubscribe } from './plain-packets.js'
 import {
   connectAtRest,
   disconnectAtRest,
@@ -76,6 +77,21 @@ export class UndecodablePacket extends Error {
 
 /** @param bytes the whole packet, fixed header included @throws UndecodablePacket */
 export function decodeConnect(bytes: Buffer): ConnectPacket {
+  return plainConnect(bytes) ?? anyConnect(bytes)
+}
+
+/** @throws UndecodablePacket */
+export function decodeSubscribe(bytes: Buffer, version: ProtocolVersion): SubscribePacket {
+  return plainSubscribe(bytes, version) ?? anySubscribe(bytes, version)
+}
+
+/** @throws UndecodablePacket */
+export function decodeUnsubscribe(bytes: Buffer, version: ProtocolVersion): UnsubscribePacket {
+  return plainUnsubscribe(bytes, version) ?? anyUnsubscribe(bytes, version)
+}
+
+/** By mqtt-packet, like the next two. @throws UndecodablePacket */
+function anyConnect(bytes: Buffer): ConnectPacket {
   const packet = connectDecoder(connectAtRest(bytes))
   if (packet.cmd !== 'connect') throw new UndecodablePacket(`expected CONNECT, got ${packet.cmd}`)
   const version = packet.protocolVersion ?? 4
@@ -101,7 +117,7 @@ export function decodeConnect(bytes: Buffer): ConnectPacket {
 }
 
 /** @throws UndecodablePacket */
-export function decodeSubscribe(bytes: Buffer, version: ProtocolVersion): SubscribePacket {
+function anySubscribe(bytes: Buffer, version: ProtocolVersion): SubscribePacket {
   const packet = decoders[version](version === 3 ? subscribeAtRest(bytes) : bytes)
   if (packet.cmd !== 'subscribe')
     throw new UndecodablePacket(`expected SUBSCRIBE, got ${packet.cmd}`)
@@ -127,7 +143,7 @@ export function asBridge(packet: SubscribePacket): SubscribePacket {
 }
 
 /** @throws UndecodablePacket */
-export function decodeUnsubscribe(bytes: Buffer, version: ProtocolVersion): UnsubscribePacket {
+function anyUnsubscribe(bytes: Buffer, version: ProtocolVersion): UnsubscribePacket {
   const packet = decoders[version](version === 3 ? unsubscribeAtRest(bytes) : bytes)
   if (packet.cmd !== 'unsubscribe')
     throw new UndecodablePacket(`expected UNSUBSCRIBE, got ${packet.cmd}`)
@@ -136,6 +152,7 @@ export function decodeUnsubscribe(bytes: Buffer, version: ProtocolVersion): Unsu
 
 /** @throws UndecodablePacket */
 export function decodeDisconnect(bytes: Buffer, version: ProtocolVersion): DisconnectPacket {
+  if (bytes.length === 2) return { reasonCode: 0, sessionExpirySeconds: null } // MQTT 5.0 §3.14.2.1
   const packet = decoders[version](version === 3 ? disconnectAtRest(bytes) : bytes)
   if (packet.cmd !== 'disconnect')
     throw new UndecodablePacket(`expected DISCONNECT, got ${packet.cmd}`)

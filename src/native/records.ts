@@ -1,5 +1,8 @@
 /**
  * The bytes of the two batches: commands are written here, events are read here. Layout: native/transport/records.h.
+ *
+ * Every field begins at a multiple of 4, so numbers are written as words of the processor, as the loops read them. Short texts
+ * and bytes are copied one by one: a call of Buffer's costs more than 30 of them.
  */
 import type {
   AnswerCommand,
@@ -16,6 +19,8 @@ type EdgeCommandName = (typeof layout.edgeCommands)[number]
 
 const firstBytes = 64 * 1024
 const noSession = 0xffff_ffff
+/** Copied one by one. */
+const shortBytes = 32
 
 const commandKinds = new Map<string, number>(layout.commands.map((name, kind) => [name, kind]))
 const edgeCommandKinds = new Map<string, number>(
@@ -24,7 +29,8 @@ const edgeCommandKinds = new Map<string, number>(
 
 /** Collects command records. One per engine; the memory is kept between batches. */
 export class CommandBatch {
-  #buffer = Buffer.allocUnsafe(firstBytes)
+  #buffer = Buffer.from(new ArrayBuffer(firstBytes))
+  #words = new Uint32Array(this.#buffer.buffer)
   #length = 0
   #start = 0
 
@@ -44,40 +50,34 @@ export class CommandBatch {
   #begin(kind: number, loop: number): this {
     this.#room(8)
     this.#start = this.#length
-    this.#buffer.writeUInt32LE(0, this.#length)
-    this.#buffer[this.#length + 4] = kind
-    this.#buffer[this.#length + 5] = loop
-    this.#buffer.writeUInt16LE(0, this.#length + 6)
-    this.#length += 8
-    return this
+    this.#length += 4 // its size: `end` knows it
+    return this.#word(kind | (loop << 8))
   }
 
   /** Saturates: a limit or a duration that does not fit means as much as there is, not its low bits. */
   u32(value: number): this {
     this.#room(4)
-    this.#buffer.writeUInt32LE(Math.min(value, 0xffff_ffff), this.#length)
-    this.#length += 4
-    return this
+    return this.#word(Math.min(value, 0xffff_ffff))
   }
 
   bytes(value: Uint8Array): this {
-    this.#room(4 + value.length + 3)
-    this.u32(value.length)
-    this.#buffer.set(value, this.#length)
-    this.#length += value.length
-    return this.#pad()
+    const length = value.length
+    this.#room(4 + length + 3)
+    this.#word(length)
+    if (length > shortBytes) this.#buffer.set(value, this.#length)
+    else for (let i = 0; i < length; i++) this.#buffer[this.#length + i] = value[i] ?? 0
+    return this.#behind(length)
   }
 
   text(value: string): this {
     this.#room(4 + value.length * 3 + 3)
-    const bytes = this.#buffer.write(value, this.#length + 4)
-    this.#buffer.writeUInt32LE(bytes, this.#length)
-    this.#length += 4 + bytes
-    return this.#pad()
+    const at = this.#length + 4
+    const bytes = this.#writeAscii(value, at) ? value.length : this.#buffer.write(value, at)
+    return this.#word(bytes).#behind(bytes)
   }
 
   end(): void {
-    this.#buffer.writeUInt32LE(this.#length - this.#start, this.#start)
+    this.#words[this.#start >>> 2] = this.#length - this.#start
   }
 
   /** The records so far, valid until the next `begin`; the batch is empty afterwards. */
@@ -87,16 +87,36 @@ export class CommandBatch {
     return batch
   }
 
-  #pad(): this {
+  #word(value: number): this {
+    this.#words[this.#length >>> 2] = value
+    this.#length += 4
+    return this
+  }
+
+  /** Writes a short ASCII text at `at`. False: it is none, or long. */
+  #writeAscii(value: string, at: number): boolean {
+    if (value.length > shortBytes) return false
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code >= 0x80) return false
+      this.#buffer[at + i] = code
+    }
+    return true
+  }
+
+  #behind(bytes: number): this {
+    this.#length += bytes
     while (this.#length % 4 !== 0) this.#buffer[this.#length++] = 0
     return this
   }
 
   #room(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return
-    const wider = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes))
+    const needed = (this.#length + bytes + 3) & ~3
+    const wider = Buffer.from(new ArrayBuffer(Math.max(this.#buffer.length * 2, needed)))
     this.#buffer.copy(wider, 0, 0, this.#length)
     this.#buffer = wider
+    this.#words = new Uint32Array(wider.buffer)
   }
 }
 

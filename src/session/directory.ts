@@ -7,7 +7,13 @@ import { controlLimits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { ControlCounters } from '../metrics/index.js'
 import { type ConnectRefusal, connectReason, encodeRefusal } from '../mqtt/index.js'
-import type { AttachCommand, CloseCause, Engine, EngineEvent } from '../native/index.js'
+import type {
+  AttachCommand,
+  CloseCause,
+  Engine,
+  EngineEvent,
+  SessionAddress,
+} from '../native/index.js'
 import type { Slicer } from '../slices.js'
 import { DeadlineClock } from './deadline-clock.js'
 import { Endings } from './endings.js'
@@ -20,6 +26,7 @@ import type { Candidate, Session } from './session.js'
 import {
   type ClientEffect,
   type ClientEvent,
+  type ClientPolicy,
   type ClientState,
   deadline,
   none,
@@ -64,7 +71,6 @@ export interface DirectoryOptions<C extends Candidate> {
 /** One client id. Exists while its state is not `none`. */
 interface Client<C extends Candidate> {
   readonly clientId: string
-  readonly home: number
   state: ClientState<C>
 }
 
@@ -74,6 +80,7 @@ export class SessionDirectory<C extends Candidate> {
   /** Connections that have neither been refused nor closed, by number. */
   readonly #connections = new Map<number, Client<C>>()
   readonly #numbers: readonly SessionNumbers[]
+  readonly #policy: ClientPolicy
   readonly #deadlines: DeadlineClock<Client<C>>
   readonly #endings: Endings
   readonly #ledger = new SubscriptionLedger()
@@ -90,6 +97,10 @@ export class SessionDirectory<C extends Candidate> {
       { length: engine.loops },
       (_, loop) => new SessionNumbers(loop, options.clock),
     )
+    this.#policy = {
+      takeNumber: (clientId) => this.#takeNumber(clientId),
+      connectsMax: options.limits.connectsPerClientId,
+    }
     this.#endings = new Endings(engine, slicer, this.#ledger, (address) =>
       this.#numbers[address.loop]?.give(address),
     )
@@ -195,11 +206,7 @@ export class SessionDirectory<C extends Candidate> {
   }
 
   #newClient(clientId: string): Client<C> {
-    const client: Client<C> = {
-      clientId,
-      home: homeLoop(clientId, this.#options.engine.loops),
-      state: none,
-    }
+    const client: Client<C> = { clientId, state: none }
     this.#clients.set(clientId, client)
     return client
   }
@@ -249,11 +256,8 @@ export class SessionDirectory<C extends Candidate> {
   }
 
   #step(client: Client<C>, event: ClientEvent<C>): void {
-    const { state, effects } = step(client.state, event, this.#options.clock.monotonicMs(), {
-      clientId: client.clientId,
-      takeNumber: () => this.#takeNumber(client.home),
-      connectsMax: this.#options.limits.connectsPerClientId,
-    })
+    const nowMs = this.#options.clock.monotonicMs()
+    const { state, effects } = step(client.state, event, nowMs, this.#policy)
     client.state = state
     for (const effect of effects) this.#perform(effect)
     // Not `state`: an identity that is checked at once has stepped on from it.
@@ -269,7 +273,8 @@ export class SessionDirectory<C extends Candidate> {
     })
   }
 
-  #takeNumber(loop: number) {
+  #takeNumber(clientId: string): SessionAddress {
+    const loop = homeLoop(clientId, this.#options.engine.loops)
     const numbers = this.#numbers[loop]
     if (numbers === undefined) throw new RangeError(`no loop ${loop}`)
     return numbers.take()

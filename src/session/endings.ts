@@ -34,7 +34,7 @@ export class Endings {
   end(session: Session): void {
     this.#engine.endSession(session.address)
     this.#ledger.ended(session)
-    if (session.subscriptions.size === 0) {
+    if (session.subscriptions === null) {
       this.#free(session.address)
       return
     }
@@ -48,7 +48,7 @@ export class Endings {
     for (let at = 0; at < this.#queue.length; at++) {
       const session = this.#queue[at]
       if (session === undefined) continue
-      while (session.subscriptions.size > 0) {
+      while (session.subscriptions !== null) {
         const ops = takeSubscriptions(session, controlLimits.removalOps, this.#ledger)
         const { loop, session: index, generation } = session.address
         this.#engine.answer({

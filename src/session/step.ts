@@ -145,14 +145,14 @@ export interface ClientStep<C extends Candidate = Candidate> {
 }
 
 export interface ClientPolicy {
-  readonly clientId: string
   /** A fresh session number on the home loop of this client id. */
-  readonly takeNumber: () => SessionAddress
+  readonly takeNumber: (clientId: string) => SessionAddress
   /** CONNECTs of one client id at once, ≥ 1: the one in progress and those that wait. */
   readonly connectsMax: number
 }
 
 export const none: None = { kind: 'none' }
+const nothing: readonly never[] = []
 
 /** When the next `timer` event is due; Infinity: never. */
 export function deadline(state: ClientState): number {
@@ -265,12 +265,16 @@ function begin<C extends Candidate>(
   const due: ClientStep<C> = found.kind === 'offline' ? whatIsDue(found, now) : unchanged(found)
   // What is due leaves an offline session offline or none.
   const previous = due.state.kind === 'offline' || due.state.kind === 'online' ? due.state : none
-  const effects: ClientEffect<C>[] = [...due.effects]
+  const effects: ClientEffect<C>[] = due.effects.slice()
   const resumed = !candidate.cleanStart && outlivesConnection(previous) // [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
   const session =
     resumed && previous.kind !== 'none'
       ? previous.session
-      : { clientId: policy.clientId, address: policy.takeNumber(), subscriptions: new Map() }
+      : {
+          clientId: candidate.clientId,
+          address: policy.takeNumber(candidate.clientId),
+          subscriptions: null,
+        }
   const before = willsBefore(previous, resumed)
   const takeOver = previous.kind === 'none' ? null : previous.session
   effects.push({ kind: 'attach', candidate, session, resumed, takeOver, before })
@@ -294,11 +298,11 @@ function begin<C extends Candidate>(
  * whose session is resumed in time is cancelled [MQTT-3.1.3-9].
  */
 function willsBefore(previous: None | Online | Offline, resumed: boolean): readonly WillMessage[] {
-  if (previous.kind === 'none') return []
+  if (previous.kind === 'none') return nothing
   const will = previous.kind === 'online' ? previous.will : (previous.will?.message ?? null)
-  if (will === null) return []
+  if (will === null) return nothing
   const isDue = !resumed || (previous.kind === 'online' && will.delaySeconds === 0)
-  return isDue ? [will] : []
+  return isDue ? [will] : nothing
 }
 
 /** A session of expiry 0 ends with its connection, also when it is the takeover that ends it [MQTT-3.1.2-6]. */
@@ -476,9 +480,9 @@ function after<C extends Candidate>(
   effects: readonly ClientEffect<C>[],
   next: ClientStep<C>,
 ): ClientStep<C> {
-  return { state: next.state, effects: [...effects, ...next.effects] }
+  return effects.length === 0 ? next : { state: next.state, effects: [...effects, ...next.effects] }
 }
 
 function unchanged<C extends Candidate>(state: ClientState<C>): ClientStep<C> {
-  return { state, effects: [] }
+  return { state, effects: nothing }
 }

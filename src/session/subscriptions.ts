@@ -104,6 +104,7 @@ export function subscribe(
       reasonCodes.push(subscribeReason(refusal ?? 'filter-invalid', subscriber.version))
       continue
     }
+    session.subscriptions ??= new Map()
     const replaced = session.subscriptions.get(name.key)
     const subscription = subscriptionOf(name, request, packet.subscriptionId, policy)
     session.subscriptions.set(name.key, subscription)
@@ -125,13 +126,13 @@ export function unsubscribe(
   for (const text of packet.filters) {
     const name = parseSubscriptionName(text)
     const key = (name === null ? null : mounted(name, mountpoint)?.key) ?? text
-    const subscription = session.subscriptions.get(key)
+    const subscription = session.subscriptions?.get(key)
     // Compared character by character: `t` does not end `$exclusive/t` [MQTT-3.10.4-1].
     if (subscription === undefined || subscription.text !== text) {
       reasonCodes.push(unsubackReason.noSubscriptionExisted)
       continue
     }
-    session.subscriptions.delete(key)
+    remove(session, key)
     ledger.removed(session, subscription)
     ops.push({ op: 'unsubscribe', filter: subscription.filter, group: subscription.group })
     reasonCodes.push(unsubackReason.success)
@@ -146,13 +147,19 @@ export function takeSubscriptions(
   ledger: SubscriptionLedger,
 ): SubscriptionOp[] {
   const ops: SubscriptionOp[] = []
-  for (const [key, subscription] of session.subscriptions) {
-    session.subscriptions.delete(key)
+  for (const [key, subscription] of session.subscriptions ?? []) {
+    remove(session, key)
     ledger.removed(session, subscription)
     ops.push({ op: 'unsubscribe', filter: subscription.filter, group: subscription.group })
     if (ops.length === count) break
   }
   return ops
+}
+
+/** The last one takes the map with it. */
+function remove(session: Session, key: string): void {
+  session.subscriptions?.delete(key)
+  if (session.subscriptions?.size === 0) session.subscriptions = null
 }
 
 /**
@@ -183,8 +190,8 @@ function refusalOf(
   const { subscriptions } = session
   if (
     policy.subscriptionsMax !== null &&
-    subscriptions.size >= policy.subscriptionsMax &&
-    !subscriptions.has(key)
+    (subscriptions?.size ?? 0) >= policy.subscriptionsMax &&
+    subscriptions?.has(key) !== true
   ) {
     return 'quota-exceeded'
   }

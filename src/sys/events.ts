@@ -50,7 +50,7 @@ export function subscribedPayload(
       qos: op.qos,
       nl: op.noLocal ? 1 : 0,
       rap: op.retainAsPublished ? 1 : 0,
-      rh: session.subscriptions.get(key)?.retainHandling ?? 0,
+      rh: session.subscriptions?.get(key)?.retainHandling ?? 0,
     },
     ts: nowMs,
   }

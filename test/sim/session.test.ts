@@ -141,7 +141,7 @@ function judgeRest({ engine, directory, counters }: Play): void {
   assert.equal(directory.sessions, alive.length, 'session numbers leak')
   for (const { ended, filters } of engine.sessions)
     if (ended) assert.equal(filters.size, 0, 'members stayed behind')
-  const names = [...(session?.subscriptions.values() ?? [])].map(
+  const names = [...(session?.subscriptions?.values() ?? [])].map(
     ({ group, filter }) => `${group ?? ''}|${filter}`,
   )
   assert.deepEqual(names.sort(), [...(alive[0]?.filters ?? [])].sort())

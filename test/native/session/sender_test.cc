@@ -272,14 +272,14 @@ TEST_CASE(
     "a packet above the client's Maximum Packet Size is dropped, the window stays free "
     "[MQTT-3.1.2-24] [MQTT-3.1.2-25]") {
   Bench bench(1);
-  bench.connection->Particulars(40, 0);
+  bench.connection->Agree(40, 0, {});
   bench.Deliver(std::string(40, 'x'), 1);
   bench.Deliver(std::string(40, 'x'), 0);
   bench.Deliver("fits", 1);
   CHECK(bench.Payloads() == Texts{"fits"});
   CHECK(bench.Count(bench.counters.dropped_too_large) == 2);
   // Exactly as large as allowed: 2 header, 3 topic, 2 identifier, 1 properties.
-  bench.connection->Particulars(8 + 10, 0);
+  bench.connection->Agree(8 + 10, 0, {});
   bench.Deliver(std::string(10, 'y'), 0);
   CHECK(bench.Payloads() == Texts{std::string(10, 'y')});
 }
@@ -367,7 +367,7 @@ TEST_CASE(
     "a client that takes aliases gets a topic in full, then with its alias, then the alias alone") {
   for (const uint8_t qos : {uint8_t{0}, uint8_t{1}, uint8_t{2}}) {
     Bench bench(8);
-    bench.connection->Particulars(0, 5);
+    bench.connection->Agree(0, 5, {});
     for (int i = 0; i < 4; ++i) bench.Deliver("p", qos, mqtt::kNoExpiry, "a/topic");
     const std::vector<Packet> packets = bench.Receive();
     REQUIRE(packets.size() == 4);
@@ -386,7 +386,7 @@ TEST_CASE(
 
 TEST_CASE("what is queued or sent again on a new connection knows no alias of the old one") {
   Bench bench(4);
-  bench.connection->Particulars(0, 5);
+  bench.connection->Agree(0, 5, {});
   for (int i = 0; i < 8; ++i) bench.Deliver("p", 1, mqtt::kNoExpiry, "a/topic");  // 4 of them wait
   CHECK(bench.Receive().back().topic_alias == 1);
   bench.Disconnect();
@@ -401,7 +401,7 @@ TEST_CASE("what is queued or sent again on a new connection knows no alias of th
   }
   bench.Disconnect();
   bench.Connect();
-  bench.connection->Particulars(0, 5);
+  bench.connection->Agree(0, 5, {});
   bench.sender.Redeliver(&bench.session, bench.now_ms);
   packets = bench.Receive();
   REQUIRE(packets.size() == 4);
@@ -419,7 +419,7 @@ TEST_CASE("what is queued or sent again on a new connection knows no alias of th
 TEST_CASE("an assignment that makes a packet too large is left out, the packet is not") {
   Bench bench;
   const size_t plain = 2 + 2 + 7 + 2 + 1 + 1;  // header, topic, packet id, properties, payload
-  bench.connection->Particulars(static_cast<uint32_t>(plain), 5);
+  bench.connection->Agree(static_cast<uint32_t>(plain), 5, {});
   for (int i = 0; i < 3; ++i) bench.Deliver("p", 1, mqtt::kNoExpiry, "a/topic");
   for (const Packet& packet : bench.Receive()) {
     CHECK(packet.topic == "a/topic");

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import mqttPacket, { type IConnectPacket } from 'mqtt-packet'
 import {
   decodeConnect,
@@ -47,6 +48,85 @@ test('decoding a CONNECT of one version leaves no trace for the next one of anot
   )
   assert.equal(decodeConnect(connect(4)).sessionExpirySeconds, 0)
   assert.equal(decodeConnect(connect(5, { properties: { receiveMaximum: 7 } })).receiveMaximum, 7)
+})
+
+// What most clients send is taken apart by hand, everything else by mqtt-packet: a packet with something unusual in it, which is
+// taken away again afterwards, has to decode like the same packet without.
+
+const word = fc.string({ unit: 'grapheme', maxLength: 40 })
+const filter = word.filter((text) => text !== '')
+const credentials = fc.oneof(
+  fc.constant({}),
+  fc.record({ username: word }),
+  fc.record({ username: word, password: fc.uint8Array().map((bytes) => Buffer.from(bytes)) }),
+)
+
+test('a plain CONNECT decodes as mqtt-packet has it', () => {
+  const will = { topic: 't', payload: Buffer.from('p'), qos: 1, retain: true } as const
+  fc.assert(
+    fc.property(
+      fc.constantFrom(4 as const, 5 as const),
+      fc.boolean(),
+      fc.nat(65_535),
+      filter,
+      credentials,
+      (version, clean, keepalive, clientId, who) => {
+        const asked = { clean, keepalive, clientId, ...who }
+        const plain = decodeConnect(connect(version, asked))
+        assert.deepEqual(plain, {
+          ...decodeConnect(connect(version, { ...asked, will })),
+          will: null,
+        })
+        if (version !== 5) return
+        const properties = { sessionExpiryInterval: 0 }
+        assert.deepEqual(plain, decodeConnect(connect(5, { ...asked, properties })))
+      },
+    ),
+  )
+})
+
+test('a plain SUBSCRIBE and a plain UNSUBSCRIBE decode as mqtt-packet has them', () => {
+  const option = fc.record({
+    topic: filter,
+    qos: fc.constantFrom(0 as const, 1 as const, 2 as const),
+    nl: fc.boolean(),
+    rap: fc.boolean(),
+    rh: fc.constantFrom(0 as const, 1 as const, 2 as const),
+  })
+  const options = fc.array(option, { minLength: 1, maxLength: 20 })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 65_535 }), options, (messageId, subscriptions) => {
+      const subscribe = { cmd: 'subscribe', messageId, subscriptions } as const
+      const bytes = (more: object) =>
+        mqttPacket.generate({ ...subscribe, ...more }, { protocolVersion: 5 })
+      const numbered = bytes({ properties: { subscriptionIdentifier: 7 } })
+      assert.deepEqual(decodeSubscribe(bytes({}), 5), {
+        ...decodeSubscribe(numbered, 5),
+        subscriptionId: 0,
+      })
+      // Versions 3 and 4 differ in bits that are not set here.
+      const older = mqttPacket.generate(subscribe, { protocolVersion: 4 })
+      assert.deepEqual(decodeSubscribe(older, 4), decodeSubscribe(older, 3))
+
+      const unsubscriptions = subscriptions.map(({ topic }) => topic)
+      const unsubscribe = { cmd: 'unsubscribe', messageId, unsubscriptions } as const
+      const plain = mqttPacket.generate(unsubscribe, { protocolVersion: 5 })
+      const properties = { userProperties: { a: 'b' } }
+      const other = mqttPacket.generate({ ...unsubscribe, properties }, { protocolVersion: 5 })
+      assert.deepEqual(decodeUnsubscribe(plain, 5), decodeUnsubscribe(other, 5))
+      const olderStill = mqttPacket.generate(unsubscribe, { protocolVersion: 4 })
+      assert.deepEqual(decodeUnsubscribe(olderStill, 4), decodeUnsubscribe(olderStill, 3))
+    }),
+  )
+})
+
+test('a packet cut short is not decoded, plain or not', () => {
+  const asked = { username: 'u', password: Buffer.from('p') }
+  for (const version of [4, 5] as const) {
+    const whole = connect(version, asked)
+    for (let length = 14; length < whole.length; length++)
+      assert.throws(() => decodeConnect(whole.subarray(0, length)), UndecodablePacket)
+  }
 })
 
 /** A version 5 CONNECT whose will has User Properties b, a, b in this order, and a delay between them. */
