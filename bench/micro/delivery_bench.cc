@@ -1,23 +1,27 @@
 // Question: how many instructions, and how much time, does one delivery take in the core alone,
 // without a kernel: bytes of a PUBLISH in, bytes to every subscriber out (design.md §3, steps 2 to
 // 7)? Load: one thread, one shard, topics of a few dozen bytes, payloads of 64; subscribers
-// acknowledge what they get. Saturated: the core it runs on.
+// acknowledge what they get. Saturated: the core it runs on. `wildcard` is the workload of that
+// name: 200,000 topics in no order, more than the route cache holds, some seven receivers each.
 // Build: g++ -std=gnu++20 -fno-exceptions -fno-rtti -O3 -g -pthread -Inative
 //        bench/micro/delivery_bench.cc
-//        native/{core,mqtt,session,router,retained,link,fanout}/*.cc -o delivery_bench
+//        native/{core,mqtt,session,router,retained,link,fanout}/*.cc native/loadgen/topic_space.cc
+//        -o delivery_bench
 // Time: ./delivery_bench WORK [DELIVERIES]
 // Instructions, the same on every run:
 //        valgrind --tool=callgrind --toggle-collect='*Measured*' ./delivery_bench WORK 200000
 // WORK: fanout (1 -> 1,000, QoS 0) | pairs0 | pairs1 | pairs2 (100 pairs) | fanin0 | fanin1 (100 ->
-// 1)
+// 1) | wildcard (10 -> 1,000 with 100 filters each)
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +29,7 @@
 #include "core/check.h"
 #include "core/spare_messages.h"
 #include "fanout/shard.h"
+#include "loadgen/topic_space.h"
 #include "mqtt/encode.h"
 #include "mqtt/packet.h"
 #include "session/flush_turn.h"
@@ -39,6 +44,8 @@ using mqtt::Version;
 constexpr int64_t kNowMs = 10'000;
 constexpr size_t kPayloadBytes = 64;
 constexpr uint32_t kPublishesPerTurn = 64;
+constexpr uint32_t kFiltersEach = 100;  // of a subscriber of `wildcard`
+constexpr uint32_t kRegions = 1000;     // of 200 topics each
 constexpr Version kVersion = Version::kMqtt311;
 
 struct Host final : fanout::ShardHost {
@@ -213,14 +220,18 @@ std::string PublishBytes(const std::string& topic, uint8_t qos, uint16_t packet_
 struct Sender {
   session::Connection* connection;
   std::string bytes;
+  size_t receivers;
 };
 
-/// What is counted; by itself, so that callgrind can be told to collect in here only.
-__attribute__((noinline)) void Measured(Core* core, const std::vector<Sender>& senders,
-                                        size_t publishes) {
-  for (size_t i = 0; i < publishes; ++i) {
+/// What is counted; by itself, so that callgrind can be told to collect in here only. Returns how
+/// many deliveries it made, at least as many as asked for.
+__attribute__((noinline)) size_t Measured(Core* core, const std::vector<Sender>& senders,
+                                          size_t deliveries) {
+  size_t done = 0;
+  for (size_t i = 0; done < deliveries; ++i) {
     const Sender& sender = senders[i % senders.size()];
     core->Publish(sender.connection, sender.bytes);
+    done += sender.receivers;
     if (i % kPublishesPerTurn == kPublishesPerTurn - 1) {
       while (core->EndTurn()) {
       }
@@ -228,18 +239,66 @@ __attribute__((noinline)) void Measured(Core* core, const std::vector<Sender>& s
   }
   while (core->EndTurn()) {
   }
+  return done;
 }
 
 struct Work {
   const char* name;
   size_t publishers, subscribers;  // of each publisher
   uint8_t qos;
-  bool one_subscriber = false;  // the same one of all publishers, by a wildcard
+  enum class Kind : uint8_t {
+    kOwnTopics,
+    kOneSubscriber,  // the same one of all publishers, by a wildcard
+    kSpace,          // loadgen::TopicSpace
+  } kind = Kind::kOwnTopics;
 };
 constexpr Work kWorks[] = {
-    {"fanout", 1, 1000, 0},  {"pairs0", 100, 1, 0},       {"pairs1", 100, 1, 1},
-    {"pairs2", 100, 1, 2},   {"fanin0", 100, 1, 0, true}, {"fanin1", 100, 1, 1, true},
+    {"fanout", 1, 1000, 0},
+    {"pairs0", 100, 1, 0},
+    {"pairs1", 100, 1, 1},
+    {"pairs2", 100, 1, 2},
+    {"fanin0", 100, 1, 0, Work::Kind::kOneSubscriber},
+    {"fanin1", 100, 1, 1, Work::Kind::kOneSubscriber},
+    {"wildcard", 10, 1000, 0, Work::Kind::kSpace},
 };
+
+std::vector<Sender> SpaceOf(Core* core, const Work& work) {
+  loadgen::TopicSpace space(kRegions, 1);
+  for (uint32_t i = 0; i < work.subscribers; ++i) {
+    session::Connection* const connection = core->Connect();
+    for (const std::string& filter : space.FiltersOf(i, kFiltersEach))
+      core->Subscribe(connection, filter);
+  }
+  std::vector<session::Connection*> publishers(work.publishers);
+  for (session::Connection*& publisher : publishers) publisher = core->Connect();
+  std::vector<uint32_t> order(space.size());
+  std::iota(order.begin(), order.end(), 0);
+  loadgen::Random random(1);
+  for (uint32_t left = space.size(); left > 1; --left)
+    std::swap(order[left - 1], order[random.Below(left)]);
+  std::vector<Sender> senders;
+  for (const uint32_t topic : order) {
+    senders.push_back({publishers[senders.size() % publishers.size()],
+                       PublishBytes(space.topic(topic), work.qos, work.qos == 0 ? 0 : 1),
+                       space.receivers(topic)});
+  }
+  return senders;
+}
+
+std::vector<Sender> SendersOf(Core* core, const Work& work) {
+  if (work.kind == Work::Kind::kSpace) return SpaceOf(core, work);
+  const bool own = work.kind == Work::Kind::kOwnTopics;
+  std::vector<Sender> senders;
+  if (!own) core->Subscribe(core->Connect(), "bench/delivery/+");
+  for (size_t publisher = 0; publisher < work.publishers; ++publisher) {
+    const std::string topic = "bench/delivery/" + std::to_string(publisher);
+    // One packet id for all: the bench acknowledges at once, so it is free again.
+    senders.push_back({core->Connect(), PublishBytes(topic, work.qos, work.qos == 0 ? 0 : 1),
+                       own ? work.subscribers : 1});
+    for (size_t i = 0; own && i < work.subscribers; ++i) core->Subscribe(core->Connect(), topic);
+  }
+  return senders;
+}
 
 }  // namespace
 
@@ -249,27 +308,17 @@ int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(each.name, argv[1]) == 0) work = &each;
   const size_t deliveries = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 20'000'000;
   if (work == nullptr || deliveries == 0) {
-    std::fprintf(stderr, "delivery_bench fanout|pairs0|pairs1|pairs2|fanin0|fanin1 [DELIVERIES]\n");
+    std::fprintf(stderr, "delivery_bench fanout|pairs0|pairs1|pairs2|fanin0|fanin1|wildcard [DELIVERIES]\n");
     return 2;
   }
   const SpareMessages spares;  // as a loop has them
   Core core(work->qos);
-  std::vector<Sender> senders;
-  if (work->one_subscriber) core.Subscribe(core.Connect(), "bench/delivery/+");
-  for (size_t publisher = 0; publisher < work->publishers; ++publisher) {
-    const std::string topic = "bench/delivery/" + std::to_string(publisher);
-    // One packet id for all: the bench acknowledges at once, so it is free again.
-    senders.push_back({core.Connect(), PublishBytes(topic, work->qos, work->qos == 0 ? 0 : 1)});
-    if (work->one_subscriber) continue;
-    for (size_t i = 0; i < work->subscribers; ++i) core.Subscribe(core.Connect(), topic);
-  }
-  const size_t publishes = deliveries / work->subscribers;
-  Measured(&core, senders, publishes / 10 + 1);  // warm: blocks, tables and the route cache
+  const std::vector<Sender> senders = SendersOf(&core, *work);
+  Measured(&core, senders, deliveries / 10 + 1);  // warm: blocks, tables and the route cache
   const uint64_t bytes_before = core.bytes_out();
   const auto begin = std::chrono::steady_clock::now();
-  Measured(&core, senders, publishes);
+  const auto done = static_cast<double>(Measured(&core, senders, deliveries));
   const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
-  const auto done = static_cast<double>(publishes * work->subscribers);
   std::printf("%s: %.0f deliveries, %.1f ns and %.0f bytes out each\n", work->name, done,
               took.count() / done, static_cast<double>(core.bytes_out() - bytes_before) / done);
   return core.bytes_out() > bytes_before ? 0 : 1;

@@ -219,6 +219,28 @@ void Shard::ServeMembers(Publication* publication, router::MemberList* members, 
   for (size_t at = from; at < to; ++at) ServeMember(publication, members->at(at), now_ms);
 }
 
+/// QoS 0, without subscription identifiers, to somebody who is there and waits for nothing: the
+/// layout is copied, and no message is made to be kept. False: it has to go the long way.
+[[gnu::always_inline]] inline bool Shard::SendAtOnce(const Publication& publication,
+                                                     Session* session, bool retain) {
+  Connection* connection = session->connection;
+  if (connection == nullptr || !session->queue.empty() ||
+      publication.payload.size() >= limits::kPayloadByReferenceBytes) {
+    return false;
+  }
+  if (connection->out.size() >= connection->high_watermark_bytes) {
+    Bump(counters_->dropped_qos0_slow);
+  } else if (connection->particular != nullptr) {
+    sender_.SendParticular(connection, retain, &headers_);
+  } else {
+    const session::PublishHeader& header = headers_.Get(connection->version, 0, retain);
+    connection->out.Append(sender_.pool(), header.bytes);
+    sender_.CountSent(0);
+    sender_.dirty()->Add(connection);
+  }
+  return true;
+}
+
 void Shard::ServeMember(Publication* publication, const router::Member& member, int64_t now_ms) {
   Session* session = sessions_[member.session].get();
   if (session == nullptr || !Wanted(*publication, *session, member)) return;
@@ -227,24 +249,8 @@ void Shard::ServeMember(Publication* publication, const router::Member& member, 
                                            : std::min(publication->qos, granted);  // [MQTT-3.8.4-8]
   const bool retain = publication->retain && (member.options & router::kOptionRetainAsPublished) !=
                                                  0;  // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
-  Connection* connection = session->connection;
   Bump(counters_->deliveries);
-  if (qos == 0 && connection != nullptr && member.subscription_id == 0 && session->queue.empty() &&
-      publication->payload.size() < limits::kPayloadByReferenceBytes) {
-    if (connection->out.size() >= connection->high_watermark_bytes) {
-      Bump(counters_->dropped_qos0_slow);
-      return;
-    }
-    if (connection->particular != nullptr) {
-      sender_.SendParticular(connection, retain, &headers_);
-      return;
-    }
-    const session::PublishHeader& header = headers_.Get(connection->version, 0, retain);
-    connection->out.Append(sender_.pool(), header.bytes);
-    sender_.CountSent(0);
-    sender_.dirty()->Add(connection);
-    return;
-  }
+  if (qos == 0 && member.subscription_id == 0 && SendAtOnce(*publication, session, retain)) return;
   Delivery delivery;
   delivery.message = publication->Share();
   delivery.qos = qos;
@@ -286,6 +292,10 @@ void Shard::ServeMerged(Publication* publication, Merged* merged, int64_t now_ms
   Session* session = Find(merged->session, merged->generation);
   if (session == nullptr) return;
   Bump(counters_->deliveries);
+  if (merged->qos == 0 && merged->ids.empty() &&
+      SendAtOnce(*publication, session, merged->retain)) {
+    return;
+  }
   Delivery delivery;
   delivery.message = publication->Share();
   delivery.qos = merged->qos;

@@ -224,6 +224,7 @@ class Shard {
   void BeginHeaders(const Publication& publication, int64_t now_ms);
   bool Wanted(const Publication& publication, const session::Session& session,
               const router::Member& member) const;
+  bool SendAtOnce(const Publication& publication, session::Session* session, bool retain);
   void ServeMembers(Publication* publication, router::MemberList* members, size_t from, size_t to,
                     int64_t now_ms);
   void ServeMember(Publication* publication, const router::Member& member, int64_t now_ms);
