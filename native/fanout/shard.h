@@ -125,6 +125,13 @@ class Shard {
     return fabric_->policy.clears_silently && publication.payload.empty();
   }
 
+  /// Within a Reading, whose bytes they are views into: topics of the next PUBLISHes, at most
+  /// kExpectedMax, in their order, not validated. To look for the destinations of many at once
+  /// costs less. `wants_topics`: destinations had to be looked for lately.
+  static constexpr size_t kExpectedMax = router::Index::kTogether;
+  void Expect(const std::string_view* topics, size_t count) { cache_.Expect(topics, count); }
+  bool wants_topics() const { return cache_.missing(); }
+
   /// After Publish returned kPending for `connection`: the gate entry that is settled when its
   /// fan-out ends.
   void SettleWhenDone(session::Connection* connection, uint64_t ticket);
@@ -166,6 +173,18 @@ class Shard {
     Visit& operator=(const Visit&) = delete;
 
    private:
+    Shard* const shard_;
+  };
+  /// The Visit of one read: what was expected of its bytes is forgotten with them.
+  class Reading {
+   public:
+    explicit Reading(Shard* shard) : visit_(shard), shard_(shard) {}
+    ~Reading() { shard_->cache_.Forget(); }
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+
+   private:
+    const Visit visit_;
     Shard* const shard_;
   };
   size_t session_count() const { return live_sessions_; }

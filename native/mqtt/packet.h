@@ -89,6 +89,10 @@ struct Publish {
 /// `*out` is as constructed: setting it a second time costs as much as decoding.
 Reason DecodePublish(const Frame& frame, Version version, Sender sender, Publish* out);
 
+/// The topic of a PUBLISH that nobody has validated yet; empty when there is none, or no room for
+/// its length. To look ahead with.
+std::string_view TopicAsWritten(const Frame& frame);
+
 /// Copies only the forwardable properties of `properties`, which are a PUBLISH's or a will's and
 /// validated, to `out` (at least properties.size() bytes); returns bytes written.
 size_t FilterForwardable(std::string_view properties, char* out);

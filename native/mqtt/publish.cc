@@ -105,6 +105,13 @@ Reason DecodePublish(const Frame& frame, Version version, Sender sender, Publish
   return Reason::kSuccess;
 }
 
+std::string_view TopicAsWritten(const Frame& frame) {
+  const std::string_view body = frame.body;
+  if (body.size() < 2) return {};
+  const size_t length = size_t{static_cast<uint8_t>(body[0])} << 8 | static_cast<uint8_t>(body[1]);
+  return length > body.size() - 2 ? std::string_view() : body.substr(2, length);
+}
+
 size_t FilterForwardable(std::string_view properties, char* out) {
   PropertyReader reader(properties, PropertyPlace::kMessage);
   Property property;

@@ -1,5 +1,7 @@
 #include "router/index.h"
 
+#include <array>
+
 #include "core/check.h"
 #include "router/topic_levels.h"
 
@@ -196,10 +198,38 @@ void Index::UnlinkGroup(Filter* filter, Group* group, uint64_t key) {
 void Index::Match(std::string_view topic, std::vector<Filter*>* out) const {
   const uint64_t hash = Hash(topic, seed_);
   exact_.Prefetch(hash);
-  trie_.Match(topic, out);
+  trie_.Match({topic, out});
   Filter* exact =
       exact_.Find(hash, [&](const Filter& f) { return f.hash == hash && f.text == topic; });
   if (exact != nullptr) out->push_back(exact);
+}
+
+void Index::Match(const Query* queries, size_t count) const {
+  CHECK(count <= kTogether);
+  std::array<uint64_t, kTogether> hashes;
+  for (size_t i = 0; i < count; ++i) {
+    hashes[i] = Hash(queries[i].topic, seed_);
+    exact_.Prefetch(hashes[i]);
+  }
+  trie_.Match(queries, count);
+  // The exact one step by step, as the others: its filter, then the filter's text.
+  std::array<const Filter*, kTogether> likely;
+  for (size_t i = 0; i < count; ++i) {
+    likely[i] = exact_.Guess(hashes[i]);
+    if (likely[i] == nullptr) continue;
+    __builtin_prefetch(&likely[i]->text);
+    __builtin_prefetch(&likely[i]->hash);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (likely[i] != nullptr) __builtin_prefetch(likely[i]->text.data());
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (likely[i] == nullptr) continue;
+    Filter* exact = exact_.Find(hashes[i], [&](const Filter& f) {
+      return f.hash == hashes[i] && f.text == queries[i].topic;
+    });
+    if (exact != nullptr) queries[i].found->push_back(exact);
+  }
 }
 
 size_t Index::memory_bytes() const {

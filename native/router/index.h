@@ -88,6 +88,11 @@ class Index {
   /// unspecified, no repeats. Wildcards do not match topics that begin with `$` at the first level
   /// [MQTT-4.7.2-1].
   void Match(std::string_view topic, std::vector<Filter*>* out) const;
+  /// The same for up to kTogether topics that are known at once: in a big index, where a match is
+  /// nothing but waiting for memory, they wait together.
+  using Query = TopicTrie::Query;
+  static constexpr size_t kTogether = TopicTrie::kTogether;
+  void Match(const Query* queries, size_t count) const;
   /// Moves with every change that can alter a match result or a destination mask. Acquire; cached
   /// results made at generation g are valid while generation() == g is read inside the same epoch
   /// that uses them.

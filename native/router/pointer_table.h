@@ -49,6 +49,7 @@ class PointerTable {
     const uintptr_t root = root_.load(std::memory_order_acquire);
     if (root == 0) return nullptr;
     if (IsItem(root)) {
+      if ((root ^ hash) >> kTagShift != 0) return nullptr;
       T* item = AsItem(root);
       return equal(*item) ? item : nullptr;
     }
@@ -64,12 +65,18 @@ class PointerTable {
     return found;
   }
 
+  /// Reader. The first item that 16 bits of the hash allow, without a look at it: not always the
+  /// one that Find finds, but null only if Find would be.
+  T* Guess(uint64_t hash) const {
+    return Find(hash, [](const T&) { return true; });
+  }
+
   /// Reader. Asks for the cache line in which Find will begin.
   void Prefetch(uint64_t hash) const {
     const uintptr_t root = root_.load(std::memory_order_acquire);
     if (root == 0) return;
     if (IsItem(root)) {
-      __builtin_prefetch(AsItem(root));
+      if ((root ^ hash) >> kTagShift == 0) __builtin_prefetch(AsItem(root));
     } else {
       __builtin_prefetch(&AsArray(root)->slots()[hash & MaskOf(root)]);
     }
@@ -79,7 +86,7 @@ class PointerTable {
   void Insert(T* item, EpochDomain* epochs) {
     const uintptr_t root = root_.load(std::memory_order_relaxed);
     if (root == 0) {
-      root_.store(reinterpret_cast<uintptr_t>(item) | 1, std::memory_order_release);
+      root_.store(Tagged(item) | 1, std::memory_order_release);
       return;
     }
     Array* array = nullptr;
@@ -164,7 +171,7 @@ class PointerTable {
   };
 
   static bool IsItem(uintptr_t root) { return (root & 1) != 0; }
-  static T* AsItem(uintptr_t root) { return reinterpret_cast<T*>(root & ~uintptr_t{1}); }
+  static T* AsItem(uintptr_t root) { return Pointer(root & ~uintptr_t{1}); }
   static Array* AsArray(uintptr_t root) { return reinterpret_cast<Array*>(Pointer(root)); }
   static size_t MaskOf(uintptr_t root) { return (size_t{1} << (root >> kTagShift)) - 1; }
   static uintptr_t AsRoot(Array* array) {
@@ -296,9 +303,9 @@ class PointerTable {
     }
   }
 
-  /// Null, one item (bit 0 set), or an Array with the binary logarithm of its capacity in the tag
-  /// bits, so that a reader can ask for the slot and the array's header at once. Writer stores with
-  /// release, see Find.
+  /// Null, one item (bit 0 set) with its tag, or an Array with the binary logarithm of its capacity
+  /// in the tag bits, so that a reader can ask for the slot and the array's header at once. Writer
+  /// stores with release, see Find.
   std::atomic<uintptr_t> root_{0};
 };
 

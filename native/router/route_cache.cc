@@ -1,5 +1,8 @@
 #include "router/route_cache.h"
 
+#include <bit>
+#include <utility>
+
 #include "core/check.h"
 
 namespace causeway::router {
@@ -21,31 +24,40 @@ RouteCache::~RouteCache() = default;
 const Route* RouteCache::Lookup(std::string_view topic, uint64_t* topic_hash) {
   const uint64_t hash = Hash(topic, seed_);
   *topic_hash = hash;
-  const uint64_t key = hash >> 1;  // below FlatMap::kKeyEnd
   // Before the match: what is found is labelled with a generation that is not newer than it (proof
   // at Index).
   const uint64_t generation = index_->generation();
-  Entry** found = entries_.Find(key);
+  Entry** found = entries_.Find(KeyOf(hash));
   Entry* entry = found == nullptr ? nullptr : *found;
   if (entry != nullptr && entry->topic == topic) {
     entry->used = true;
-    if (entry->route.generation == generation && entry->version == members_->version()) {
+    if (Stands(entry->route, entry->version, generation)) {
       ++hits_;
+      missed_ = 0;
       return &entry->route;
     }
-  } else if (entry != nullptr) {
-    entry->topic = topic;
-  } else {
-    clock_.push_back(std::make_unique<Entry>());
-    entry = clock_.back().get();
-    entry->key = key;
-    entry->topic = topic;
-    entries_.Insert(key, entry);
   }
   ++misses_;
-  entry->route.generation = generation;
+  ++missed_;
+  Expected* const expected = TakeExpected(hash, topic, generation);
+  if (entry == nullptr && full() && !AskedBefore(hash)) {
+    if (expected != nullptr) return &expected->route;
+    Fill(&passing_, topic, generation);
+    return &passing_;
+  }
+  if (entry == nullptr) {
+    clock_.push_back(std::make_unique<Entry>());
+    entry = clock_.back().get();
+    entry->key = KeyOf(hash);
+    entries_.Insert(entry->key, entry);
+  }
+  entry->topic = topic;
   entry->version = members_->version();
-  Fill(&entry->route, topic);
+  if (expected != nullptr) {
+    std::swap(entry->route, expected->route);
+  } else {
+    Fill(&entry->route, topic, generation);
+  }
   Account(entry);
   if (entry->bytes > max_bytes_) {
     SetAside(entry);
@@ -55,16 +67,76 @@ const Route* RouteCache::Lookup(std::string_view topic, uint64_t* topic_hash) {
   return &entry->route;
 }
 
-void RouteCache::Fill(Route* route, std::string_view topic) {
+void RouteCache::Expect(const std::string_view* topics, size_t count) {
+  CHECK(count <= expected_.size());
+  std::array<uint64_t, Index::kTogether> hashes;
+  for (size_t i = 0; i < count; ++i) {
+    hashes[i] = Hash(topics[i], seed_);
+    entries_.Prefetch(KeyOf(hashes[i]));
+  }
+  const uint64_t generation = index_->generation();  // before the match, as in Lookup
+  std::array<Index::Query, Index::kTogether> queries;
+  Forget();
+  for (size_t i = 0; i < count; ++i) {
+    Entry** found = entries_.Find(KeyOf(hashes[i]));
+    if (found != nullptr && (*found)->topic == topics[i] &&
+        Stands((*found)->route, (*found)->version, generation)) {
+      continue;
+    }
+    Expected& expected = expected_[expected_count_];
+    expected.topic = topics[i];
+    expected.hash = hashes[i];
+    expected.version = members_->version();
+    expected.matched.clear();
+    queries[expected_count_++] = {topics[i], &expected.matched};
+  }
+  index_->Match(queries.data(), expected_count_);
+  // What each step reads the one before has asked for, of all topics.
+  ForEachExpected([this](const Filter* filter) { members_->PrefetchPlace(filter->ref); });
+  ForEachExpected([this](const Filter* filter) { members_->PrefetchList(filter->ref); });
+  for (size_t i = 0; i < expected_count_; ++i) {
+    Expected& expected = expected_[i];
+    Resolve(expected.matched, generation, &expected.route);
+    for (const MemberList* list : expected.route.local) list->PrefetchMembers();
+  }
+}
+
+/// Null: it was not expected, or something has changed since.
+RouteCache::Expected* RouteCache::TakeExpected(uint64_t hash, std::string_view topic,
+                                               uint64_t generation) {
+  for (size_t i = expected_next_; i < expected_count_; ++i) {
+    Expected& expected = expected_[i];
+    if (expected.hash != hash || expected.topic != topic) continue;
+    expected_next_ = i + 1;
+    return Stands(expected.route, expected.version, generation) ? &expected : nullptr;
+  }
+  return nullptr;
+}
+
+/// Whether the topic of this hash was the last one not kept in its place; now it is. Another topic
+/// passes for it once in 65,536 times, and is kept at first sight.
+bool RouteCache::AskedBefore(uint64_t hash) {
+  if (asked_.empty()) asked_.resize(std::bit_ceil(max_entries_));
+  uint16_t& place = asked_[hash & (asked_.size() - 1)];
+  const auto tag = static_cast<uint16_t>(hash >> 48);
+  return std::exchange(place, tag) == tag;
+}
+
+void RouteCache::Fill(Route* route, std::string_view topic, uint64_t generation) {
+  matched_.clear();
+  index_->Match(topic, &matched_);
+  Resolve(matched_, generation, route);
+}
+
+void RouteCache::Resolve(const std::vector<Filter*>& matched, uint64_t generation, Route* route) {
+  route->generation = generation;
   route->loops = 0;
   route->links = 0;
   route->local.clear();
   route->remote.clear();
   route->groups.clear();
-  matched_.clear();
-  index_->Match(topic, &matched_);
   const uint64_t own = uint64_t{1} << loop_;
-  for (const Filter* filter : matched_) {
+  for (const Filter* filter : matched) {
     // Relaxed: ordered by the generation that was read before the match.
     const uint64_t others = filter->loops.load(std::memory_order_relaxed) & ~own;
     route->loops |= others;

@@ -1,6 +1,7 @@
 // topic → destinations, remembered per loop and validated by the index's generation.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,8 +46,10 @@ struct Route {
 /// Hide leaves no dangling pointer behind.
 class RouteCache {
  public:
-  /// Bounds: `max_entries` topics and `max_bytes`; full: second-chance eviction. Counted: hits,
-  /// misses, evictions. A route that alone exceeds `max_bytes` is not kept.
+  /// Bounds: `max_entries` topics and `max_bytes`. Full: a topic is kept when it is asked for a
+  /// second time before too many others were, and then evicts by second chance; so what comes by
+  /// once among far more topics than fit neither costs an entry nor takes one from those in use.
+  /// Counted: hits, misses, evictions. A route that alone exceeds `max_bytes` is not kept.
   RouteCache(int loop, const Index* index, MemberTable* members, HashSeed seed, size_t max_entries,
              size_t max_bytes);
   ~RouteCache();
@@ -55,6 +58,15 @@ class RouteCache {
 
   /// Inside an epoch. Never null; an unmatched topic gives an empty route (cached too).
   const Route* Lookup(std::string_view topic, uint64_t* topic_hash);
+
+  /// Topics that will be looked up in this order, at most Index::kTogether: those that it does not
+  /// know are matched together now. The views are valid until Forget or the next Expect.
+  void Expect(const std::string_view* topics, size_t count);
+  /// Before the epoch ends.
+  void Forget() { expected_next_ = expected_count_ = 0; }
+  /// The last lookups were misses: it pays to look which topics are next. Where topics repeat, it
+  /// would only cost.
+  bool missing() const { return missed_ >= kMissing; }
 
   uint64_t hits() const { return hits_; }
   /// Lookups that had to match: new topics, and known ones whose entry was out of date.
@@ -74,7 +86,31 @@ class RouteCache {
     bool used = true;      // since the hand last passed
   };
 
-  void Fill(Route* route, std::string_view topic);
+  /// A topic that is about to be looked up, with what the index said.
+  struct Expected {
+    std::string_view topic;
+    uint64_t hash = 0;
+    std::vector<Filter*> matched;
+    Route route;
+    uint64_t version = 0;
+  };
+  static constexpr uint32_t kMissing = 2;  // lookups in a row
+
+  bool Stands(const Route& route, uint64_t version, uint64_t generation) const {
+    return route.generation == generation && version == members_->version();
+  }
+  /// Below FlatMap::kKeyEnd.
+  static uint64_t KeyOf(uint64_t hash) { return hash >> 1; }
+  template <typename Visit>
+  void ForEachExpected(Visit&& visit) const {
+    for (size_t i = 0; i < expected_count_; ++i)
+      for (const Filter* filter : expected_[i].matched) visit(filter);
+  }
+  Expected* TakeExpected(uint64_t hash, std::string_view topic, uint64_t generation);
+  void Fill(Route* route, std::string_view topic, uint64_t generation);
+  void Resolve(const std::vector<Filter*>& matched, uint64_t generation, Route* route);
+  bool full() const { return clock_.size() >= max_entries_ || bytes_ >= max_bytes_ / 8 * 7; }
+  bool AskedBefore(uint64_t hash);
   void Account(Entry* entry);
   void MakeRoom(const Entry* keep);
   void SetAside(Entry* entry);
@@ -92,7 +128,14 @@ class RouteCache {
   std::vector<std::unique_ptr<Entry>> clock_;
   size_t hand_ = 0;
   std::unique_ptr<Entry> too_big_;  // the last route that did not fit
-  std::vector<Filter*> matched_;    // scratch
+  /// 16 bits of the hash of the topic that was last not kept, by other bits of its hash; made when
+  /// the cache is full for the first time. A place an entry, 2 bytes each.
+  std::vector<uint16_t> asked_;
+  Route passing_;                 // of a topic that is not kept
+  std::vector<Filter*> matched_;  // scratch
+  std::array<Expected, Index::kTogether> expected_;
+  size_t expected_next_ = 0, expected_count_ = 0;
+  uint32_t missed_ = 0;  // in a row
   size_t bytes_ = 0;
   uint64_t hits_ = 0, misses_ = 0, evictions_ = 0;
 };

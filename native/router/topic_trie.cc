@@ -1,99 +1,15 @@
 #include "router/topic_trie.h"
 
 #include <array>
-#include <utility>
+#include <cstddef>
+#include <optional>
 
 #include "core/check.h"
 #include "router/topic_levels.h"
+#include "router/trie_walk.h"
 
 namespace causeway::router {
 namespace {
-
-/// The nodes reached at one level: on the stack for ordinary topics, on the heap for many
-/// overlapping filters.
-class Frontier {
- public:
-  void Push(const TrieNode* node) {
-    if (size_ < kInline) {
-      inline_[size_++] = node;
-      return;
-    }
-    if (size_ == kInline && spill_.empty()) spill_.assign(inline_.begin(), inline_.end());
-    spill_.push_back(node);
-    ++size_;
-  }
-  void Clear() {
-    size_ = 0;
-    spill_.clear();
-  }
-  bool empty() const { return size_ == 0; }
-  const TrieNode* const* begin() const { return size_ <= kInline ? inline_.data() : spill_.data(); }
-  const TrieNode* const* end() const { return begin() + size_; }
-
- private:
-  static constexpr size_t kInline = 32;  // five levels of "+ or word" at every level
-  size_t size_ = 0;
-  std::array<const TrieNode*, kInline> inline_;
-  std::vector<const TrieNode*> spill_;
-};
-
-/// Levels ahead of the walk, hashed in one go.
-class HashedLevels {
- public:
-  HashedLevels(std::string_view topic, const WordTable& words) : levels_(topic), words_(words) {}
-
-  /// False after the last level.
-  bool Next(std::string_view* text, uint64_t* hash) {
-    if (next_ == count_ && !Fill()) return false;
-    *text = text_[next_];
-    *hash = hash_[next_++];
-    return true;
-  }
-
- private:
-  static constexpr size_t kAhead = 8;
-
-  bool Fill() {
-    for (count_ = 0; count_ < kAhead && levels_.Next(&text_[count_]); ++count_) {
-      hash_[count_] = words_.HashOf(text_[count_]);
-    }
-    next_ = 0;
-    return count_ > 0;
-  }
-
-  TopicLevels levels_;
-  const WordTable& words_;
-  std::array<std::string_view, kAhead> text_;
-  std::array<uint64_t, kAhead> hash_;
-  size_t count_ = 0, next_ = 0;
-};
-
-/// The words that a walk took to be the topic's because their 64-bit hashes are equal, compared
-/// when the walk no longer waits for them.
-class Assumed {
- public:
-  /// False: an earlier assumption was wrong.
-  bool Push(std::string_view text, const Word* word) {
-    if (count_ == assumed_.size() && !Hold()) return false;
-    __builtin_prefetch(word);
-    assumed_[count_++] = {text, word};
-    return true;
-  }
-  bool Hold() {
-    bool hold = true;
-    for (size_t i = 0; i < count_; ++i) hold &= assumed_[i].word->text() == assumed_[i].text;
-    count_ = 0;
-    return hold;
-  }
-
- private:
-  struct Pair {
-    std::string_view text;
-    const Word* word;
-  };
-  std::array<Pair, 16> assumed_;
-  size_t count_ = 0;
-};
 
 const TrieNode* FindChild(const TrieNode* node, const Word* word) {
   return node->children.Find(word->hash,
@@ -207,62 +123,68 @@ Filter* TopicTrie::Find(std::string_view filter) const {
   return node->filter.load(std::memory_order_acquire);
 }
 
-void TopicTrie::Match(std::string_view topic, std::vector<Filter*>* out) const {
-  const size_t before = out->size();
-  if (Walk<false>(topic, out)) return;
-  out->resize(before);
-  MatchByText(topic, out);
+void TopicTrie::Match(const Query& query) const {
+  const size_t before = query.found->size();
+  TrieWalk walk(&root_, query.topic, seed_, query.found);
+  do {
+    walk.Look();
+  } while (walk.Descend());
+  if (walk.Holds()) return;
+  query.found->resize(before);
+  MatchByText(query);
 }
 
-void TopicTrie::MatchByText(std::string_view topic, std::vector<Filter*>* out) const {
-  Walk<true>(topic, out);
-}
-
-template <bool kByText>
-bool TopicTrie::Walk(std::string_view topic, std::vector<Filter*>* out) const {
-  const auto append = [out](const std::atomic<Filter*>& slot) {
-    Filter* filter = slot.load(std::memory_order_acquire);  // pairs with Link
-    if (filter != nullptr) out->push_back(filter);
-  };
-  // [MQTT-4.7.2-1] A topic that begins with `$` is not matched by a wildcard in the first level.
-  bool wildcards = topic.empty() || topic[0] != '$';
-  Frontier frontiers[2];
-  Frontier* reached = &frontiers[0];
-  Frontier* next = &frontiers[1];
-  reached->Push(&root_);
-  HashedLevels levels(topic, words_);
-  Assumed assumed;
-  std::string_view text;
-  for (uint64_t hash = 0; levels.Next(&text, &hash);) {
-    next->Clear();
-    const Word* word = nullptr;  // of this level's children
-    const auto equal = [&](const TrieNode& child) {
-      // The nodes of one filter are made together and lie side by side: what the walk needs next
-      // comes along.
-      __builtin_prefetch(&child + 1);
-      __builtin_prefetch(&child + 2);
-      return child.hash == hash && (!kByText || child.word->text() == text);
-    };
-    for (const TrieNode* node : *reached) {
-      if (wildcards) append(node->tail);
-      if (const TrieNode* child = node->children.Find(hash, equal); child != nullptr) {
-        next->Push(child);
-        if (!kByText && word != nullptr && word != child->word) return false;
-        word = child->word;
-      }
-      const TrieNode* plus = wildcards ? node->plus.load(std::memory_order_acquire) : nullptr;
-      if (plus != nullptr) next->Push(plus);
+void TopicTrie::Match(const Query* queries, size_t count) const {
+  CHECK(count <= kTogether);
+  std::array<std::optional<TrieWalk>, kTogether> walks;
+  std::array<size_t, kTogether> before;
+  std::array<TrieWalk*, kTogether> under_way;
+  for (size_t i = 0; i < count; ++i) {
+    before[i] = queries[i].found->size();
+    under_way[i] = &walks[i].emplace(&root_, queries[i].topic, seed_, queries[i].found);
+  }
+  for (size_t left = count; left > 0;) {
+    for (size_t i = 0; i < left; ++i) under_way[i]->Look();
+    size_t further = 0;
+    for (size_t i = 0; i < left; ++i) {
+      if (under_way[i]->Descend()) under_way[further++] = under_way[i];
     }
-    if (!kByText && word != nullptr && !assumed.Push(text, word)) return false;
-    if (next->empty()) return kByText || assumed.Hold();
-    std::swap(reached, next);
+    left = further;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (walks[i]->Holds()) continue;
+    queries[i].found->resize(before[i]);
+    MatchByText(queries[i]);
+  }
+}
+
+void TopicTrie::MatchByText(const Query& query) const {
+  const auto append = [&query](const std::atomic<Filter*>& slot) {
+    Filter* filter = slot.load(std::memory_order_acquire);  // pairs with Link
+    if (filter != nullptr) query.found->push_back(filter);
+  };
+  bool wildcards = query.topic.empty() || query.topic[0] != '$';  // [MQTT-4.7.2-1]
+  std::vector<const TrieNode*> reached = {&root_}, next;
+  HashedLevels levels(query.topic, seed_);
+  std::string_view text;
+  for (uint64_t hash = 0; levels.Next(&text, &hash) && !reached.empty();) {
+    next.clear();
+    for (const TrieNode* node : reached) {
+      const TrieNode* child = node->children.Find(
+          hash, [text](const TrieNode& each) { return each.word->text() == text; });
+      if (child != nullptr) next.push_back(child);
+      if (!wildcards) continue;
+      append(node->tail);
+      const TrieNode* plus = node->plus.load(std::memory_order_acquire);
+      if (plus != nullptr) next.push_back(plus);
+    }
+    reached.swap(next);
     wildcards = true;
   }
-  for (const TrieNode* node : *reached) {
-    append(node->tail);  // "a/#" matches "a": the parent level is included (§4.7.1.2)
+  for (const TrieNode* node : reached) {
+    append(node->tail);
     append(node->filter);
   }
-  return kByText || assumed.Hold();
 }
 
 }  // namespace causeway::router

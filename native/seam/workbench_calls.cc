@@ -2,8 +2,11 @@
 // without an engine, a socket or a thread. One call a batch, so that what is measured is the part
 // and not the crossing; texts come as one buffer in which a NUL, which no topic may hold, ends
 // each.
+#include <array>
 #include <cstring>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "core/epoch.h"
 #include "core/limits.h"
@@ -34,7 +37,25 @@ struct Router {
   const int reader;
   router::Index index{HashSeed::Random(), &epochs};
   router::MemberTable members{HashSeed::Random()};
-  std::vector<router::Filter*> found;  // of the topic at hand
+  /// Of the topics at hand.
+  std::array<std::vector<router::Filter*>, router::Index::kTogether> found;
+  std::array<router::Index::Query, router::Index::kTogether> queries;
+
+  /// Filters found for the first `count` queries.
+  size_t Match(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      found[i].clear();
+      queries[i].found = &found[i];
+    }
+    if (count == 1) {
+      index.Match(queries[0].topic, queries[0].found);
+    } else {
+      index.Match(queries.data(), count);
+    }
+    size_t all = 0;
+    for (size_t i = 0; i < count; ++i) all += found[i].size();
+    return all;
+  }
 };
 
 struct Deltas {
@@ -112,17 +133,20 @@ Napi::Value UnsubscribeRouter(const Napi::CallbackInfo& info) {
   return NumberFrom(info.Env(), edges);
 }
 
-/// matchRouter(handle, topics) → filters found, all topics together. In one epoch, as the packets
-/// of one read are; nothing is cached.
+/// matchRouter(handle, topics, together) → filters found, all topics together. In one epoch, as the
+/// packets of one read are; nothing is cached. `together`: as many at once as a loop matches of one
+/// read; else one after the other.
 Napi::Value MatchRouter(const Napi::CallbackInfo& info) {
   Router& held = HeldBy<Router>(info[0]);
-  size_t found = 0;
   const EpochGuard guard(&held.epochs, held.reader);
+  const size_t batch = BooleanOf(info[2]) ? held.queries.size() : 1;
+  size_t found = 0, waiting = 0;
   ForEachText(BytesOf(info[1]), [&](std::string_view topic) {
-    held.found.clear();
-    held.index.Match(topic, &held.found);
-    found += held.found.size();
+    held.queries[waiting++].topic = topic;
+    if (waiting < batch) return;
+    found += held.Match(std::exchange(waiting, 0));
   });
+  if (waiting > 0) found += held.Match(waiting);
   return NumberFrom(info.Env(), found);
 }
 

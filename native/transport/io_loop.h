@@ -156,6 +156,7 @@ class IoLoop final : public fanout::ShardHost {
 
   // serve.cc: what packets do
   size_t Parse(Socket* socket, std::string_view bytes);
+  size_t ExpectTopics(const Socket& socket, std::string_view bytes);
   void Handle(Socket* socket, const mqtt::Frame& frame);
   void HandlePublish(Socket* socket, const mqtt::Frame& frame);
   void HandleLinkPublish(Socket* socket, const mqtt::Frame& frame, const mqtt::Publish& publish);

@@ -1,6 +1,7 @@
 // What packets do: decoded, validated and answered on the loop. What needs a decision goes to
 // control, as a barrier.
 #include <algorithm>
+#include <array>
 
 #include "core/clock.h"
 #include "core/halves.h"
@@ -36,8 +37,8 @@ bool MayBeginFromServer(uint8_t first) {
 /// Handles every whole packet in `bytes` until the connection is blocked or gone; returns the bytes
 /// used.
 size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
-  const fanout::Shard::Visit visit(&shard_);
-  size_t at = 0;
+  const Shard::Reading reading(&shard_);
+  size_t at = 0, expected = 0;  // how far it was parsed, and looked at for topics
   size_t need = 0;
   socket->need = 0;
   while (!socket->blocked() && socket->state != Socket::State::kLingering &&
@@ -88,12 +89,32 @@ size_t IoLoop::Parse(Socket* socket, std::string_view bytes) {
           Bump(counters_.cold_lane_pauses);
           return at;
         }
+        if (frame.type == PacketType::kPublish && shard_.wants_topics() && at >= expected)
+          expected = at + ExpectTopics(*socket, bytes.substr(at));
         at += frame.whole.size();
         Bump(counters_.packets_received);
         Handle(socket, frame);
         break;
     }
   }
+  return at;
+}
+
+/// Which topics come next in `bytes`; returns how far it looked. What they stand for in the end,
+/// if anything, is for those who publish them: nothing is lost with a wrong one.
+size_t IoLoop::ExpectTopics(const Socket& socket, std::string_view bytes) {
+  std::array<std::string_view, Shard::kExpectedMax> topics;
+  size_t at = 0, count = 0, need;
+  mqtt::Frame frame;
+  while (count < topics.size() && mqtt::NextFrame(bytes.substr(at), socket.packet_bytes_in_max,
+                                                  &frame, &need) == mqtt::FrameStatus::kFrame) {
+    at += frame.whole.size();
+    if (frame.type != PacketType::kPublish) continue;
+    const std::string_view topic = mqtt::TopicAsWritten(frame);
+    if (!topic.empty()) topics[count++] = topic;
+  }
+  const bool mounted = socket.particular != nullptr && !socket.particular->mountpoint.empty();
+  if (!mounted && count > 1) shard_.Expect(topics.data(), count);
   return at;
 }
 

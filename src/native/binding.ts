@@ -160,7 +160,7 @@ export interface Binding extends LinkCalls {
   closeRouter(handle: RouterHandle): void
   subscribeRouter(handle: RouterHandle, filters: Uint8Array): number
   unsubscribeRouter(handle: RouterHandle, filters: Uint8Array): number
-  matchRouter(handle: RouterHandle, topics: Uint8Array): number
+  matchRouter(handle: RouterHandle, topics: Uint8Array, together: boolean): number
   routerBytes(handle: RouterHandle): number
   decodePackets(bytes: Uint8Array, version: number): number
   encodePublishes(

@@ -50,9 +50,12 @@ export class RouterBench {
     return this.#binding.unsubscribeRouter(this.#handle, filters)
   }
 
-  /** Uncached. @returns filters found, all topics together */
-  match(topics: Uint8Array): number {
-    return this.#binding.matchRouter(this.#handle, topics)
+  /**
+   * Uncached. `together`: as many at once as an io loop matches of one read; `alone`: one after the other, as when each read brings one.
+   * @returns filters found, all topics together
+   */
+  match(topics: Uint8Array, how: 'together' | 'alone'): number {
+    return this.#binding.matchRouter(this.#handle, topics, how === 'together')
   }
 
   /** Heap bytes, an estimate. */

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "../oracle/topic_match.h"
 #include "router/route_cache.h"
@@ -94,7 +95,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       default: {
         const std::string topic = Text(data[i + 1], false);
         const causeway::EpochGuard guard(&epochs, reader);
+        // Sometimes it was expected, among others that may come or not.
+        std::array<std::string, 3> others;
+        std::array<std::string_view, 4> expected = {topic};
+        for (size_t n = 0; n < others.size(); ++n) {
+          others[n] = Text(data[(i + 3 + 2 * n) % size], false);
+          expected[n + 1] = others[n];
+        }
+        if (argument % 5 > 0) cache.Expect(expected.data(), argument % 5);
         uint64_t hash = 0, links = 0;
+        if (argument % 2 == 1) cache.Lookup(others[0], &hash);
         const Route* route = cache.Lookup(topic, &hash);
         uint64_t sessions = 0, listed = 0;
         for (int n = 0; n < 256; ++n) {
@@ -107,6 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         for (const MemberList* list : route->local) listed += list->size();
         Expect(route->links == links);
         Expect(listed == sessions);
+        cache.Forget();
       }
     }
   }

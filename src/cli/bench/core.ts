@@ -58,12 +58,15 @@ function measured(kind: FilterKind, filters: number): Round[] {
       roundOf(`${what}, ${kind}, ${filters.toLocaleString('en')} filters`, nsEach, more)
     const subscribed = timed(texts, filters, (batch) => router.subscribe(batch))
     const bytesEach = router.bytes() / filters
-    const match = () => timed(topics, drawn.length, (batch) => router.match(batch))
-    match() // caches of the processor hold of the index what they can
-    const matched = match()
+    const match = (how: 'together' | 'alone') =>
+      timed(topics, drawn.length, (batch) => router.match(batch, how))
+    match('together') // caches of the processor hold of the index what they can
+    const matched = match('together')
+    const matchedAlone = match('alone')
     const unsubscribed = timed(texts, filters, (batch) => router.unsubscribe(batch))
     return [
       of('match', matched),
+      of('match alone', matchedAlone),
       of('subscribe', subscribed, { bytesEach }),
       of('unsubscribe', unsubscribed),
     ]

@@ -199,7 +199,7 @@ describe('brokers of its own', () => {
 
   test('core: matches are counted, and cost something', async (t) => {
     const report = await clean(t, ['core', '--filters', '50'])
-    assert.equal(report.rounds.length, 4 * 3) // kinds, what is done with each
+    assert.equal(report.rounds.length, 4 * 4) // kinds, what is done with each
     for (const { figures } of report.rounds) assert.ok((figures.nsEach ?? 0) > 0)
   })
 

@@ -27,9 +27,23 @@ struct World {
   }
   std::multiset<std::string> Match(const std::string& topic, bool by_text) {
     std::vector<Filter*> found;
-    by_text ? trie.MatchByText(topic, &found) : trie.Match(topic, &found);
+    by_text ? trie.MatchByText({topic, &found}) : trie.Match({topic, &found});
     std::multiset<std::string> texts;
     for (const Filter* filter : found) texts.insert(filter->text);
+    return texts;
+  }
+
+  /// As many at once as `together` says, the last ones fewer.
+  std::vector<std::multiset<std::string>> Match(const std::vector<std::string>& topics,
+                                                size_t together) {
+    std::vector<std::vector<Filter*>> found(topics.size());
+    std::vector<TopicTrie::Query> queries;
+    for (size_t i = 0; i < topics.size(); ++i) queries.push_back({topics[i], &found[i]});
+    for (size_t at = 0; at < queries.size(); at += together)
+      trie.Match(&queries[at], std::min(together, queries.size() - at));
+    std::vector<std::multiset<std::string>> texts(topics.size());
+    for (size_t i = 0; i < topics.size(); ++i)
+      for (const Filter* filter : found[i]) texts[i].insert(filter->text);
     return texts;
   }
 
@@ -38,12 +52,14 @@ struct World {
   TopicTrie trie;
 };
 
-TEST_CASE("matching by text and by hash agree with the oracle") {
+TEST_CASE("matching by text, by hash and several at once agree with the oracle") {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     CAPTURE(seed);
     oracle::RouterWords words(seed);
     World world({seed, 77});
     for (int i = 0; i < 200; ++i) world.Add(words.Filter());
+    std::vector<std::string> topics;
+    std::vector<std::multiset<std::string>> all;
     for (int i = 0; i < 200; ++i) {
       const std::string topic = words.Topic();
       CAPTURE(topic);
@@ -53,7 +69,11 @@ TEST_CASE("matching by text and by hash agree with the oracle") {
       }
       REQUIRE(world.Match(topic, false) == expected);
       REQUIRE(world.Match(topic, true) == expected);
+      topics.push_back(topic);
+      all.push_back(expected);
     }
+    for (const size_t together : {size_t{1}, size_t{3}, TopicTrie::kTogether})
+      REQUIRE(world.Match(topics, together) == all);
   }
 }
 
@@ -83,6 +103,12 @@ TEST_CASE("words with one hash are still different words") {
           if (oracle::TopicMatches(filter, topic)) expected.insert(filter);
         }
         REQUIRE(world.Match(topic, false) == expected);
+        // A walk that has to start again disturbs nobody beside it.
+        const std::vector<std::string> beside = {one + "/y", topic, "y/" + two};
+        const auto found = world.Match(beside, beside.size());
+        REQUIRE(found[0] == world.Match(beside[0], true));
+        REQUIRE(found[1] == expected);
+        REQUIRE(found[2] == world.Match(beside[2], true));
       }
     }
   }
