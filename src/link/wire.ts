@@ -1,11 +1,11 @@
 /**
- * The MQTT packets that the link room writes and reads: few per second, so through mqtt-packet. Messages never come here.
+ * The MQTT packets that the link room writes and reads: few per second, so through mqtt-packet where that keeps nothing. Messages never come here.
  * Everything read here has been validated by the loop already; what does not fit the link's needs is `malformed`, not an
  * exception.
  */
-import mqttPacket, { type IPublishPacket, type Packet } from 'mqtt-packet'
+import mqttPacket, { type Packet } from 'mqtt-packet'
 import { linkLimits } from '../limits.js'
-import { decodePacket, UndecodablePacket } from '../mqtt/index.js'
+import { decodePacket, publishPacket, UndecodablePacket } from '../mqtt/index.js'
 import type { ProtocolVersion } from '../native/index.js'
 
 /** What a dialled connection may bring, decoded. */
@@ -80,25 +80,40 @@ export function encodeSubscribe(packetId: number, filter: string): Buffer {
   )
 }
 
+interface Request {
+  readonly responseTopic?: string
+  readonly correlationData: Buffer
+}
+
+const noProperties = Buffer.alloc(0)
+
 /** @param request present on actor_init only */
 export function encodePublish(
   topic: string,
   qos: 0 | 1,
   packetId: number,
   payload: Uint8Array,
-  request: { readonly responseTopic?: string; readonly correlationData: Buffer } | null,
+  request: Request | null,
 ): Buffer {
-  const packet: IPublishPacket = {
-    cmd: 'publish',
-    topic,
-    qos,
-    dup: false,
-    retain: false,
-    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-  }
-  if (qos > 0) packet.messageId = packetId
-  if (request !== null) packet.properties = request
-  return mqttPacket.generate(packet, version5)
+  const properties = request === null ? noProperties : requestProperties(request)
+  return publishPacket(topic, payload, qos, false, properties, packetId)
+}
+
+/** Response Topic, then Correlation Data. MQTT 5.0 §3.3.2.3. */
+function requestProperties(request: Request): Buffer {
+  const { responseTopic, correlationData } = request
+  const text = responseTopic === undefined ? [] : ([0x08, Buffer.from(responseTopic)] as const)
+  return Buffer.concat(
+    [...text, 0x09, correlationData].map((part) =>
+      typeof part === 'number' ? Buffer.from([part]) : Buffer.concat([twoBytes(part.length), part]),
+    ),
+  )
+}
+
+function twoBytes(value: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeUInt16BE(value)
+  return bytes
 }
 
 /** PUBACK, or PUBREC for a carrier of QoS 2. Versions below 5 know no reason. */
