@@ -71,13 +71,14 @@ async function siteOf(
   return { name, clientPort, linkPort, dialPort }
 }
 
-function brokerOf(site: Site, more: string, { io, tasks, pin }: BenchOptions) {
+/** Clients come over what is asked for, the link over TCP. */
+function brokerOf(site: Site, more: string, { io, tasks, pin, via }: BenchOptions) {
   return {
     name: site.name,
     port: site.clientPort,
     io: io ?? (pin === null ? null : pin.broker.length),
     tasks: tasks ?? 1,
-    via: 'tcp',
+    via: via === 'unix' ? 'unix' : 'tcp',
     pin,
     more,
   } as const
