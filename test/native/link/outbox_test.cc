@@ -7,6 +7,8 @@
 #include <random>
 #include <vector>
 
+#include "link/repeat_window.h"
+
 #include <doctest/doctest.h>
 
 namespace causeway::link {
@@ -72,6 +74,28 @@ TEST_SUITE("link/outbox") {
     CHECK(ids[0] == 0);
     box.OnAck(ids[1], 0);
     CHECK(SendAll(&box, 0) == std::vector<int>{2, 3});
+  }
+
+  TEST_CASE("without a window of its own no more is in flight than the far end knows again") {
+    Box box({64 << 20, 45000, 0, 60});
+    for (int i = 0; i < 10'000; ++i) box.Push(Message(i), 0);
+    box.OnConnect(65535, 0);
+    RepeatWindow known(limits::kRepeatIds);
+    const std::vector<int> sent = SendAll(&box, 0);
+    CHECK(sent.size() == limits::kRepeatIds);
+    for (const int number : sent) CHECK(known.Insert(static_cast<uint64_t>(number) + 1));
+    box.OnDisconnect();
+    box.OnConnect(65535, 0);
+    // One alone first, as none was acknowledged; its answer lets the others go.
+    std::vector<uint16_t> ids;
+    std::vector<int> again = SendAll(&box, 0, &ids);
+    REQUIRE(ids.size() == 1);
+    CHECK(box.OnAck(ids[0], 0x00) == AckClass::kSuccess);
+    for (const int number : SendAll(&box, 0)) again.push_back(number);
+    REQUIRE(again.size() ==
+            limits::kRepeatIds + 1);  // the acknowledged one made room for a new one
+    again.pop_back();
+    for (const int number : again) CHECK_FALSE(known.Insert(static_cast<uint64_t>(number) + 1));
   }
 
   TEST_CASE("acknowledgements count as success only with 0x00 and 0x10, and only once") {
