@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "core/check.h"
 #include "core/clock.h"
@@ -401,7 +402,9 @@ link::RouteStatus Engine::ApplyRoutes(int link, int lane, std::string_view paylo
   if (status != link::RouteStatus::kOk || header.op != link::RouteOp::kRoute)
     return link::RouteStatus::kMalformed;
   link::RouteOperations operations(header);
-  routes_.Apply(link, lane, EpochOf(link, lane), &operations, SIZE_MAX, result);
+  const uint32_t epoch = EpochOf(link, lane);
+  while (!routes_.Apply(link, lane, epoch, &operations, limits::kApplyStretchRoutes, result))
+    std::this_thread::yield();  // loops that wait for this processor: decision 0027
   return link::RouteStatus::kOk;
 }
 
