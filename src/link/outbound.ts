@@ -9,6 +9,7 @@ import { AcceptedLine, type AcceptedLines } from './accepted-line.js'
 import { agentDeadline, stepAgent } from './agent.js'
 import { type AgentEffect, type AgentEvent, type AgentState, newAgent } from './agent-state.js'
 import type { Arrival } from './arrival.js'
+import { BootstrapPace } from './bootstrap-pace.js'
 import {
   askedOf,
   type Capabilities,
@@ -63,6 +64,7 @@ export class Outbound {
   readonly #counters: Counters
   readonly #digest: InterestDigest
   readonly #retained: RetainedSync
+  readonly #pace: BootstrapPace
   #peerIsCauseway = false
   #server = ''
   #seenFailure: LinkFailure | null = null
@@ -87,6 +89,7 @@ export class Outbound {
     this.#digest = new InterestDigest(parts.environment, index, config.driftCheck)
     this.#retained = new RetainedSync(parts.environment, index, config.retainedSync)
     const { clock, timers } = parts.environment
+    this.#pace = new BootstrapPace(clock, timers)
     this.#agent = new Machine<AgentState, AgentEvent, AgentEffect>(
       newAgent(this.#routeTopic, this.#seed(), config.acceptOnly),
       {
@@ -153,6 +156,7 @@ export class Outbound {
 
   stop(): void {
     this.#retained.stop()
+    this.#pace.stop()
     this.#parts.transit.end(this.#index)
     this.#agent.dispatch({ kind: 'stop' })
     this.#accepted?.release()
@@ -279,7 +283,9 @@ export class Outbound {
         break
       }
       case 'make-batch':
-        this.#makeBatch(effect)
+        // Live changes wait for a batch of a repeated walk, so those are not held back.
+        if (state.phase.kind !== 'bootstrapping') this.#makeBatch(effect)
+        else this.#pace.begin(effect.cursor === 0, () => this.#makeBatch(effect))
         break
       case 'send-batch':
         this.#line.send(encodePublish(this.#routeTopic, 1, effect.packetId, effect.payload, null))
@@ -354,7 +360,10 @@ export class Outbound {
       bytesMax,
     }
     tasks.bootstrapBatch(request).then(
-      (batch) => this.#agent.dispatch({ kind: 'batch', attempt, ...batch }),
+      (batch) => {
+        this.#pace.made(batch.entries)
+        this.#agent.dispatch({ kind: 'batch', attempt, ...batch })
+      },
       (error: unknown) =>
         this.#agent.dispatch({ kind: 'batch-failed', attempt, reason: messageOf(error) }),
     )
