@@ -81,9 +81,10 @@ export function faults(
         wrong.push(`${name}: again, without DUP`) // [MQTT-3.3.1-1]
       continue
     }
-    // A first copy may have been lost (by a full queue, as QoS 0 or with a session that did not last), and the second,
-    // sent again by its publisher, be out of order.
-    const mayMiss = mayDrop || one.qos === 0 || !client.options.lasting
+    // A first copy may have been lost (by a full queue, as QoS 0, with a session that did not last or began later), and the
+    // second, sent again by its publisher, be out of order.
+    const isLater = message.sentAt <= client.sessionFrom
+    const mayMiss = mayDrop || one.qos === 0 || !client.options.lasting || isLater
     if (message.qos === 1 && message.sends > 1 && mayMiss) continue
     // [MQTT-4.6.0-6]: per topic and QoS, in the order of the publisher, where copies come first.
     const stream = `${message.publisher} ${message.topic} ${message.qos} ${one.qos}`
