@@ -40,16 +40,22 @@ async function bench(
   return { code, stdout: command.stdout, stderr: command.stderr }
 }
 
-/** A run that must be clean. */
+/** What a machine with other work may make of a third of a second, whatever the bench and the broker do. */
+const tooSlow = /^the rate of \d+ a second was not reached/
+
+/** A run that must be clean, but for rates: how fast this machine is now is not what is tested. */
 async function clean(t: TestContext, args: readonly string[]): Promise<Report> {
   const { code, stdout, stderr } = await bench(t, [...args, ...short, '--json'])
-  assert.equal(code, 0, `${stdout}${stderr}`)
+  assert.ok(code === 0 || code === 3, `${code}: ${stdout}${stderr}`)
   // Cannot lie where it matters: what is looked at below is asserted.
   const report = JSON.parse(stdout) as Report
-  for (const { problems, partial } of report.rounds) {
-    assert.deepEqual(problems, [])
-    assert.equal(partial, false)
-  }
+  const problems = report.rounds.flatMap((round) => round.problems)
+  assert.deepEqual(
+    problems.filter((problem) => !tooSlow.test(problem)),
+    [],
+  )
+  assert.equal(code, problems.length === 0 ? 0 : 3)
+  for (const { partial } of report.rounds) assert.equal(partial, false)
   return report
 }
 
