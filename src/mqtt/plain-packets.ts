@@ -65,10 +65,9 @@ export function plainConnect(bytes: Buffer): ConnectPacket | null {
 /** Versions 3.1.1 and 5. */
 export function plainSubscribe(bytes: Buffer, version: ProtocolVersion): SubscribePacket | null {
   if (version === 3 || bytes[0] !== firstByte.subscribe) return null
-  let at = variableHeader(bytes)
-  const packetId = u16(bytes, at)
-  at += 2
-  if (version === 5 && byte(bytes, at++) !== 0) return null
+  const header = variableHeader(bytes)
+  let at = payloadBehindId(bytes, header, version)
+  if (at === null) return null
   const requests: SubscribeRequest[] = []
   while (at < bytes.length) {
     const filter = text(bytes, at)
@@ -82,7 +81,7 @@ export function plainSubscribe(bytes: Buffer, version: ProtocolVersion): Subscri
       retainHandling: upTo2((options & subscribeOption.retainHandling) >> 4),
     })
   }
-  return at === bytes.length ? { packetId, subscriptionId: 0, requests } : null
+  return at === bytes.length ? { packetId: u16(bytes, header), subscriptionId: 0, requests } : null
 }
 
 /** Versions 3.1.1 and 5. */
@@ -91,16 +90,15 @@ export function plainUnsubscribe(
   version: ProtocolVersion,
 ): UnsubscribePacket | null {
   if (version === 3 || bytes[0] !== firstByte.unsubscribe) return null
-  let at = variableHeader(bytes)
-  const packetId = u16(bytes, at)
-  at += 2
-  if (version === 5 && byte(bytes, at++) !== 0) return null
+  const header = variableHeader(bytes)
+  let at = payloadBehindId(bytes, header, version)
+  if (at === null) return null
   const filters: string[] = []
   while (at < bytes.length) {
     filters.push(text(bytes, at))
     at = behind(bytes, at)
   }
-  return at === bytes.length ? { packetId, filters } : null
+  return at === bytes.length ? { packetId: u16(bytes, header), filters } : null
 }
 
 /** Behind the first byte and the Remaining Length. */
@@ -108,6 +106,12 @@ function variableHeader(bytes: Buffer): number {
   let at = 1
   while (byte(bytes, at) >= 0x80) at++
   return at + 1
+}
+
+/** Where the payload begins behind a packet identifier at `at`; null: there are properties. */
+function payloadBehindId(bytes: Buffer, at: number, version: ProtocolVersion): number | null {
+  if (version !== 5) return at + 2
+  return byte(bytes, at + 2) === 0 ? at + 3 : null
 }
 
 function byte(bytes: Buffer, at: number): number {
