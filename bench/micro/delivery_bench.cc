@@ -308,7 +308,9 @@ int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(each.name, argv[1]) == 0) work = &each;
   const size_t deliveries = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 20'000'000;
   if (work == nullptr || deliveries == 0) {
-    std::fprintf(stderr, "delivery_bench fanout|pairs0|pairs1|pairs2|fanin0|fanin1|wildcard [DELIVERIES]\n");
+    std::fprintf(stderr,
+                 "delivery_bench fanout|pairs0|pairs1|pairs2|fanin0|fanin1|wildcard"
+                 " [DELIVERIES]\n");
     return 2;
   }
   const SpareMessages spares;  // as a loop has them

@@ -138,9 +138,9 @@ function ratiosOf({ workload, options, rounds }: Report): Record<string, number>
     if (a === undefined || b === undefined || b === 0) return
     ratios[`${name}: ${what}`] = Number((a / b).toPrecision(3))
   }
-  const own = within[workload]
   if (workload === 'link' && options.delayMs > 0)
     throw new UnusableReport('a hop over a delayed line is compared with nothing')
+  const own = within[workload]
   if (own !== undefined) {
     for (const [key, one, other, what] of own) {
       const [a, b] = [sides.find((side) => one.test(side)), sides.find((side) => other.test(side))]

@@ -272,8 +272,8 @@ void Outbox<Ref>::OnConnect(uint16_t receive_maximum, uint32_t packet_bytes_max,
 
 template <typename Ref>
 void Outbox<Ref>::OpenWindow() {
-  // Beyond what the far end can recognise a repetition would be published twice: only who asks for
-  // more gets it.
+  // Beyond what the far end can recognise a repetition would be published twice; the schema of the
+  // configuration refuses a max_inflight above that.
   const uint16_t own =
       config_.inflight_max == 0 ? uint16_t{limits::kRepeatIds} : config_.inflight_max;
   window_ = std::min(own, receive_maximum_);

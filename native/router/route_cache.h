@@ -109,6 +109,7 @@ class RouteCache {
   Expected* TakeExpected(uint64_t hash, std::string_view topic, uint64_t generation);
   void Fill(Route* route, std::string_view topic, uint64_t generation);
   void Resolve(const std::vector<Filter*>& matched, uint64_t generation, Route* route);
+  /// Before the bounds are met: the last eighth of the bytes is for entries that grow.
   bool full() const { return clock_.size() >= max_entries_ || bytes_ >= max_bytes_ / 8 * 7; }
   bool AskedBefore(uint64_t hash);
   void Account(Entry* entry);

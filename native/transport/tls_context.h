@@ -19,8 +19,8 @@ struct SslContextDelete {
 };
 using SslContext = std::unique_ptr<SSL_CTX, SslContextDelete>;
 
-/// Owner: shared by the loops and their streams. Thread: any; OpenSSL counts and locks what changes
-/// inside.
+/// Owner: shared by the loops and their streams. Threads: all; OpenSSL counts and locks what
+/// changes inside.
 class TlsContext {
  public:
   /// Null: refused, and why. `tickets`: shared by all contexts that one listener ever had.

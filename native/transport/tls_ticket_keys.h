@@ -9,7 +9,7 @@
 
 namespace causeway::transport {
 
-/// Thread: any; a ticket is made or opened about once a handshake, so one lock is no contention.
+/// Threads: all; a ticket is made or opened about once a handshake, so one lock is no contention.
 /// A key seals for kTicketKeyMs and opens for twice that again; then it is gone from memory, and
 /// with it all recorded traffic of its sessions stays closed.
 class TicketKeys {

@@ -1,5 +1,6 @@
 /**
- * The MQTT packets that the link room writes and reads: few per second, so through mqtt-packet where that keeps nothing. Messages never come here.
+ * The MQTT packets that the link room writes and reads: few per second, so through mqtt-packet, but for PUBLISH (mqtt/publish.ts
+ * says why). Messages never come here.
  * Everything read here has been validated by the loop already; what does not fit the link's needs is `malformed`, not an
  * exception.
  */

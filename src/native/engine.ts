@@ -149,7 +149,7 @@ export interface AnswerCommand extends SessionAddress {
 }
 
 export interface PublishCommand {
-  readonly loop: number // where it is published: any; a will on its session's home
+  readonly loop: number // where it is published, whichever; a will on its session's home
   readonly packet: Uint8Array // MQTT 5 PUBLISH, whole; QoS > 0 carries any non-zero packet id
   readonly clientId: string // the original publisher, '' for the broker itself
 }

@@ -1,8 +1,9 @@
 /**
  * The same load against 1, 2, … workers: where more stop helping, and what to set on this machine. `workers.io` carries messages,
  * so its loads are pairs, whose messages each cross at most once from loop to loop, and two fan-outs, whose messages go to all.
- * What more loops cost is their processor time a delivery against that of one. `workers.tasks` hashes passwords and makes batches of link bootstraps; a link asks for one batch at a
- * time, so it is CONNECTs with scrypt passwords, all at once, that more task threads answer sooner.
+ * What more loops cost is their processor time a delivery against that of one. `workers.tasks` hashes passwords and makes batches
+ * of link bootstraps; a link asks for one batch at a time, so it is CONNECTs with scrypt passwords, all at once, that more task
+ * threads answer sooner.
  */
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -34,7 +35,7 @@ interface IoLoad {
   readonly plan: (clients: number | null) => Partial<LoadPlan>
 }
 
-/** Those of design.md §11. */
+/** The patterns of design.md §11, which has payloads of 256 bytes with 5 publishers; here they are as `--size` says. */
 const ioLoads: readonly IoLoad[] = [
   {
     name: 'pairs',

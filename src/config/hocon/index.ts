@@ -1,6 +1,6 @@
 /**
  * HOCON: reads the configuration language into a tree of values that know where they were written.
- * Plane: control. Thread: any. Owns nothing.
+ * Plane: control. Threads: all. Owns nothing.
  * May import: errors, limits. Imported by: config.
  * Read next: parser.ts (grammar), resolve.ts (merging and substitution), value.ts (the outcome).
  */

@@ -68,6 +68,7 @@ export const badInputs: readonly BadInput[] = [
   {
     title: 'an unknown escape',
     text: 'a = "x‸\\q"',
+    // As the lexer writes it: XXXX are four hexadecimal digits.
     message: 'unknown escape in a string: expected one of \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX',
     code: 'CONFIG_SYNTAX',
   },

@@ -204,7 +204,7 @@ test('no key reaches the prototype of objects', () => {
   assert.deepEqual(Object.keys(plain as object), ['__proto__', 'a', 'constructor'])
 })
 
-test('JSON is HOCON: any JSON object reads as JSON.parse reads it', () => {
+test('JSON is HOCON: every JSON object reads as JSON.parse reads it', () => {
   fc.assert(
     fc.property(
       fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 5 })),
