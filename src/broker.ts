@@ -34,7 +34,7 @@ import {
   UndecodablePacket,
 } from './mqtt/index.js'
 import type { ConnectionAddress, Engine, EngineEvent } from './native/index.js'
-import { authorizeReserved, SessionDirectory } from './session/index.js'
+import { authorizeReserved, type ClientRoll, SessionDirectory } from './session/index.js'
 import { Slicer } from './slices.js'
 import { SysTopics } from './sys/index.js'
 import { TlsContexts } from './tls/index.js'
@@ -88,6 +88,8 @@ export class Broker {
   readonly #sessions: SessionDirectory<Admitted>
   readonly #tls: TlsContexts
   readonly #listeners: Listeners
+  /** By id, for all clients of each. */
+  readonly #listenerNames: readonly string[]
   readonly #link: LinkDoor
   #linkAllowed: ReadonlySet<number>
   readonly #sys: SysTopics
@@ -144,6 +146,7 @@ export class Broker {
     })
     this.#tls = new TlsContexts(options)
     this.#listeners = new Listeners({ ...options, tls: this.#tls })
+    this.#listenerNames = config.listeners.map(({ kind, name }) => `${kind}:${name}`)
     this.#linkAllowed = listenersForLinks(config)
     this.#link = options.link({ slicer: this.#slicer, tls: this.#tls })
     this.metrics = new Metrics({
@@ -165,6 +168,16 @@ export class Broker {
   /** Listeners that accept connections. */
   get listeners(): readonly OpenListener[] {
     return this.#listeners.open
+  }
+
+  /** Who is connected or remembered. */
+  get clients(): ClientRoll {
+    return this.#sessions
+  }
+
+  /** Bulk work of others on this thread: @see Slicer.run */
+  inSlices(name: string, job: Iterator<void>): Promise<void> {
+    return this.#slicer.run(name, job)
   }
 
   /** The edge thread could not open it, which it may. */
@@ -300,21 +313,23 @@ export class Broker {
     this.#counters.connects_received++
     const packet = this.#decoded(event)
     if (packet === null) return
+    const listener = this.#options.config.listeners[event.listener]
     const origin = {
       connection: event.connection,
       acceptLoop: event.loop,
       peer: event.peer,
       linkAllowed: this.#linkAllowed.has(event.listener),
-      mountpoint: this.#options.config.listeners[event.listener]?.mountpoint ?? '',
-      zone: this.#options.config.listeners[event.listener]?.zone ?? '',
-      port: this.#options.config.listeners[event.listener]?.port ?? 0,
+      mountpoint: listener?.mountpoint ?? '',
+      zone: listener?.zone ?? '',
+      port: listener?.port ?? 0,
+      listener: this.#listenerNames[event.listener] ?? '',
       atMs: this.#options.clock.wallMs(),
       certificate: event.certificate,
     }
     const admission = admit(packet, origin, this.#policy, assignedClientId)
     if (admission.kind === 'admitted') {
       if (packet.will !== null && admission.admitted.will === null) this.#counters.wills_denied++
-      const mode = this.#options.config.listeners[event.listener]?.enableAuthn ?? true
+      const mode = listener?.enableAuthn ?? true
       this.#authentication.connect(packet, admission.admitted, mode)
       return
     }

@@ -43,6 +43,8 @@ export const errorCodes = {
     'The server of a link does not answer, or does not answer as an MQTT broker. The link retries with back-off.',
   LINK_UNKNOWN:
     '`causeway ctl links NAME` or `routes NAME` named a link that the broker does not have. The message lists those it has.',
+  CLIENT_UNKNOWN:
+    '`causeway ctl clients CLIENTID` named a client that is neither connected nor remembered.',
   CTL_NO_BROKER:
     'No broker answers at the control socket of this data directory: none runs, or it runs with another `node.data_dir`.',
   CTL_NOT_PERMITTED:
@@ -51,6 +53,8 @@ export const errorCodes = {
     'As many questions are being answered at the control socket as may be at once. Ask again.',
   CTL_REQUEST_INVALID:
     'What came through the control socket is no request that this broker knows; perhaps `causeway ctl` is of another version.',
+  CTL_CURSOR_INVALID:
+    'The cursor of a listing is none that the broker has given since its start. Begin again without one.',
   PASSWD_REFUSED:
     '`causeway passwd` could not make a line: the password is empty, differs from its repetition, or may not be used.',
   TASK_QUEUE_FULL:

@@ -215,12 +215,18 @@ export const authLimits = {
 
 /** Bounds of the control socket. docs/operating/control.md */
 export const managementLimits = {
-  /** Characters of one request: a command and a link's name of 255. Longer: CTL_REQUEST_INVALID. */
-  requestBytes: 4 * 1024,
+  /** Characters of one request: a command and a client id of 65,535, each escaped as six. Longer: CTL_REQUEST_INVALID. */
+  requestBytes: 400 * 1024,
   /** Connections at once: people and their scripts. Full: CTL_BUSY. */
   clients: 16,
   /** From the connection to the end of its request; then it is closed. */
   requestMs: 5_000,
+  /** Clients of one page of a listing: some 400 KB of JSON, made in two or three slices. More asked for: CTL_REQUEST_INVALID. */
+  clientsPerPage: 1_000,
+  /** Characters after which a page ends all the same: names may have 64 KiB. Full: the others are on the next page. */
+  clientsPageChars: 1024 * 1024,
+  /** Clients of one step of a listing's slices: about 0.1 ms. */
+  clientsPerStep: 32,
   /** For the answer: a reload reads files and removes the routes of links. Over: closed without one. */
   answerMs: 60_000,
 } as const
@@ -280,6 +286,8 @@ export const controlLimits = {
   closedAtOnce: 256,
   /** Closed connections and due timers handled per step of their slices: about 0.1 ms. */
   perStep: 32,
+  /** Client ids of one leaf of the roll: 4 KiB, so 100,000 clients are 200 leaves and removing one moves 2 KiB. Full: another leaf. */
+  rollLeaf: 512,
   /** Wills and expiries are at most this late, milliseconds, when the control thread is idle. */
   timerPrecisionMs: 50,
   /**

@@ -18,7 +18,7 @@ import { CausewayError } from './errors.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock, isOwnAddress } from './listener/index.js'
 import { type Log, openLog } from './log.js'
-import { answerTo, ControlSocket, Reloader } from './management/index.js'
+import { answerTo, ClientPages, ControlSocket, Reloader } from './management/index.js'
 import { type Engine, type EngineEvent, openEngine } from './native/index.js'
 import { homeLoop } from './session/index.js'
 import type { Slicer } from './slices.js'
@@ -298,10 +298,16 @@ function controlOf(
   }
   const reload = (why: string) => reloader.reload(why)
   const routes = (link: string, from: number) => linkRoom()?.routes(link, from) ?? null
+  const clients = new ClientPages({
+    clients: broker.clients,
+    inSlices: (name, job) => broker.inSlices(name, job),
+    node: config.node.name,
+    start: randomBytes(6).toString('hex'),
+  })
   return new ControlSocket({
     dataDir: config.node.dataDir,
     log,
-    answer: (request) => answerTo(request, { status, links, routes, reload }),
+    answer: (request) => answerTo(request, { status, links, routes, clients, reload }),
     onFatal: rethrowLater,
   })
 }

@@ -5,6 +5,7 @@
 import { type Environment, loadConfig } from '../config/index.js'
 import type { ControlAnswer, ControlRequest } from '../management/index.js'
 import { askBroker } from './control-question.js'
+import { clientText } from './ctl-client-text.js'
 import { brokerText, linksTable, linkText, reloadText } from './ctl-text.js'
 
 export interface CtlOptions {
@@ -24,7 +25,7 @@ export interface CtlResult {
 }
 
 /** A question that one answer settles. */
-export type Question = Exclude<ControlRequest, { readonly command: 'routes' }>
+export type Question = Exclude<ControlRequest, { readonly command: 'routes' | 'clients' }>
 
 /** @throws CausewayError CONFIG_* of the file that names the data directory */
 export async function ctl(request: Question, options: CtlOptions): Promise<CtlResult> {
@@ -62,6 +63,8 @@ function text(request: Question, result: unknown): string {
       return brokerText(result)
     case 'links':
       return request.name === undefined ? linksTable(result) : linkText(result)
+    case 'client':
+      return clientText(result)
     case 'reload':
       return reloadText(result)
   }

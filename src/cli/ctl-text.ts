@@ -140,7 +140,7 @@ function acceptsText({ forwards }: LinkReport): string {
     : 'we receive, and forward nothing: the far end has not offered its connections'
 }
 
-type Pair = readonly [name: string, value: string]
+export type Pair = readonly [name: string, value: string]
 
 function lost({ counters }: LinkReport): number {
   return losses.reduce((sum, name) => sum + (counters[name] ?? 0), 0)
@@ -151,7 +151,7 @@ function timesText({ count: timed, meanMs, p50Ms, p99Ms, maxMs }: TimesReport): 
   return `p50 ${ms(p50Ms)} ms, p99 ${ms(p99Ms)} ms, max ${ms(maxMs)} ms, mean ${ms(meanMs)} ms of ${count(timed)}`
 }
 
-function pairs(of: readonly Pair[]): string {
+export function pairs(of: readonly Pair[]): string {
   const width = Math.max(...of.map(([name]) => name.length))
   return of
     .flatMap(([name, value]) => {
@@ -184,11 +184,11 @@ function pieces(word: string, room: number): string[] {
   return parts
 }
 
-function shortened(text: string, width: number): string {
+export function shortened(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`
 }
 
-function count(value: number): string {
+export function count(value: number): string {
   return value.toLocaleString('en-US')
 }
 

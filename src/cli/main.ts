@@ -3,11 +3,12 @@
  * The command line. A mistake of the user is one message and exit code 1; only our own mistakes have a stack.
  * Commands are loaded when they are called: `check` needs no addon.
  */
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { CausewayError } from '../errors.js'
+import { managementLimits } from '../limits.js'
 import { version } from '../version.js'
 import { declareBench } from './bench/declaration.js'
-import type { CtlOptions, Question } from './ctl-command.js'
+import type { CtlOptions, CtlResult, Question } from './ctl-command.js'
 import type { PasswdAlgorithm } from './passwd-command.js'
 
 interface PasswdFlags {
@@ -20,6 +21,12 @@ interface PasswdFlags {
 interface CtlFlags {
   readonly config?: string
   readonly dataDir?: string
+  readonly json?: boolean
+}
+
+interface ClientsFlags {
+  readonly limit?: number
+  readonly cursor?: string
   readonly json?: boolean
 }
 
@@ -124,6 +131,19 @@ ctl
   .option('--json', 'as a JSON array')
   .action((link: string, { json }: { readonly json?: boolean }) => listRoutes(link, json))
 ctl
+  .command('clients')
+  .description('who is connected and which sessions wait, or one client in full')
+  .argument('[clientid]', 'of one client')
+  .addOption(
+    new Option(
+      '--limit <n>',
+      `one page of at most so many, 1 to ${managementLimits.clientsPerPage}`,
+    ).argParser(pageLimit),
+  )
+  .option('--cursor <cursor>', 'go on behind the page that gave it')
+  .option('--json', 'as a JSON array; with --limit an object with clients and next')
+  .action((clientid: string | undefined, flags: ClientsFlags) => listClients(clientid, flags))
+ctl
   .command('reload')
   .description('read the configuration again and say what that changed')
   .action(() => askBroker({ command: 'reload' }))
@@ -138,14 +158,41 @@ async function askBroker(request: Question, json = false): Promise<void> {
 
 async function listRoutes(link: string, json = false): Promise<void> {
   const { ctlRoutes } = await import('./ctl-routes.js')
-  process.stdout.on('error', () => {}) // EPIPE: `causeway ctl routes eu | head`; each write tells
-  const write = (text: string) =>
-    new Promise<boolean>((resolve) => {
+  endWith(await ctlRoutes(link, ctlOptions(json), standardOutput()))
+}
+
+async function listClients(clientid: string | undefined, flags: ClientsFlags): Promise<void> {
+  const { cursor = null, json = false, limit = null } = flags
+  if (clientid !== undefined) {
+    if (cursor !== null || limit !== null)
+      ctl.error('error: --limit and --cursor belong to a listing, not to one client')
+    await askBroker({ command: 'client', clientid }, json)
+    return
+  }
+  const { ctlClients } = await import('./ctl-clients.js')
+  endWith(await ctlClients({ limit, cursor }, ctlOptions(json), standardOutput()))
+}
+
+/** Each write waits for whoever reads; false: nobody does any more, as with `… | head`. */
+function standardOutput(): (text: string) => Promise<boolean> {
+  process.stdout.on('error', () => {}) // EPIPE; the write tells
+  return (text) =>
+    new Promise((resolve) => {
       process.stdout.write(text, (error) => resolve(error === null || error === undefined))
     })
-  const { exitCode, output } = await ctlRoutes(link, ctlOptions(json), write)
+}
+
+function endWith({ exitCode, output }: CtlResult): void {
   if (output !== '') process.stderr.write(`${output}\n`)
   process.exitCode = exitCode
+}
+
+function pageLimit(written: string): number {
+  const value = /^\d{1,9}$/.test(written) ? Number(written) : 0
+  if (value >= 1 && value <= managementLimits.clientsPerPage) return value
+  throw new InvalidArgumentError(
+    `A whole number from 1 to ${managementLimits.clientsPerPage} is expected.`,
+  )
 }
 
 function ctlOptions(json: boolean): CtlOptions {

@@ -33,6 +33,8 @@ export interface Origin {
   readonly zone: string
   /** Of the listener. */
   readonly port: number
+  /** 'tcp:default' */
+  readonly listener: string
   /** When the CONNECT came, by the wall clock. */
   readonly atMs: number
   /** DER of the client's certificate, when the configuration wants something from it and there is one. */
@@ -41,16 +43,10 @@ export interface Origin {
 
 /** A CONNECT that may attach, with the terms of its connection. */
 export interface Admitted extends Candidate {
-  /** As in CONNECT, or as an authentication exchange has proved it. */
-  readonly username: string | null
   readonly superuser: boolean
-  /** The client's own, or what it was told. */
-  readonly keepAliveSeconds: number
   readonly keepAliveMs: number
   /** Port of the listener it came through. */
   readonly port: number
-  /** Milliseconds since the epoch. */
-  readonly connectedAtMs: number
   /** Outbound QoS ≥ 1 in flight. */
   readonly windowMax: number
   /** Inbound QoS ≥ 1 unacknowledged. */
@@ -101,6 +97,7 @@ export function admit(
       connection: origin.connection,
       acceptLoop: origin.acceptLoop,
       peer: origin.peer,
+      listener: origin.listener,
       linkAllowed: origin.linkAllowed,
       mountpoint,
       clientId: named.clientId,

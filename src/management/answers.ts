@@ -1,6 +1,7 @@
 /** What each request of the control socket is answered with. */
 import { assertNever, CausewayError } from '../errors.js'
 import type { LinkStatus, RemoteRoutes } from '../link/index.js'
+import type { ClientPages } from './client-pages.js'
 import type { ControlRequest } from './protocol.js'
 import type { ReloadReport } from './reloader.js'
 import { type BrokerReport, type LinkReport, linkReport } from './reports.js'
@@ -10,10 +11,11 @@ export interface AnswerSources {
   links(): readonly LinkStatus[]
   /** Null: there is no such link. */
   routes(link: string, from: number): RemoteRoutes | null
+  readonly clients: Pick<ClientPages, 'page' | 'one'>
   reload(why: string): Promise<ReloadReport>
 }
 
-/** @throws CausewayError LINK_UNKNOWN, and what a reload throws */
+/** @throws CausewayError LINK_UNKNOWN, CLIENT_UNKNOWN, CTL_CURSOR_INVALID, and what a reload throws */
 export async function answerTo(request: ControlRequest, sources: AnswerSources): Promise<unknown> {
   switch (request.command) {
     case 'status':
@@ -22,6 +24,10 @@ export async function answerTo(request: ControlRequest, sources: AnswerSources):
       return linkReports(sources.links(), request.name ?? null)
     case 'routes':
       return sources.routes(request.link, request.from) ?? unknown(request.link, sources.links())
+    case 'clients':
+      return await sources.clients.page(request)
+    case 'client':
+      return sources.clients.one(request.clientid)
     case 'reload':
       return await sources.reload('causeway ctl reload')
     default:

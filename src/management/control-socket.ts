@@ -8,7 +8,7 @@ import { join, relative, resolve } from 'node:path'
 import { CausewayError } from '../errors.js'
 import { managementLimits } from '../limits.js'
 import type { Log } from '../log.js'
-import { type ControlAnswer, type ControlRequest, parseRequest } from './protocol.js'
+import { type ControlAnswer, type ControlRequest, JsonText, parseRequest } from './protocol.js'
 
 const socketName = 'causeway.sock'
 
@@ -98,8 +98,9 @@ export class ControlSocket {
     this.#clients.add(socket)
     socket.once('close', () => this.#clients.delete(socket))
     let asked = ''
-    const onData = (bytes: Buffer) => {
-      asked += bytes.toString('utf8')
+    socket.setEncoding('utf8')
+    const onData = (text: string) => {
+      asked += text
       const end = asked.indexOf('\n')
       if (end < 0 && asked.length <= managementLimits.requestBytes) return
       socket.removeListener('data', onData)
@@ -133,5 +134,11 @@ function failed(code: string, message: string): ControlAnswer {
 }
 
 function say(socket: Socket, answer: ControlAnswer): void {
-  socket.end(`${JSON.stringify(answer)}\n`, () => socket.destroy())
+  socket.end(`${textOf(answer)}\n`, () => socket.destroy())
+}
+
+function textOf(answer: ControlAnswer): string {
+  return answer.ok && answer.result instanceof JsonText
+    ? `{"ok":true,"result":${answer.result.text}}`
+    : JSON.stringify(answer)
 }

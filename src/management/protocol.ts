@@ -3,6 +3,7 @@
  *
  *     {"command":"links","name":"eu"}\n  →  {"ok":true,"result":[…]}\n  or  {"ok":false,"error":{"code":"…","message":"…"}}\n
  */
+import { managementLimits } from '../limits.js'
 
 export type ControlRequest =
   | { readonly command: 'status' }
@@ -10,7 +11,19 @@ export type ControlRequest =
   | { readonly command: 'links'; readonly name?: string }
   /** A page of the routes held for this link, from 0 or the last page's `next` on. */
   | { readonly command: 'routes'; readonly link: string; readonly from: number }
+  /** A page of the clients, from the beginning or from a page's `next` on. */
+  | { readonly command: 'clients'; readonly limit: number; readonly cursor: string | null }
+  | { readonly command: 'client'; readonly clientid: string }
   | { readonly command: 'reload' }
+
+/** A result that is JSON already: what is long is put together in slices. */
+export class JsonText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
 
 export interface ControlFailure {
   readonly code: string
@@ -34,13 +47,30 @@ export function parseRequest(line: string): ControlRequest | null {
       if (!('name' in request)) return { command: 'links' }
       return typeof request.name === 'string' ? { command: 'links', name: request.name } : null
     case 'routes': {
-      const { link, from = 0 } = Object(request) as Readonly<Record<string, unknown>> // any value has fields, most undefined
+      const { link, from = 0 } = fieldsOf(request)
       if (typeof link !== 'string' || !isPosition(from)) return null
       return { command: 'routes', link, from }
+    }
+    case 'clients': {
+      const { clientsPerPage } = managementLimits
+      const { limit = clientsPerPage, cursor = null } = fieldsOf(request)
+      if (!isPosition(limit) || limit < 1 || limit > clientsPerPage) return null
+      return typeof cursor === 'string' || cursor === null
+        ? { command: 'clients', limit, cursor }
+        : null
+    }
+    case 'client': {
+      const { clientid } = fieldsOf(request)
+      return typeof clientid === 'string' ? { command: 'client', clientid } : null
     }
     default:
       return null
   }
+}
+
+/** Any value has fields, most undefined. */
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return Object(value)
 }
 
 /** Of 32 bits. */
@@ -60,7 +90,7 @@ export function parseAnswer(line: string): ControlAnswer {
 }
 
 function failureOf(error: unknown): ControlFailure {
-  const { code, message } = Object(error) as Readonly<Record<string, unknown>> // any value has fields, most undefined
+  const { code, message } = fieldsOf(error)
   return { code: String(code), message: String(message) }
 }
 

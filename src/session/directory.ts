@@ -15,6 +15,13 @@ import type {
   SessionAddress,
 } from '../native/index.js'
 import type { Slicer } from '../slices.js'
+import {
+  type ClientView,
+  type ConnectionView,
+  clientView,
+  connectionView,
+  type KnownClient,
+} from './client-view.js'
 import { DeadlineClock } from './deadline-clock.js'
 import { Endings } from './endings.js'
 import { homeLoop } from './home.js'
@@ -22,6 +29,7 @@ import { SubscriptionLedger } from './ledger.js'
 import { SessionNumbers } from './numbers.js'
 import type { SessionObserver } from './observer.js'
 import { Packets, type Reauthenticate } from './packets.js'
+import { Roll } from './roll.js'
 import type { Candidate, Session } from './session.js'
 import {
   type ClientEffect,
@@ -69,14 +77,29 @@ export interface DirectoryOptions<C extends Candidate> {
 }
 
 /** One client id. Exists while its state is not `none`. */
-interface Client<C extends Candidate> {
-  readonly clientId: string
+interface Client<C extends Candidate> extends KnownClient<C> {
   state: ClientState<C>
+  last: ConnectionView | null
 }
 
-export class SessionDirectory<C extends Candidate> {
+/** All client ids in parts: one after the other of those who came after `serial`, whoever comes and goes meanwhile. */
+export interface ClientRoll {
+  /** The serial number of who came last. */
+  readonly newest: number
+  /** Of the next `count`; what is not there yet counts and is left out. Null: nobody comes after them. */
+  after(
+    serial: number,
+    count: number,
+  ): { readonly clients: readonly ClientView[]; readonly reached: number | null }
+  /** Null: it is neither connected nor remembered. */
+  view(clientId: string): ClientView | null
+}
+
+export class SessionDirectory<C extends Candidate> implements ClientRoll {
   readonly #options: DirectoryOptions<C>
   readonly #clients = new Map<string, Client<C>>()
+  /** The same in the order in which they came. */
+  readonly #roll = new Roll<Client<C>>()
   /** Connections that have neither been refused nor closed, by number. */
   readonly #connections = new Map<number, Client<C>>()
   readonly #numbers: readonly SessionNumbers[]
@@ -132,6 +155,21 @@ export class SessionDirectory<C extends Candidate> {
     return found === undefined || found.kind === 'none' ? null : found.session
   }
 
+  get newest(): number {
+    return this.#roll.newest
+  }
+
+  after(serial: number, count: number): ReturnType<ClientRoll['after']> {
+    const next = this.#roll.after(serial, count)
+    const clients = next.flatMap((client) => clientView(client) ?? [])
+    return { clients, reached: next.length < count ? null : (next.at(-1)?.serial ?? null) }
+  }
+
+  view(clientId: string): ClientView | null {
+    const client = this.#clients.get(clientId)
+    return client === undefined ? null : clientView(client)
+  }
+
   /** A batch of events begins: some closed connections may be handled at once again. */
   beginBatch(): void {
     this.#closedInBatch = 0
@@ -160,6 +198,7 @@ export class SessionDirectory<C extends Candidate> {
     counters[client.state.resumed ? 'sessions_resumed' : 'sessions_created']++
     counters.wills_published += client.state.before.length
     const { candidate } = client.state
+    client.last = null
     this.#step(client, { kind: 'attached', connection: event.connection })
     this.#options.observer.connected?.(candidate)
   }
@@ -206,8 +245,9 @@ export class SessionDirectory<C extends Candidate> {
   }
 
   #newClient(clientId: string): Client<C> {
-    const client: Client<C> = { clientId, state: none }
+    const client: Client<C> = { serial: this.#roll.next(), clientId, state: none, last: null }
     this.#clients.set(clientId, client)
+    this.#roll.add(client)
     return client
   }
 
@@ -221,8 +261,10 @@ export class SessionDirectory<C extends Candidate> {
     this.#connections.delete(event.connection)
     const online = onlineOf(client.state, event.connection)
     this.#countClosed(online, event.cause)
-    if (online !== null)
+    if (online !== null) {
+      client.last = connectionView(online, this.#options.clock.wallMs())
       this.#options.observer.disconnected?.(online.candidate, event.cause, event.reasonCode)
+    }
     const cause: CloseCause = this.#stopping ? 'shutdown' : event.cause
     this.#step(client, { kind: 'closed', connection: event.connection, cause })
   }
@@ -261,7 +303,10 @@ export class SessionDirectory<C extends Candidate> {
     client.state = state
     for (const effect of effects) this.#perform(effect)
     // Not `state`: an identity that is checked at once has stepped on from it.
-    if (client.state.kind === 'none') this.#clients.delete(client.clientId)
+    if (client.state.kind === 'none') {
+      this.#clients.delete(client.clientId)
+      this.#roll.remove(client)
+    }
     this.#deadlines.set(client, this.#stopping ? Number.POSITIVE_INFINITY : deadline(client.state))
   }
 

@@ -6,11 +6,13 @@
  * Read next: step.ts (the state machine), directory.ts (the shell), subscriptions.ts, docs/internals/sessions.md.
  */
 
+export type { ClientView, ConnectionView } from './client-view.js'
 export { DeadlineClock, type DeadlineClockOptions } from './deadline-clock.js'
 export { Deadlines } from './deadlines.js'
 export {
   type AttachEffect,
   type AttachedEvent,
+  type ClientRoll,
   type ClosedEvent,
   type DirectoryLimits,
   type DirectoryOptions,
@@ -22,6 +24,7 @@ export { SubscriptionLedger } from './ledger.js'
 export { SessionNumbers } from './numbers.js'
 export type { SessionObserver } from './observer.js'
 export type { Reauthenticate } from './packets.js'
+export { Roll } from './roll.js'
 export type { Candidate, Session, Subscription } from './session.js'
 export {
   type ClientEffect,

@@ -35,6 +35,14 @@ export interface Candidate {
   readonly clientId: string
   /** 'address:port' */
   readonly peer: string
+  /** What it came through: 'tcp:default'. */
+  readonly listener: string
+  /** As in CONNECT, or as an authentication exchange has proved it. */
+  readonly username: string | null
+  /** The client's own, or what it was told. */
+  readonly keepAliveSeconds: number
+  /** When the CONNECT came: milliseconds since the epoch. */
+  readonly connectedAtMs: number
   /** In front of every topic of this client, `$LINK/` excepted; '' for none. */
   readonly mountpoint: string
   /** Whether it may use `$LINK/`. */

@@ -122,6 +122,7 @@ function candidate(connection: number, more: Partial<Admitted> = {}): Admitted {
     acceptLoop: 0,
     clientId: `c${connection}`,
     peer: '127.0.0.1:1',
+    listener: 'tcp:default',
     linkAllowed: false,
     mountpoint: '',
     version: 5,

@@ -21,6 +21,7 @@ const origin = {
   mountpoint: '',
   zone: 'default',
   port: 1883,
+  listener: 'tcp:default',
   atMs: 0,
   certificate: null,
 }

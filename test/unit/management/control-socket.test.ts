@@ -80,6 +80,13 @@ test('a refusal has its code; what is no request is told so', async (t) => {
     '{"command":"routes","link":"eu","from":-1}\n',
     '{"command":"routes","link":"eu","from":4294967296}\n',
     '{"command":"routes","link":"eu","from":"0"}\n',
+    '{"command":"client"}\n',
+    '{"command":"client","clientid":null}\n',
+    '{"command":"clients","limit":0}\n',
+    '{"command":"clients","limit":1.5}\n',
+    '{"command":"clients","limit":"1"}\n',
+    `{"command":"clients","limit":${managementLimits.clientsPerPage + 1}}\n`,
+    '{"command":"clients","cursor":7}\n',
     '[1]\n',
     'x'.repeat(managementLimits.requestBytes + 1),
   ]

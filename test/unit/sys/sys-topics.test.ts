@@ -64,6 +64,7 @@ const client: SysClient & Candidate = {
   clientId: 'c/1',
   username: null,
   peer: '[::1]:5000',
+  listener: 'tcp:default',
   port: 1883,
   linkAllowed: false,
   mountpoint: '',
