@@ -101,8 +101,9 @@ void Worker::SayConnect(Client* client) {
   char id[40];
   const char kind = "scp"[static_cast<int>(client->role)];
   std::snprintf(id, sizeof id, "bench-%x-%c%u", plan_.run, kind, client->number);
-  client->out.Append(
-      ConnectPacket({id, plan_.username, plan_.password}, plan_.keep_alive_seconds, plan_.version));
+  client->out.Append(ConnectPacket({id, plan_.username, plan_.password},
+                                   {plan_.keep_alive_seconds, plan_.session_expiry_seconds},
+                                   plan_.version));
   client->state = State::kConnack;
   client->wants_out = true;
   ToFlush(client);

@@ -30,7 +30,7 @@ void Say(int client, std::string_view bytes) {
 
 }  // namespace
 
-FloorServer::FloorServer(const Endpoint& endpoint)
+FloorServer::FloorServer(const Endpoint& endpoint, const std::optional<FanPlan>& fan)
     : listening_(socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -45,6 +45,7 @@ FloorServer::FloorServer(const Endpoint& endpoint)
   }
   Watch(epoll_.get(), listening_.get());
   Watch(epoll_.get(), wake_.get());
+  if (fan) fan_.emplace(*fan);
   thread_ = std::thread([this] { Serve(); });
 }
 
@@ -53,13 +54,16 @@ FloorServer::~FloorServer() {
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
   thread_.join();
-  for (const int client : clients_) close(client);
+  for (size_t client = 0; client < open_.size(); ++client) {
+    if (open_[client]) close(static_cast<int>(client));
+  }
 }
 
 void FloorServer::Serve() {
   std::vector<epoll_event> events(kEventsPerTurn);
   for (;;) {
-    const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, -1);
+    const bool fanning = fan_.has_value() && fan_->ready();
+    const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, fanning ? 0 : -1);
     for (int i = 0; i < ready; ++i) {
       const int fd = events[static_cast<size_t>(i)].data.fd;
       if (fd == wake_.get()) return;
@@ -69,6 +73,7 @@ void FloorServer::Serve() {
         Answer(fd);
       }
     }
+    if (fan_.has_value() && fan_->ready()) fan_->SendRound(wake_.get());
   }
 }
 
@@ -78,7 +83,8 @@ void FloorServer::Accept() {
     if (client < 0) return;
     const int one = 1;
     if (is_tcp_) setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    clients_.push_back(client);
+    if (open_.size() <= static_cast<size_t>(client)) open_.resize(static_cast<size_t>(client) + 1);
+    open_[static_cast<size_t>(client)] = true;
     Watch(epoll_.get(), client);
   }
 }
@@ -86,10 +92,7 @@ void FloorServer::Accept() {
 void FloorServer::Answer(int client) {
   char bytes[kReadBytes];
   const ssize_t came = recv(client, bytes, sizeof bytes, MSG_DONTWAIT);
-  if (came == 0 || (came < 0 && errno != EAGAIN)) {
-    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, client, nullptr);  // closed with all others at the end
-    return;
-  }
+  if (came == 0 || (came < 0 && errno != EAGAIN)) return Close(client);
   if (came <= static_cast<ssize_t>(kLevelAt)) return;
   using namespace std::string_view_literals;
   if (bytes[0] == 0x10) {
@@ -105,7 +108,14 @@ void FloorServer::Answer(int client) {
     std::memcpy(answer, suback, 4);
     std::memcpy(answer + 4, is_5 ? granted : granted + 1, is_5 ? 2 : 1);
     Say(client, {answer, is_5 ? size_t{6} : size_t{5}});
+    if (fan_) fan_->Add(client);
   }
+}
+
+void FloorServer::Close(int client) {
+  if (fan_) fan_->Remove(client);
+  open_[static_cast<size_t>(client)] = false;
+  close(client);
 }
 
 }  // namespace causeway::loadgen

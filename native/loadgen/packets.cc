@@ -43,17 +43,24 @@ std::string BodyOf(uint16_t packet_id, mqtt::Version version) {
 
 }  // namespace
 
-std::string ConnectPacket(const Identity& who, uint16_t keep_alive_seconds, mqtt::Version version) {
+std::string ConnectPacket(const Identity& who, const Lifetimes& lifetimes, mqtt::Version version) {
   const bool has_user = !who.username.empty();
+  const bool is_clean = lifetimes.session_expiry_seconds == 0;
   std::string body;
   PutText(version == mqtt::Version::kMqtt31 ? "MQIsdp" : "MQTT", &body);
   body.push_back(static_cast<char>(version));
-  body.push_back(static_cast<char>(has_user ? kCleanStart | kUserAndPassword : kCleanStart));
-  PutU16(keep_alive_seconds, &body);
+  body.push_back(
+      static_cast<char>((is_clean ? kCleanStart : 0) | (has_user ? kUserAndPassword : 0)));
+  PutU16(lifetimes.keep_alive_seconds, &body);
   if (version == mqtt::Version::kMqtt5) {
-    body.push_back(3);
+    body.push_back(is_clean ? 3 : 8);
     body.push_back(static_cast<char>(mqtt::PropertyId::kReceiveMaximum));
     PutU16(65535, &body);
+    if (!is_clean) {
+      body.push_back(static_cast<char>(mqtt::PropertyId::kSessionExpiryInterval));
+      PutU16(lifetimes.session_expiry_seconds >> 16, &body);
+      PutU16(lifetimes.session_expiry_seconds, &body);
+    }
   }
   PutText(who.client_id, &body);
   if (has_user) {

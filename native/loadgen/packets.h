@@ -16,8 +16,14 @@ struct Identity {
   std::string_view client_id, username = {}, password = {};
 };
 
-/// A CONNECT with clean start; on version 5 with the largest Receive Maximum and no session expiry.
-std::string ConnectPacket(const Identity& who, uint16_t keep_alive_seconds, mqtt::Version version);
+/// For how long. Before version 5 a session expiry is anything but 0: the broker has its own.
+struct Lifetimes {
+  uint16_t keep_alive_seconds;
+  uint32_t session_expiry_seconds = 0;  // 0: clean start, and the session ends with the connection
+};
+
+/// On version 5 with the largest Receive Maximum.
+std::string ConnectPacket(const Identity& who, const Lifetimes& lifetimes, mqtt::Version version);
 /// `filters` is not empty; all get the same `qos`.
 std::string SubscribePacket(uint16_t packet_id, std::span<const std::string> filters, uint8_t qos,
                             mqtt::Version version);

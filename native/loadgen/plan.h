@@ -51,7 +51,8 @@ struct Plan {
   bool hold_subscriptions = false;  // connected clients subscribe together, in Phase::kSubscribe
   uint32_t source_addresses = 1;    // loopback: connections spread over 127.0.0.1 … 127.0.0.N
   uint16_t keep_alive_seconds = 3'600;
-  std::string username, password;  // of every CONNECT; no username: neither is sent
+  uint32_t session_expiry_seconds = 0;  // 0: clean start; before version 5 the broker says how long
+  std::string username, password;       // of every CONNECT; no username: neither is sent
   /// What stands between a client's bytes and its connected socket; empty: nothing. Called by the
   /// threads, which own what it makes.
   std::function<std::unique_ptr<transport::Stream>(int fd)> open_stream;

@@ -127,7 +127,7 @@ void RouteProbe::Run() {
   const std::string name = "probe-" + std::to_string(plan_.run);
   for (Line* line : {&publisher, &subscriber}) {
     const std::string id = name + (line == &publisher ? "-p" : "-s");
-    line->Send(ConnectPacket({id}, 3'600, kVersion));
+    line->Send(ConnectPacket({id}, {3'600}, kVersion));
     line->Await(mqtt::PacketType::kConnack);
   }
   for (uint32_t round = 0; round < plan_.rounds && !ending_.load(std::memory_order_relaxed);

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "loadgen/floor_server.h"
 #include "loadgen/generator.h"
@@ -111,6 +112,7 @@ loadgen::Plan PlanOf(const Napi::Object& from) {
   plan.inflight_max = number("inflightMax");
   plan.connecting_max = number("connectingMax");
   plan.hold_subscriptions = BooleanOf(from.Get("holdSubscriptions"));
+  plan.session_expiry_seconds = number("sessionExpirySeconds");
   plan.source_addresses = number("sourceAddresses");
   plan.threads = number("threads");
   plan.username = TextOf(from.Get("username"));
@@ -233,9 +235,20 @@ Napi::Value StopProbe(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// startFloor(endpoint) → null, or why not. Leaked: it serves as long as the process lives.
+std::optional<loadgen::FanPlan> FanOf(const Napi::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  const auto from = value.As<Napi::Object>();
+  const auto number = [&](const char* name) { return NumberOf(from.Get(name)); };
+  return loadgen::FanPlan{.receivers = number("receivers"),
+                          .batch = number("batch"),
+                          .payload_bytes = number("payloadBytes"),
+                          .version = static_cast<mqtt::Version>(number("version"))};
+}
+
+/// startFloor(endpoint, fan or null) → null, or why not. Leaked: it serves as long as the process
+/// lives.
 Napi::Value StartFloor(const Napi::CallbackInfo& info) {
-  auto server = std::make_unique<loadgen::FloorServer>(EndpointOf(info[0]));
+  auto server = std::make_unique<loadgen::FloorServer>(EndpointOf(info[0]), FanOf(info[1]));
   if (server->error() != 0) return Napi::String::New(info.Env(), std::strerror(server->error()));
   server.release();
   return info.Env().Null();

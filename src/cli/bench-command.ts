@@ -17,7 +17,7 @@ import { ProgressLine } from './bench/progress.js'
 import { reportPage } from './bench/report/page.js'
 import type { Round } from './bench/result.js'
 import { type Side, startSide } from './bench/side.js'
-import { type Workload, workloads } from './bench/workload.js'
+import { type Workload, workloadOf } from './bench/workload.js'
 
 type SideKind = Parameters<typeof startSide>[0]
 
@@ -32,7 +32,7 @@ export async function benchCommand(name: string, flags: BenchFlags): Promise<num
   const onSignal = () => asked.abort()
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   try {
-    const workload = workloads.find((one) => one.name === name)
+    const workload = workloadOf(name, flags.listing)
     if (workload === undefined) throw benchFailed(`there is no workload ${name}`)
     const options = optionsOf(name, flags)
     if (options.report !== null) checkWritable(options.report)
@@ -90,6 +90,7 @@ async function measured(
   const kinds: SideKind[] = [options.target === null ? 'causeway' : 'target']
   if (options.against !== null) kinds.push(options.against)
   if (options.floor) kinds.push('floor')
+  const fan = workload.floor?.(options) ?? null
   const running = new Map<SideKind, Side>()
   const rounds: Round[] = []
   try {
@@ -99,7 +100,7 @@ async function measured(
           await running.get(kind)?.stop()
           running.delete(kind)
         }
-        const side = running.get(kind) ?? (await startSide(kind, options, folder))
+        const side = running.get(kind) ?? (await startSide(kind, options, folder, fan))
         running.set(kind, side)
         const title = `${workload.name} · ${side.name} · round ${round + 1} of ${options.rounds}`
         const tell = (text: string) => progress(`${title} · ${text}`)
@@ -115,15 +116,22 @@ async function measured(
 /** @throws CausewayError BENCH_FAILED: options that contradict each other */
 function optionsOf(name: string, flags: BenchFlags): BenchOptions {
   const { target = null, pid = [] } = flags
-  const kind = workloads.find((one) => one.name === name)
+  const kind = workloadOf(name, flags.listing)
+  if (flags.listing > 0 && name !== 'pairs') throw benchFailed('--listing belongs to pairs')
+  if (flags.listing > 0 && flags.rate === 0)
+    throw benchFailed('--listing compares latencies: --rate says of how many messages a second')
   if (name === 'core' && (target !== null || flags.against !== undefined || flags.via !== 'tcp'))
     throw benchFailed(
       'core measures the router alone, and no broker: --target, --against and --via have no place',
     )
   if (kind?.how.kind === 'own' && (target !== null || flags.against !== undefined))
     throw benchFailed(`${name} starts brokers of its own: --target and --against have no place`)
-  if (flags.floor === true && kind?.hasFloor === false)
-    throw benchFailed(`${name} has no --floor; subscribe and connections have`)
+  if (flags.floor === true && kind?.floor === null)
+    throw benchFailed(`${name} has no --floor; fanout, subscribe and connections have`)
+  if (flags.floor === true && name === 'fanout' && (flags.qos > 0 || flags.rate > 0))
+    throw benchFailed(
+      'the floor of fanout sends QoS 0 as fast as it is read: --qos and --rate have no place',
+    )
   const isStreamed = flags.via === 'tls' || flags.via === 'ws'
   if (isStreamed && name !== 'scale' && kind?.how.kind === 'own')
     throw benchFailed(`${name} is measured over TCP: --via ${flags.via} has no place`)
@@ -162,6 +170,7 @@ function optionsOf(name: string, flags: BenchFlags): BenchOptions {
     before: flags.before,
     changes: flags.changes,
     delayMs: flags.delay,
+    listing: flags.listing,
     report: flags.report ?? null,
     json: flags.json ?? false,
   }

@@ -11,7 +11,12 @@ import {
 
 /** @throws CausewayError CTL_NO_BROKER, CTL_NOT_PERMITTED; Error: what came is no answer */
 export async function askBroker(dataDir: string, request: ControlRequest): Promise<ControlAnswer> {
-  return parseAnswer(await asked(dataDir, JSON.stringify(request)))
+  return parseAnswer(await askBrokerForText(dataDir, request))
+}
+
+/** The answer as it came, one line. @throws CausewayError CTL_NO_BROKER, CTL_NOT_PERMITTED */
+export function askBrokerForText(dataDir: string, request: ControlRequest): Promise<string> {
+  return asked(dataDir, JSON.stringify(request))
 }
 
 function asked(dataDir: string, request: string): Promise<string> {

@@ -12,6 +12,7 @@ import type {
   TlsRefusal,
 } from './engine.js'
 import type {
+  FloorFan,
   LoadDistribution,
   LoadEndpoint,
   LoadHandle,
@@ -148,7 +149,7 @@ export interface Binding extends LinkCalls {
   readProbe(handle: ProbeHandle, shares: readonly number[]): ProbeReading
   stopProbe(handle: ProbeHandle): void
   /** Serves until the process ends. Text: why not. */
-  startFloor(endpoint: LoadEndpoint): string | null
+  startFloor(endpoint: LoadEndpoint, fan: FloorFan | null): string | null
   /** For `localhost`, good for a day; null: OpenSSL would not. */
   makeSelfSigned(): SelfSigned | null
   /** The calling thread, and what it starts from now on. */

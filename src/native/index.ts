@@ -16,6 +16,7 @@ import { EdgeExchange } from './edge.js'
 import type { BootstrapBatch, BootstrapRequest, EngineEvent } from './engine.js'
 import { layout } from './layout.generated.js'
 import {
+  type FloorFan,
   type LoadEndpoint,
   LoadGenerator,
   type LoadPlan,
@@ -126,8 +127,12 @@ export function attachEdge(options: EdgeAttachment, onBell: () => void): EdgeExc
 export const loadRoom = {
   start: (plan: LoadPlan): LoadGenerator => new LoadGenerator(loadBinding(), plan),
   probe: (options: ProbeOptions): RouteProbe => new RouteProbe(loadBinding(), options),
-  /** Answers clients with next to no work, until the process ends. Text: why it cannot. */
-  floor: (endpoint: LoadEndpoint): string | null => loadBinding().startFloor(endpoint),
+  /**
+   * Answers clients with next to no work, until the process ends; with a fan it sends to those that have subscribed. Text: why it
+   * cannot.
+   */
+  floor: (endpoint: LoadEndpoint, fan: FloorFan | null): string | null =>
+    loadBinding().startFloor(endpoint, fan),
   /** For a listener that is to be measured over TLS. */
   selfSigned: (): SelfSigned | null => loadBinding().makeSelfSigned(),
   /** Puts this thread, and what it starts from now on, on these processors. False: not possible. */

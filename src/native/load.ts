@@ -50,6 +50,7 @@ export interface LoadPlan {
   readonly inflightMax: number
   readonly connectingMax: number
   readonly holdSubscriptions: boolean
+  readonly sessionExpirySeconds: number
   readonly sourceAddresses: number
   readonly threads: number
   /** Empty: neither is sent. */
@@ -126,6 +127,16 @@ export interface ProbeReading {
 export interface SelfSigned {
   readonly certificate: string
   readonly key: string
+}
+
+/** What the floor sends: native/loadgen/floor_fan.h. */
+export interface FloorFan {
+  /** It begins when so many have subscribed. */
+  readonly receivers: number
+  /** Messages a send. */
+  readonly batch: number
+  readonly payloadBytes: number
+  readonly version: 3 | 4 | 5
 }
 
 export interface LoadHandle {

@@ -6,16 +6,15 @@
  */
 import type { LinkReport } from '../../management/index.js'
 import { askBroker } from '../control-question.js'
-import { shares } from './distribution.js'
+import { trafficDuring } from './during.js'
 import { benchFailed } from './failure.js'
 import { type LinkedSites, startSites } from './linked-sites.js'
 import type { BenchOptions, Setting } from './options.js'
 import type { OwnSide } from './own-broker.js'
 import { processorTime, residentKiB } from './processor.js'
-import { figureOf, latencyFigures, problemsOf, type Round } from './result.js'
+import { figureOf, type Round } from './result.js'
 import { planOf, Run } from './run.js'
 import { shown } from './table.js'
-import { drained } from './traffic.js'
 
 /** Far below what a broker can do, so that queues are empty. */
 const trafficRate = 1_000
@@ -134,56 +133,13 @@ async function announced(
 }
 
 /** Pairs at east, open loop, for as long as `during` takes. */
-async function traffic<Found>(
+function traffic<Found>(
   setting: Setting,
-  name: string,
+  side: string,
   during: (run: Run) => Promise<Found>,
-): Promise<{ readonly traffic: Round; readonly meanwhile: Found }> {
-  const own = {
-    pattern: 'ownTopic',
-    publishers: trafficClients,
-    subscribers: trafficClients,
-    publishQos: 1,
-    subscribeQos: 1,
-    rate: trafficRate,
-  } as const
-  const run = new Run(setting, planOf(setting, own))
-  try {
-    await run.reaches(trafficClients, ({ subscribed }) => subscribed, 'subscribers ready')
-    run.enter('connectPublishers')
-    await run.reaches(trafficClients, (reading) => reading.publishersReady, 'publishers ready')
-    run.enter('run')
-    await run.wait(setting.options.warmupSeconds * 1_000)
-    const from = run.read()
-    run.measure(from.atNs, Number.MAX_SAFE_INTEGER)
-    const meanwhile = await during(run)
-    const until = run.read()
-    run.measure(from.atNs, until.atNs)
-    run.enter('drain')
-    const end = await drained(run)
-    const latency = run.latency('publish', shares)
-    const figures = {
-      deliveriesPerSecond: ((until.delivered - from.delivered) * 1e9) / (until.atNs - from.atNs),
-      ...latencyFigures(latency),
-      missing: Math.max(0, end.expected - end.unique),
-    }
-    const partial = end.disconnects > 0
-    const problems = problemsOf(end, run.clients)
-    return {
-      traffic: {
-        workload: 'bootstrap',
-        side: name,
-        figures,
-        problems,
-        partial,
-        latency,
-        timeline: [],
-      },
-      meanwhile,
-    }
-  } finally {
-    run.stop()
-  }
+): ReturnType<typeof trafficDuring<Found>> {
+  const pairs = { pairs: trafficClients, qos: 1, rate: trafficRate } as const
+  return trafficDuring(setting, { workload: 'bootstrap', side }, pairs, during)
 }
 
 /** Routes of the other side that a broker holds. */

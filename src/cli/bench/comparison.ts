@@ -19,9 +19,9 @@ export function comparison(
     rounds.some(({ figures }) => figures[key] !== undefined),
   )
   const rows = sides.map((side) => rowOf(side, columns, rounds))
-  const [first, second] = sides
-  if (workload.how.kind === 'sides' && first !== undefined && second !== undefined)
-    rows.push(ratioOf(first, second, columns, rounds))
+  const [first, ...others] = sides
+  if (workload.how.kind === 'sides' && first !== undefined)
+    rows.push(...others.map((other) => ratioOf(first, other, columns, rounds)))
   const head = ['', ...columns.map(({ title }) => title)]
   return [
     ...header(workload, options, machine),

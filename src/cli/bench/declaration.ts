@@ -48,6 +48,7 @@ export interface BenchFlags {
   readonly before: number
   readonly changes: number
   readonly delay: number
+  readonly listing: number
   readonly report?: string
   readonly json?: boolean
 }
@@ -104,7 +105,7 @@ function withOptions(command: Command): Command {
         .choices(['tcp', 'unix', 'tls', 'ws'])
         .default('tcp'),
     )
-    .option('--floor', 'subscribe, connections: what bare sockets cost, too')
+    .option('--floor', 'fanout, subscribe, connections: what bare sockets cost, too')
     .option('--one-filter', 'churn: all clients the same filter')
     .option('--before <n>', 'connections: clients that stand there before', integer(0), 0)
     .option('--changes <n>', 'link: filters that others change a second', number(0), 0)
@@ -112,6 +113,12 @@ function withOptions(command: Command): Command {
       '--delay <ms>',
       'link, bootstrap: of the line between the brokers, each way',
       number(0, 10_000),
+      0,
+    )
+    .option(
+      '--listing <n>',
+      'pairs: sessions that wait, listed again and again meanwhile',
+      integer(0, 10_000_000),
       0,
     )
     .option('--report <file>', 'an HTML page of its own: distributions and curves')

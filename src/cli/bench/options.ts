@@ -41,6 +41,8 @@ export interface BenchOptions {
   readonly changes: number
   /** Of the line between linked brokers, each way. */
   readonly delayMs: number
+  /** Sessions that are made, and listed while messages pass; 0: none. */
+  readonly listing: number
   readonly report: string | null
   readonly json: boolean
 }

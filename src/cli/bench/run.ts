@@ -146,6 +146,7 @@ export function planOf(setting: Setting, own: Partial<LoadPlan>): LoadPlan {
     inflightMax: options.inflight,
     connectingMax: 64,
     holdSubscriptions: false,
+    sessionExpirySeconds: 0,
     sourceAddresses: 1,
     threads: options.threads,
     username: '',

@@ -9,12 +9,12 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { LoadEndpoint } from '../../native/index.js'
+import type { FloorFan, LoadEndpoint } from '../../native/index.js'
 import { describeEndpoint, endpointOf } from './address.js'
 import { benchFailed } from './failure.js'
 import { identityIn } from './identity.js'
 import type { BenchOptions } from './options.js'
-import { startCauseway } from './own-broker.js'
+import { type OwnSide, startCauseway } from './own-broker.js'
 import { freePort, late, onProcessors } from './starting.js'
 
 export interface Side {
@@ -30,16 +30,20 @@ export interface Side {
 const stopTimeoutMs = 5_000
 const pollMs = 50
 
-/** @param folder for files of brokers of ours; its owner removes it */
+/**
+ * @param folder for files of brokers of ours; its owner removes it
+ * @param fan what a floor sends; null: nothing
+ */
 export async function startSide(
   kind: 'target' | 'causeway' | 'mosquitto' | 'floor',
   options: BenchOptions,
   folder: string,
+  fan: FloorFan | null,
 ): Promise<Side> {
   if (kind === 'target') return target(options)
-  if (kind === 'causeway') return causeway(options, folder)
+  if (kind === 'causeway') return ownCauseway(options, folder)
   if (kind === 'mosquitto') return mosquitto(options, folder)
-  return floor(options, folder)
+  return floor(options, folder, fan)
 }
 
 async function target({ target: written, pids }: BenchOptions): Promise<Side> {
@@ -47,7 +51,7 @@ async function target({ target: written, pids }: BenchOptions): Promise<Side> {
   return { name: describeEndpoint(endpoint), endpoint, pids, died: null, stop: async () => {} }
 }
 
-async function causeway(options: BenchOptions, folder: string): Promise<Side> {
+export async function ownCauseway(options: BenchOptions, folder: string): Promise<OwnSide> {
   const port = await freePort()
   const io = options.io ?? (options.pin === null ? null : options.pin.broker.length)
   return startCauseway(
@@ -97,14 +101,18 @@ max_connections -1
 }
 
 /** Its end of the same exchange with nothing of a broker in between, in a process of its own. */
-async function floor({ via, pin }: BenchOptions, folder: string): Promise<Side> {
+async function floor(
+  { via, pin }: BenchOptions,
+  folder: string,
+  fan: FloorFan | null,
+): Promise<Side> {
   const endpoint: LoadEndpoint =
     via === 'unix'
       ? { path: join(folder, 'floor.sock') }
       : { host: '127.0.0.1', port: await freePort() }
   const entry = fileURLToPath(new URL('./floor-process.js', import.meta.url))
   const child = onProcessors(pin?.broker ?? null, () =>
-    fork(entry, [JSON.stringify(endpoint)], { detached: true }),
+    fork(entry, [JSON.stringify(endpoint), JSON.stringify(fan)], { detached: true }),
   )
   return ownProcess('floor', child, endpoint)
 }

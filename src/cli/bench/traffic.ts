@@ -9,7 +9,8 @@
 import type { LoadPlan, LoadReading } from '../../native/index.js'
 import { shares } from './distribution.js'
 import type { Setting } from './options.js'
-import { machineBusySeconds, processorTime, residentKiB, threadSeconds } from './processor.js'
+import { residentKiB } from './processor.js'
+import { momentOf, ratesOf, secondsBetween } from './rates.js'
 import { latencyFigures, problemsOf, type Round, rateMissed, rateShare } from './result.js'
 import { planOf, Run } from './run.js'
 
@@ -18,18 +19,8 @@ const sampleMs = 100
 const drainQuietMs = 1_000
 const drainMaxMs = 10_000
 const drainPollMs = 20
-/** What Causeway calls the threads of its io loops. */
-const loopThreads = 'io-'
 /** A repeated message would come within this. */
 const repeatMs = 50
-
-interface Moment {
-  readonly reading: LoadReading
-  readonly userSeconds: number
-  readonly systemSeconds: number
-  readonly busySeconds: number
-  readonly loopSeconds: ReadonlyMap<string, number>
-}
 
 /** @param beforePublishing everything is connected and subscribed  @throws CausewayError BENCH_FAILED when there is nothing to tell */
 export async function trafficRound(
@@ -75,7 +66,7 @@ export async function trafficRound(
     const sent = b.reading.published - a.reading.published
     // Who was disconnected could not send: that is told already.
     if (end.disconnects === 0 && sent < rateShare * options.rate * options.durationSeconds)
-      problems.push(rateMissed(options.rate, sent / seconds(a, b)))
+      problems.push(rateMissed(options.rate, sent / secondsBetween(a, b)))
     if (b.reading.delivered === a.reading.delivered && plan.subscribers > 0)
       problems.push('nothing was delivered while it was measured')
     const latency = run.latency('publish', shares)
@@ -97,57 +88,6 @@ export async function trafficRound(
   } finally {
     run.stop()
   }
-}
-
-function momentOf(run: Run, pids: readonly number[]): Moment {
-  return {
-    reading: run.read(),
-    ...processorTime(pids),
-    busySeconds: machineBusySeconds(),
-    loopSeconds: threadSeconds(pids, loopThreads),
-  }
-}
-
-function seconds(a: Moment, b: Moment): number {
-  return (b.reading.atNs - a.reading.atNs) / 1e9
-}
-
-function ratesOf(a: Moment, b: Moment, knowsBroker: boolean): Record<string, number> {
-  const elapsed = seconds(a, b)
-  const deliveries = b.reading.delivered - a.reading.delivered
-  const generatorSeconds = (b.reading.threadCpuNs - a.reading.threadCpuNs) / 1e9
-  const user = b.userSeconds - a.userSeconds
-  const system = b.systemSeconds - a.systemSeconds
-  const each = (s: number) => (deliveries > 0 ? (s * 1e6) / deliveries : 0)
-  return {
-    deliveriesPerSecond: deliveries / elapsed,
-    publishesPerSecond: (b.reading.published - a.reading.published) / elapsed,
-    ...(knowsBroker
-      ? {
-          brokerUs: each(user + system),
-          brokerUserUs: each(user),
-          brokerSystemUs: each(system),
-          brokerCores: (user + system) / elapsed,
-          ...loopsOf(a, b, elapsed),
-          otherCores: Math.max(
-            0,
-            (b.busySeconds - a.busySeconds - user - system - generatorSeconds) / elapsed,
-          ),
-        }
-      : {}),
-    generatorUs: each(generatorSeconds),
-    generatorCores: generatorSeconds / elapsed,
-    deliveriesPerRead: deliveries / Math.max(1, b.reading.reads - a.reading.reads),
-  }
-}
-
-/** How busy the least and the most busy io loop of a Causeway is, where there are several: none is to be idle. */
-function loopsOf(a: Moment, b: Moment, elapsed: number): Record<string, number> {
-  if (b.loopSeconds.size < 2) return {}
-  const cores = [...b.loopSeconds].map(
-    ([thread, seconds]) => (seconds - (a.loopSeconds.get(thread) ?? 0)) / elapsed,
-  )
-  return { leastLoopCores: Math.min(...cores), mostLoopCores: Math.max(...cores) }
 }
 
 /** Until everything is in and acknowledged, or nothing comes any more. */

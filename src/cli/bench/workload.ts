@@ -1,9 +1,12 @@
 /** The workloads by name: what each does, with how many clients, and which columns tell it. */
+import type { FloorFan } from '../../native/index.js'
 import { bootstrapConclusion, bootstrapRounds } from './bootstrap.js'
 import { churnRound } from './churn.js'
 import { coreConclusion, coreRounds } from './core.js'
 import { benchWorkloads } from './declaration.js'
+import { fanFloor, fanRound } from './fan.js'
 import { linkConclusion, linkRounds } from './link.js'
+import { listingConclusion, listingRounds } from './listing.js'
 import type { BenchOptions, Setting } from './options.js'
 import type { Round } from './result.js'
 import { retainedRound } from './retained.js'
@@ -20,8 +23,8 @@ export interface Workload {
   readonly fresh: boolean
   /** Whether the options about messages are its own: otherwise they are not told above the table. */
   readonly sendsLoad: boolean
-  /** Whether the floor process can answer it. */
-  readonly hasFloor: boolean
+  /** What the floor process sends, null: it only answers. Null instead: it cannot stand in for a broker here. */
+  readonly floor: ((options: BenchOptions) => FloorFan | null) | null
   /** Side by side: one round against one broker. Otherwise it starts its brokers itself, and does all rounds. */
   readonly how:
     | { readonly kind: 'sides'; readonly run: (setting: Setting) => Promise<Round> }
@@ -125,7 +128,7 @@ const traffic = (
   columns: trafficColumns,
   fresh: false,
   sendsLoad: true,
-  hasFloor: false,
+  floor: null,
   how: { kind: 'sides', run: (setting) => trafficRound(name, setting, plan(setting)) },
 })
 
@@ -142,16 +145,38 @@ const own = (
   columns,
   fresh: false,
   sendsLoad,
-  hasFloor: false,
+  floor: null,
   how: { kind: 'own', ...how },
 })
 
+/** What `pairs` is with `--listing`. */
+const pairsAndListing = own(
+  'pairs',
+  [
+    ...trafficColumns,
+    column('listedPerSecond', 'listed/s', 0),
+    column('listings', 'listings', 0),
+    column('longestPageMs', 'longest page ms', 1),
+  ],
+  { run: listingRounds, conclusion: listingConclusion, sendsLoad: true },
+)
+
+/** @param listing clients that are listed meanwhile; 0: none */
+export function workloadOf(name: string, listing: number): Workload | undefined {
+  if (name === 'pairs' && listing > 0) return pairsAndListing
+  return workloads.find((one) => one.name === name)
+}
+
 export const workloads: readonly Workload[] = [
-  traffic('fanout', ({ options }) => ({
-    pattern: 'oneTopic',
-    publishers: options.publishers ?? 1,
-    subscribers: options.subscribers ?? options.clients ?? 1_000,
-  })),
+  {
+    name: 'fanout',
+    summary: benchWorkloads.fanout ?? '',
+    columns: trafficColumns,
+    fresh: false,
+    sendsLoad: true,
+    floor: fanFloor,
+    how: { kind: 'sides', run: (setting) => fanRound('fanout', setting) },
+  },
   traffic('pairs', ({ options }) => ({
     pattern: 'ownTopic',
     publishers: options.clients ?? 100,
@@ -181,7 +206,7 @@ export const workloads: readonly Workload[] = [
     columns: connectionColumns,
     fresh: true,
     sendsLoad: true,
-    hasFloor: true,
+    floor: () => null,
     how: {
       kind: 'sides',
       run: (setting) => {
@@ -197,7 +222,7 @@ export const workloads: readonly Workload[] = [
     columns: stormColumns,
     fresh: true,
     sendsLoad: true,
-    hasFloor: true,
+    floor: () => null,
     how: {
       kind: 'sides',
       run: (setting) =>
@@ -210,7 +235,7 @@ export const workloads: readonly Workload[] = [
     columns: churnColumns,
     fresh: false,
     sendsLoad: true,
-    hasFloor: false,
+    floor: null,
     how: {
       kind: 'sides',
       run: (setting) => {
@@ -225,7 +250,7 @@ export const workloads: readonly Workload[] = [
     columns: retainedColumns,
     fresh: false,
     sendsLoad: true,
-    hasFloor: false,
+    floor: null,
     how: {
       kind: 'sides',
       run: (setting) => {

@@ -41,7 +41,7 @@ async function bench(
 }
 
 /** What a machine with other work may make of a third of a second, whatever the bench and the broker do. */
-const tooSlow = /^the rate of \d+ a second was not reached/
+const tooSlow = /^the rate of \d+ a second was not reached|^not one listing was complete/
 
 /** A run that must be clean, but for rates: how fast this machine is now is not what is tested. */
 async function clean(t: TestContext, args: readonly string[]): Promise<Report> {
@@ -105,6 +105,21 @@ describe('against a broker that is running', () => {
         counted.reduce((sum, count) => sum + count, 0),
         latency.count,
       )
+    })
+  }
+
+  for (const how of ['', '--size 70000 --mqtt 5 --window 50', '--window 1 --threads 2']) {
+    test(`fanout ${how} beside its floor: both deliver, and are compared`, async (t) => {
+      const args = ['fanout', '--clients', '10', '--floor', ...how.split(' ').filter(Boolean)]
+      const report = await clean(t, [...args, '--rounds', '2', ...target])
+      const [first, , , last] = report.rounds
+      assert.notEqual(first?.side, 'floor')
+      assert.deepEqual(
+        report.rounds.map(({ side }) => side === 'floor'),
+        [false, true, true, false],
+      )
+      assert.equal(first?.side, last?.side)
+      for (const { figures } of report.rounds) assert.ok((figures.deliveriesPerSecond ?? 0) > 0)
     })
   }
 
@@ -203,6 +218,18 @@ describe('brokers of its own', () => {
     for (const at of [1, 2]) assert.equal(figuresOf(report, at).missing, 0)
   })
 
+  test('pairs --listing: all sessions are listed again and again, and nothing is lost meanwhile', async (t) => {
+    const load = ['--clients', '4', '--qos', '1', '--rate', '200', '--rounds', '2']
+    const report = await clean(t, ['pairs', '--listing', '2500', '--io', '1', ...load])
+    const sides = report.rounds.map(({ side }) => side)
+    assert.deepEqual(sides, ['quiet', 'clients listed', 'clients listed', 'quiet'])
+    for (const { figures, latency } of report.rounds) {
+      assert.equal(figures.missing, 0)
+      assert.ok((latency?.count ?? 0) > 0)
+    }
+    for (const at of [1, 2]) assert.ok((figuresOf(report, at).listedPerSecond ?? 0) > 0)
+  })
+
   test('core: matches are counted, and cost something', async (t) => {
     const report = await clean(t, ['core', '--filters', '50'])
     assert.equal(report.rounds.length, 4 * 4) // kinds, what is done with each
@@ -271,11 +298,17 @@ describe('no figure looks clean and is not', () => {
     })
   }
 
-  test('what is not measured over TLS or WebSocket', async (t) => {
+  test('what does not go together', async (t) => {
     const refused: readonly (readonly [string, RegExp])[] = [
       ['link --via tls', /^causeway bench: link is measured over TCP/],
       ['core --target 127.0.0.1:1', /^causeway bench: core measures the router alone/],
       ['connections --via ws --floor', /^causeway bench: the floor answers over bare sockets/],
+      ['fanout --qos 1 --floor', /^causeway bench: the floor of fanout sends QoS 0 as fast as/],
+      ['fanout --rate 10 --floor', /^causeway bench: the floor of fanout sends QoS 0 as fast as/],
+      ['fanout --listing 5', /^causeway bench: --listing belongs to pairs/],
+      ['pairs --listing 5', /^causeway bench: --listing compares latencies: --rate says/],
+      ['pairs --listing 5 --rate 9 --target 127.0.0.1:1', /^causeway bench: pairs starts brokers/],
+      ['pairs --floor', /^causeway bench: pairs has no --floor; fanout, subscribe and conn/],
       ['fanout --via ws --target unix:/a', /^causeway bench: --via ws needs a target that is HOST/],
     ]
     for (const [args, sentence] of refused) {

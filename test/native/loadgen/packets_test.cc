@@ -20,7 +20,7 @@ mqtt::Frame FrameOf(std::string_view bytes) {
 
 TEST_CASE("a CONNECT is what the broker's own decoder takes for one, in every version") {
   for (const Version version : {Version::kMqtt31, Version::kMqtt311, Version::kMqtt5}) {
-    const std::string packet = ConnectPacket({"bench-1"}, 60, version);
+    const std::string packet = ConnectPacket({"bench-1"}, {60}, version);
     mqtt::Connect connect;
     CHECK(mqtt::DecodeConnect(FrameOf(packet), &connect) == mqtt::Reason::kSuccess);
     CHECK(connect.version == version);
@@ -35,11 +35,22 @@ TEST_CASE("a CONNECT is what the broker's own decoder takes for one, in every ve
 
 TEST_CASE("a CONNECT carries a user and a password where there are some") {
   for (const Version version : {Version::kMqtt31, Version::kMqtt311, Version::kMqtt5}) {
-    const std::string packet = ConnectPacket({"bench-1", "alice", "wonder"}, 60, version);
+    const std::string packet = ConnectPacket({"bench-1", "alice", "wonder"}, {60}, version);
     mqtt::Connect connect;
     CHECK(mqtt::DecodeConnect(FrameOf(packet), &connect) == mqtt::Reason::kSuccess);
     CHECK(connect.username == "alice");
     CHECK(connect.password == "wonder");
+  }
+}
+
+TEST_CASE("a CONNECT for a session that is to last says so, in every version") {
+  for (const Version version : {Version::kMqtt31, Version::kMqtt311, Version::kMqtt5}) {
+    const std::string packet = ConnectPacket({"bench-1"}, {60, 70'000}, version);
+    mqtt::Connect connect;
+    CHECK(mqtt::DecodeConnect(FrameOf(packet), &connect) == mqtt::Reason::kSuccess);
+    CHECK_FALSE(connect.clean_start);
+    CHECK(connect.session_expiry_seconds == (version == Version::kMqtt5 ? 70'000 : 0));
+    CHECK(connect.receive_maximum == 65'535);
   }
 }
 

@@ -3,9 +3,11 @@ import { describe, test } from 'node:test'
 import { describeEndpoint, endpointOf } from '../../../src/cli/bench/address.js'
 import { bootstrapConclusion } from '../../../src/cli/bench/bootstrap.js'
 import { coreConclusion } from '../../../src/cli/bench/core.js'
+import { fanFloor } from '../../../src/cli/bench/fan.js'
 import { filterKinds, filterOf, scattered, topicOf } from '../../../src/cli/bench/filters.js'
 import { linkConclusion } from '../../../src/cli/bench/link.js'
-import { defaultPinning, pinningOf } from '../../../src/cli/bench/options.js'
+import { listingConclusion } from '../../../src/cli/bench/listing.js'
+import { type BenchOptions, defaultPinning, pinningOf } from '../../../src/cli/bench/options.js'
 import { barChart, escaped, lineChart } from '../../../src/cli/bench/report/chart.js'
 import { scaleCurve } from '../../../src/cli/bench/scale.js'
 import { aligned, median, shown } from '../../../src/cli/bench/table.js'
@@ -140,6 +142,14 @@ describe('conclusions', () => {
       'p99 of the traffic meanwhile: 1.30 × quiet',
     )
     assert.equal(
+      listingConclusion([
+        round('quiet', { p99Us: 100 }),
+        round('clients listed', { p99Us: 125 }),
+        round('quiet', { p99Us: 100 }),
+      ]),
+      'p99 while all clients are listed: 1.25 × quiet',
+    )
+    assert.equal(
       coreConclusion([
         round('match, +, 1,000 filters', { nsEach: 100 }),
         round('subscribe, +, 1,000 filters', { nsEach: 900 }),
@@ -149,7 +159,13 @@ describe('conclusions', () => {
     )
   })
   test('are not there where nothing was measured', () => {
-    for (const conclusion of [linkConclusion, bootstrapConclusion, coreConclusion, scaleCurve])
+    for (const conclusion of [
+      listingConclusion,
+      linkConclusion,
+      bootstrapConclusion,
+      coreConclusion,
+      scaleCurve,
+    ])
       assert.equal(conclusion([]), '')
   })
 })
@@ -174,6 +190,24 @@ describe('filters of a fleet', () => {
     assert.deepEqual(drawn, scattered(1_000, 1_000_000))
     assert.ok(Math.min(...drawn) < 10_000 && Math.max(...drawn) > 990_000)
     assert.ok(drawn.every((n) => Number.isInteger(n) && n >= 0 && n < 1_000_000))
+  })
+})
+
+describe('the floor of a fan-out', () => {
+  // Cannot lie: of all options fanFloor reads these.
+  const batchOf = (options: object) =>
+    fanFloor({
+      ...{ clients: null, subscribers: null, window: 20_000, sizeBytes: 64, mqtt: 4 },
+      ...options,
+    } as BenchOptions).batch
+  test('puts into one send what the window lets be on its way to one subscriber, within bounds', () => {
+    assert.equal(batchOf({}), 20) // 20,000 ÷ 1,000
+    assert.equal(batchOf({ clients: 50 }), 20) // and not 400
+    assert.equal(batchOf({ window: 4_000 }), 4)
+    assert.equal(batchOf({ window: 1 }), 1)
+    assert.equal(batchOf({ clients: 50, window: 100, sizeBytes: 65_536 }), 1)
+    assert.equal(batchOf({ clients: 50, sizeBytes: 16_384 }), 4)
+    assert.equal(batchOf({ clients: 50, sizeBytes: 1_000_000 }), 1)
   })
 })
 
