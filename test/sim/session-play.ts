@@ -52,6 +52,9 @@ export class Play {
   denied = 0
   checked = 0
   #connections = 0
+  /** Connections that control has heard to be attached, and not to be closed. */
+  readonly #open = new Set<number>()
+  #lastOpened = 0
   #checking: Connect | null = null
 
   constructor(seed: number) {
@@ -293,6 +296,31 @@ export class Play {
 
   #deliver(event: EngineEvent): void {
     this.directory.beginBatch()
+    this.#tell(event)
+    this.#judgeListing(event)
+  }
+
+  /** What a listing says, whenever it is asked: who is connected by the events so far, and the last connection that was. */
+  #judgeListing(event: EngineEvent): void {
+    if (event.kind === 'attached') {
+      this.#open.add(event.connection)
+      this.#lastOpened = event.connection
+    } else if (event.kind === 'closed') {
+      this.#open.delete(event.connection)
+    }
+    const view = this.directory.view(clientId)
+    const { clients, reached } = this.directory.after(0, 2)
+    assert.equal(clients.length, view === null ? 0 : 1)
+    assert.equal(clients[0]?.serial, view?.serial)
+    assert.equal(reached, null)
+    assert.equal(view?.connected ?? false, this.#open.size > 0, 'listed as what it is not')
+    if (view === null) return
+    const { connectedAtMs, disconnectedAtMs } = view.connection
+    assert.equal(connectedAtMs, this.story(this.#lastOpened).candidate.connectedAtMs)
+    assert.equal(disconnectedAtMs === null, view.connected)
+  }
+
+  #tell(event: EngineEvent): void {
     switch (event.kind) {
       case 'connect': {
         const story = this.story(event.connection)

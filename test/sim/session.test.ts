@@ -139,6 +139,7 @@ function judgeRest({ engine, directory, counters }: Play): void {
   const alive = engine.sessions.filter(({ ended }) => !ended)
   assert.equal(alive.length, session === null ? 0 : 1, 'sessions that nobody knows')
   assert.equal(directory.sessions, alive.length, 'session numbers leak')
+  assert.equal(directory.view(clientId)?.connected, session === null ? undefined : false)
   for (const { ended, filters } of engine.sessions)
     if (ended) assert.equal(filters.size, 0, 'members stayed behind')
   const names = [...(session?.subscriptions?.values() ?? [])].map(
