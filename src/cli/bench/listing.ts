@@ -1,6 +1,7 @@
 /**
  * Pairs while the broker's clients are listed: many sessions are made that wait without a connection; then the same traffic twice
- * a round, quiet and while one caller lists all clients through the control socket again and again, page by page.
+ * a round, quiet and while one caller lists all clients through the control socket again and again, page by page. The caller is this
+ * process, so it is on the generator's processors.
  */
 import type { BrokerReport } from '../../management/index.js'
 import { askBroker } from '../control-question.js'
