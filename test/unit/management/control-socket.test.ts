@@ -7,11 +7,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { CausewayError } from '../../../src/errors.js'
 import { managementLimits } from '../../../src/limits.js'
-import { ControlSocket, controlSocketPath } from '../../../src/management/index.js'
+import { ControlSocket, controlSocketPath, JsonText } from '../../../src/management/index.js'
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, fatal() {} }
 
-/** A socket that answers `status` with 7, `reload` with a refusal and `links` when `release` is called. */
+/** Answers `status` with 7, `reload` with a refusal, `links` when `release` is called, `client` with its id, `clients` with JSON. */
 async function opened(t: TestContext): Promise<{ path: string; release: () => void }> {
   const dataDir = mkdtempSync(join(tmpdir(), 'causeway-control-'))
   const path = controlSocketPath(dataDir)
@@ -20,7 +20,10 @@ async function opened(t: TestContext): Promise<{ path: string; release: () => vo
   const control = new ControlSocket({
     dataDir,
     log: quiet,
-    answer: async ({ command }) => {
+    answer: async (request) => {
+      const { command } = request
+      if (command === 'client') return request.clientid
+      if (command === 'clients') return new JsonText(JSON.stringify(request))
       if (command === 'reload') throw new CausewayError('CONFIG_INVALID', 'no')
       if (command === 'links') await new Promise<void>((resolve) => waiting.push(resolve))
       return 7
@@ -94,6 +97,35 @@ test('a refusal has its code; what is no request is told so', async (t) => {
     const answer = JSON.parse(await conversation(path, say).answer)
     assert.equal(answer.error.code, 'CTL_REQUEST_INVALID', say.slice(0, 30))
   }
+})
+
+test('what is JSON already is the result as it is; a page has a limit when none was asked for', async (t) => {
+  const { path } = await opened(t)
+  const limit = managementLimits.clientsPerPage
+  assert.deepEqual(await asked(path, '{"command":"clients"}\n'), {
+    ok: true,
+    result: { command: 'clients', limit, cursor: null },
+  })
+  assert.deepEqual(await asked(path, '{"command":"clients","limit":1,"cursor":"x"}\n'), {
+    ok: true,
+    result: { command: 'clients', limit: 1, cursor: 'x' },
+  })
+})
+
+test('a request may hold the longest client id, and come in any pieces', async (t) => {
+  const { path } = await opened(t)
+  const longest = '\u0001'.repeat(65_535) // six characters each
+  const say = JSON.stringify({ command: 'client', clientid: longest })
+  assert.deepEqual(await asked(path, `${say}\n`), { ok: true, result: longest })
+
+  const bytes = Buffer.from('{"command":"client","clientid":"é"}\n')
+  const inside = bytes.indexOf('é') + 1
+  const { socket, answer } = conversation(path, '')
+  socket.once('connect', () => {
+    socket.setNoDelay(true)
+    socket.write(bytes.subarray(0, inside), () => socket.write(bytes.subarray(inside)))
+  })
+  assert.deepEqual(JSON.parse(await answer), { ok: true, result: 'é' })
 })
 
 test('who closes before the end of a request hears nothing and disturbs nobody', async (t) => {
