@@ -2,7 +2,8 @@
 //
 // A turn: poll → every ready socket is read → commands → lanes and paused fan-outs → one write per
 // dirty socket, as many as a turn may make (session/flush_turn.h) → wake-ups of other loops →
-// events to control. Flushing once at the end is what makes batches (design.md §3 step 7).
+// events to control. Flushing once at the end is what makes batches (design.md §3 step 7). A turn
+// that leaves somebody to write lets a thread that waits for its processor go first.
 #pragma once
 
 #include <uv.h>
@@ -90,7 +91,7 @@ class IoLoop final : public fanout::ShardHost {
   // io_loop.cc: the turn
   void Run();
   void EndTurn();
-  void FlushDirty();
+  bool FlushDirty();
   void RunCommands();
   void Tick();
   void ExpireLinks();

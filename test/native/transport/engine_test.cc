@@ -11,6 +11,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "core/limits.h"
 
 namespace causeway::transport {
 namespace {
@@ -160,6 +161,40 @@ TEST_CASE("messages cross loops in order over lanes of two entries") {
   }
   for (std::thread& publisher : publishers) publisher.join();
   CHECK(broker.Count("lane_full_pauses") > 0);
+}
+
+TEST_CASE("a message to many is written in several turns, one to few in one") {
+  const uint16_t port = NextPort();
+  Broker broker(1, port);
+  // In turns of kWideWrites, all of which but the last leave somebody to write.
+  constexpr size_t kMany = 3 * limits::kWideWrites;
+  static_assert(kMany > limits::kWideFanoutMembers);
+  std::vector<std::unique_ptr<TestClient>> readers;
+  for (size_t i = 0; i < kMany; ++i) {
+    readers.push_back(std::make_unique<TestClient>(port));
+    const std::string filter = i < 4 ? "few/+" : "many";
+    readers.back()->Send(ConnectPacket("r" + std::to_string(i)) + SubscribePacket(1, "many", 0) +
+                         SubscribePacket(2, filter, 0));
+    for (int packets = 0; packets < 3; ++packets) REQUIRE(readers.back()->Next());
+  }
+  TestClient publisher(port);
+  publisher.Send(ConnectPacket("publisher") + PublishPacket("few/1", "few", 0, 0));
+  for (size_t i = 0; i < 4; ++i) {
+    const auto packet = readers[i]->Next();
+    REQUIRE(packet);
+    CHECK(packet->payload == "few");
+  }
+  CHECK(broker.Count("flush_yields") == 0);
+  publisher.Send(PublishPacket("many", "many", 0, 0));
+  for (const auto& reader : readers) {
+    const auto packet = reader->Next();
+    REQUIRE(packet);
+    CHECK(packet->payload == "many");
+  }
+  constexpr uint64_t kLeft = kMany / limits::kWideWrites - 1;
+  const int64_t until = MonotonicMs() + 5000;
+  while (broker.Count("flush_yields") < kLeft && MonotonicMs() < until) std::this_thread::yield();
+  CHECK(broker.Count("flush_yields") == kLeft);
 }
 
 TEST_CASE("draining says 0x8B; fifty halts under traffic end every thread") {
