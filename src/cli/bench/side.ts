@@ -3,7 +3,7 @@
  * of this process, started on the broker's processors, with a configuration that means the same service (bench/peers).
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -106,10 +106,10 @@ async function floor(
   folder: string,
   fan: FloorFan | null,
 ): Promise<Side> {
+  const path = join(folder, 'floor.sock')
+  rmSync(path, { force: true }) // the floor of the round before was ended where it stood
   const endpoint: LoadEndpoint =
-    via === 'unix'
-      ? { path: join(folder, 'floor.sock') }
-      : { host: '127.0.0.1', port: await freePort() }
+    via === 'unix' ? { path } : { host: '127.0.0.1', port: await freePort() }
   const entry = fileURLToPath(new URL('./floor-process.js', import.meta.url))
   const child = onProcessors(pin?.broker ?? null, () =>
     fork(entry, [JSON.stringify(endpoint), JSON.stringify(fan)], { detached: true }),

@@ -173,6 +173,15 @@ describe('a broker of our own', () => {
     assert.match(stdout, /^causeway +[\d,]+ /m)
   })
 
+  test('subscribe over a Unix socket against the floor, more than one round', async (t) => {
+    const report = await clean(t, [
+      ...['subscribe', '--clients', '20', '--via', 'unix', '--floor', '--rounds', '2', '--io', '1'],
+    ])
+    const sides = report.rounds.map(({ side }) => side)
+    assert.deepEqual(sides.toSorted(), ['causeway', 'causeway', 'floor', 'floor'])
+    for (const { figures } of report.rounds) assert.ok((figures.usEach ?? 0) > 0)
+  })
+
   test('a peer that is not installed is told', async (t) => {
     const environment = { PATH: dirname(process.execPath) }
     const args = ['fanout', '--clients', '5', '--against', 'mosquitto', ...short]
