@@ -118,11 +118,12 @@ void Shard::AddSubscription(Session* session, const Subscribe& subscribe) {
     // SUBSCRIBE after SUBSCRIBE would pile them up.
     if (subscribe.replay) DropReplays(session, subscribe.filter->text);
   }
-  members_.Add(subscribe.filter->ref, member, &first);
+  router::Member* const added = members_.Add(subscribe.filter->ref, member, &first);
   if (first) fabric_->index->ShowOnLoop(subscribe.filter, loop_);
   if (!subscribe.replay) return;
   const uint64_t horizon = fabric_->retained->Horizon();
-  members_.FindMember(subscribe.filter->ref, session->index)->since = horizon;
+  added->since = horizon;
+  if (!fabric_->retained->MayFind(subscribe.filter->text)) return;
   if (session->replays == nullptr) {
     session->replays = std::make_unique<std::deque<session::Replay>>();
   }

@@ -165,6 +165,15 @@ uint64_t RetainedIndex::Horizon() const {
   return version_.load(std::memory_order_seq_cst);
 }
 
+bool RetainedIndex::MayFind(std::string_view filter) const {
+  if (count() == 0) return false;  // the caller's Horizon() orders this load, see Walk
+  if (IsWildcard(filter)) return true;
+  Shard& shard = ShardOf(filter);
+  const std::lock_guard lock(shard.mutex);
+  const MessageRef* held = shard.Find(filter);
+  return held != nullptr && !IsTombstone(**held);
+}
+
 void RetainedIndex::Scan(std::string_view filter, uint64_t horizon, int64_t now_ms,
                          size_t max_visits, Cursor* cursor,
                          const std::function<void(MessageRef)>& visit) {

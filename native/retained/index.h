@@ -90,6 +90,9 @@ class RetainedIndex {
   PutResult Put(Message* message, Order order = Order::kArrival, int64_t stamp_max = 0);
   /// Subscriber side: seq_cst fence, then the newest version handed out.
   uint64_t Horizon() const;
+  /// Subscriber side, after Horizon(): false when a Scan up to it would find nothing. Most
+  /// subscriptions end here: one lookup for an exact filter, one load while nothing is stored.
+  bool MayFind(std::string_view filter) const;
   /// Visits stored, unexpired messages with version <= horizon whose topic matches `filter`, at
   /// most `max_visits` (>= 1) topics looked at per call (bounded time under each lock); sets
   /// cursor->done at the end. Exact filters cost one lookup, wildcard filters at least one a shard;

@@ -45,14 +45,14 @@ MemberTable::~MemberTable() {
   });
 }
 
-void MemberTable::Add(FilterRef filter, const Member& member, bool* first) {
+Member* MemberTable::Add(FilterRef filter, const Member& member, bool* first) {
   *first = false;
   MemberList** found = lists_.Find(filter.id);
   MemberList* list = found == nullptr ? nullptr : *found;
   if (list != nullptr && list->filter_.generation != filter.generation) {
     // Serial arithmetic: generations of one id wrap, but never by half the range while a command is
     // under way.
-    if (static_cast<int32_t>(filter.generation - list->filter_.generation) < 0) return;
+    if (static_cast<int32_t>(filter.generation - list->filter_.generation) < 0) return nullptr;
     for (uint32_t position = list->end_; position-- > 0;) {  // from the end: nothing has to move
       if ((list->at(position).options & kOptionGone) == 0) RemoveAt(list, position);
     }
@@ -70,11 +70,11 @@ void MemberTable::Add(FilterRef filter, const Member& member, bool* first) {
   const uint32_t position = PositionOf(list, member.session);
   if (position != kNone) {
     list->at(position) = clean;
-    return;
+    return &list->at(position);
   }
   *first = list->size() == 0;
   if (*first) ++version_;
-  list->Append(clean);
+  Member& added = list->Append(clean);
   if (list->indexed_) {
     positions_.Insert(PositionKey(filter.id, member.session), list->end_ - 1);
   } else if (list->end_ > kSearched) {
@@ -85,6 +85,7 @@ void MemberTable::Add(FilterRef filter, const Member& member, bool* first) {
         positions_.Insert(PositionKey(filter.id, each.session), i);
     }
   }
+  return &added;
 }
 
 bool MemberTable::Remove(FilterRef filter, uint32_t session, bool* last) {

@@ -88,10 +88,10 @@ class MemberTable {
   MemberTable(const MemberTable&) = delete;
   MemberTable& operator=(const MemberTable&) = delete;
 
-  /// Adds or replaces (`since`, options, subscription id) the subscription of member.session.
-  /// `*first`: the list was empty or new. A filter of an older generation than the list's is
-  /// ignored; a newer one drops what the old one left behind.
-  void Add(FilterRef filter, const Member& member, bool* first);
+  /// Adds or replaces (`since`, options, subscription id) the subscription of member.session, and
+  /// returns it until the table changes. `*first`: the list was empty or new. A filter of an older
+  /// generation than the list's is ignored: null; a newer one drops what the old one left behind.
+  Member* Add(FilterRef filter, const Member& member, bool* first);
   /// False if it was not there. `*last`: the list became empty and is freed (or freed at the last
   /// Unpin).
   bool Remove(FilterRef filter, uint32_t session, bool* last);

@@ -41,6 +41,7 @@ Scanned ScanAll(RetainedIndex* index, std::string_view filter, uint64_t horizon,
                 size_t max_visits = 1000) {
   Scanned scanned;
   Cursor cursor;
+  const bool may_find = index->MayFind(filter);
   while (!cursor.done) {
     size_t in_this_call = 0;
     index->Scan(filter, horizon, now_ms, max_visits, &cursor, [&](MessageRef message) {
@@ -52,6 +53,7 @@ Scanned ScanAll(RetainedIndex* index, std::string_view filter, uint64_t horizon,
     scanned.visits += in_this_call;
     ++scanned.calls;
   }
+  if (!may_find) CHECK(scanned.payloads.empty());
   return scanned;
 }
 
@@ -101,6 +103,20 @@ TEST_CASE("versions grow, and a scan leaves out what is newer than its horizon")
   CHECK(ScanAll(&index, "+", horizon).payloads == std::map<std::string, std::string>{{"a", "1"}});
   Put(&index, "a", "newer");
   CHECK(ScanAll(&index, "a", horizon).payloads.empty());
+}
+
+TEST_CASE("a filter that nothing is stored for is known without a scan") {
+  RetainedIndex index(kSeed, {});
+  for (const char* filter : {"a", "+", "#"}) CHECK(!index.MayFind(filter));
+  Put(&index, "a", "1");
+  CHECK(index.MayFind("a"));
+  CHECK(index.MayFind("+"));
+  CHECK(!index.MayFind("b"));
+  index.Put(MakeMessage("b", "").get(), Order::kLocal);  // leaves a tombstone
+  REQUIRE(index.tombstones() == 1);
+  CHECK(!index.MayFind("b"));
+  Put(&index, "a", "");
+  for (const char* filter : {"a", "+", "#"}) CHECK(!index.MayFind(filter));
 }
 
 TEST_CASE("wildcards in the first level leave out topics that begin with $ [MQTT-4.7.2-1]") {

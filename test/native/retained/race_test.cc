@@ -64,6 +64,7 @@ Outcome Race(size_t rounds_count, bool exact) {
     round.subscribed.store(true, std::memory_order_relaxed);  // ordered by the fence in Horizon
     round.horizon = index.Horizon();
     Cursor cursor;
+    cursor.done = !index.MayFind(filter);
     while (!cursor.done) {
       index.Scan(filter, round.horizon, 0, 16, &cursor, [&](MessageRef) { ++round.replayed; });
     }
