@@ -64,6 +64,11 @@ inline constexpr uint32_t kBarrierDeadlineMs = 15'000;
 /// cold_lane_pauses, and goes on when control has taken what waits.
 inline constexpr size_t kColdLaneBytesMax = 64 * kMiB;
 
+/// Commands of one batch of control's that a loop is given at once: one lock and one wake-up for so
+/// many, yet the loop has begun with the first ones, 0.1 ms of its work, before control has taken
+/// the last ones apart. Full: what is gathered is posted, and gathering begins anew.
+inline constexpr size_t kCommandsTogether = 256;
+
 // --- lanes and fan-out (design.md §4, §6)
 // -------------------------------------------------------------------------------
 

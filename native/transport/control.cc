@@ -373,7 +373,7 @@ void IoLoop::Execute(DrainCommand&) {
     Execute(unlisten);
   }
   std::vector<Socket*> all;
-  for (const auto& [number, socket] : sockets_) all.push_back(socket);
+  sockets_.ForEach([&all](uint64_t, Socket* socket) { all.push_back(socket); });
   for (Socket* socket : all) {
     // One that lingers already has said its last.
     if (socket->state != Socket::State::kLingering) ShutDown(socket);
@@ -386,7 +386,7 @@ void IoLoop::Execute(StopCommand&) {
   DrainCommand drain;
   Execute(drain);
   std::vector<Socket*> all;
-  for (const auto& [number, socket] : sockets_) all.push_back(socket);
+  sockets_.ForEach([&all](uint64_t, Socket* socket) { all.push_back(socket); });
   for (Socket* socket : all) Destroy(socket, true);
   stopping_ = true;
   uv_stop(&loop_);

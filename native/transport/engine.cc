@@ -33,6 +33,7 @@ Engine::Engine(const EngineOptions& options, void (*notify)(void*), void* argume
       retained_(seed_, options.retained),
       edge_(this, options.loops),
       posted_(static_cast<size_t>(options.loops)),
+      gathered_(static_cast<size_t>(options.loops)),
       routes_(seed_, this, limits::kExternalRoutesMax),
       route_epochs_(kLinks) {
   CHECK(options.loops >= 1 && options.loops <= static_cast<int>(limits::kLoopsMax));
@@ -91,6 +92,25 @@ void Engine::Post(int loop, Command command) {
   PostTo(loop, std::move(command));
 }
 
+/// For the end of the batch that is being submitted, or earlier: one lock and one wake-up for many,
+/// and the loop finds them together, so that their answers leave in one turn.
+template <typename One>
+void Engine::Gather(int loop, One&& command) {
+  CHECK(loop >= 0 && loop < options_.loops);
+  if (halted_) return;
+  std::vector<Command>& gathered = gathered_[static_cast<size_t>(loop)];
+  gathered.emplace_back(std::forward<One>(command));
+  if (gathered.size() == limits::kCommandsTogether) PostGathered(loop);
+}
+
+void Engine::PostGathered(int loop) {
+  std::vector<Command>& gathered = gathered_[static_cast<size_t>(loop)];
+  if (gathered.empty()) return;
+  // Relaxed, as in PostTo.
+  posted_[static_cast<size_t>(loop)].fetch_add(gathered.size(), std::memory_order_relaxed);
+  loops_[static_cast<size_t>(loop)]->Post(&gathered);
+}
+
 void Engine::Drain() {
   for (int i = 0; i < options_.loops; ++i) Post(i, DrainCommand{});
 }
@@ -134,12 +154,12 @@ void Engine::Submit(std::string_view batch) {
         break;
       case CommandKind::kRefuse: {
         const uint32_t connection = reader.U32();
-        Post(loop, RefuseCommand{connection, std::string(reader.Bytes())});
+        Gather(loop, RefuseCommand{connection, std::string(reader.Bytes())});
         break;
       }
       case CommandKind::kChallenge: {
         const uint32_t connection = reader.U32();
-        Post(loop, ChallengeCommand{connection, std::string(reader.Bytes())});
+        Gather(loop, ChallengeCommand{connection, std::string(reader.Bytes())});
         break;
       }
       case CommandKind::kAnswer:
@@ -148,17 +168,17 @@ void Engine::Submit(std::string_view batch) {
       case CommandKind::kClose: {
         const uint32_t connection = reader.U32();
         const uint32_t reason = reader.U32();
-        Post(loop, CloseCommand{connection, reason, std::string(reader.Bytes())});
+        Gather(loop, CloseCommand{connection, reason, std::string(reader.Bytes())});
         break;
       }
       case CommandKind::kEnd: {
         const uint32_t session = reader.U32();
-        Post(loop, EndCommand{session, reader.U32()});
+        Gather(loop, EndCommand{session, reader.U32()});
         break;
       }
       case CommandKind::kPublish: {
         const std::string_view packet = reader.Bytes();
-        Post(loop, PublishCommand{std::string(packet), std::string(reader.Bytes())});
+        Gather(loop, PublishCommand{std::string(packet), std::string(reader.Bytes())});
         break;
       }
       case CommandKind::kDial: {
@@ -171,12 +191,12 @@ void Engine::Submit(std::string_view batch) {
         dial.host = reader.Bytes();
         dial.server_name = reader.Bytes();
         dial.first = reader.Bytes();
-        Post(loop, std::move(dial));
+        Gather(loop, std::move(dial));
         break;
       }
       case CommandKind::kSend: {
         const uint32_t connection = reader.U32();
-        Post(loop, SendCommand{connection, std::string(reader.Bytes())});
+        Gather(loop, SendCommand{connection, std::string(reader.Bytes())});
         break;
       }
       case CommandKind::kSlot: {
@@ -186,19 +206,26 @@ void Engine::Submit(std::string_view batch) {
         slot.slot = reader.U32();
         slot.receive_maximum = reader.U32();
         slot.packet_bytes_max = reader.U32();
-        Post(loop, slot);
+        Gather(loop, slot);
         break;
       }
       case CommandKind::kCarry: {
         const uint32_t connection = reader.U32();
         const uint32_t link = reader.U32();
-        Post(loop, CarryCommand{connection, link, std::string(reader.Bytes())});
+        Gather(loop, CarryCommand{connection, link, std::string(reader.Bytes())});
         break;
       }
     }
     CHECK(!reader.failed());
   }
   CHECK(!reader.failed());
+  for (int loop = 0; loop < options_.loops; ++loop) PostGathered(loop);
+  // The loops read these filters when they come to the commands: their references wait for that.
+  for (const auto& [loop, filter] : released_) {
+    const uint64_t executed = posted_[static_cast<size_t>(loop)].load(std::memory_order_relaxed);
+    limbo_.push_back({loop, executed, filter});
+  }
+  released_.clear();
   ReleaseLimbo();
 }
 
@@ -228,7 +255,7 @@ void Engine::SubmitAttach(RecordReader* reader, int home) {
   for (uint32_t i = 0; i < publishes && !reader->failed(); ++i)
     attach.publish_before.emplace_back(reader->Bytes());
   CHECK(!reader->failed());
-  Post(accepting, std::move(attach));
+  Gather(accepting, std::move(attach));
 }
 
 void Engine::SubmitAnswer(RecordReader* reader, int loop) {
@@ -240,7 +267,6 @@ void Engine::SubmitAnswer(RecordReader* reader, int loop) {
   const uint32_t ops = reader->U32();
   answer.reply = reader->Bytes();
   const router::GroupMember member{static_cast<uint8_t>(loop), answer.session, answer.generation};
-  std::vector<router::Filter*> released;
   for (uint32_t i = 0; i < ops && !reader->failed(); ++i) {
     const uint32_t flags = reader->U32();
     const uint32_t subscription_id = reader->U32();
@@ -249,14 +275,11 @@ void Engine::SubmitAnswer(RecordReader* reader, int loop) {
     const SubscriptionChange change = Change(member, flags, subscription_id, filter, group);
     if (change.filter == nullptr)
       continue;  // unsubscribing what nobody has: control's table is the truth, nothing to undo
-    if (!change.subscribe) released.push_back(change.filter);
+    if (!change.subscribe) released_.emplace_back(loop, change.filter);
     answer.changes.push_back(change);
   }
   CHECK(!reader->failed());
-  Post(loop, std::move(answer));
-  // The loop reads these filters when it comes to the command: their references wait for that.
-  const uint64_t executed = posted_[static_cast<size_t>(loop)].load(std::memory_order_relaxed);
-  for (router::Filter* filter : released) limbo_.push_back({loop, executed, filter});
+  Gather(loop, std::move(answer));
 }
 
 SubscriptionChange Engine::Change(const router::GroupMember& member, uint32_t flags,

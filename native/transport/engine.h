@@ -206,6 +206,9 @@ class Engine final : public LoopPeers, public link::RouteSink, public link::Tran
   };
 
   void Post(int loop, Command command);
+  template <typename One>
+  void Gather(int loop, One&& command);
+  void PostGathered(int loop);
   void SubmitAttach(RecordReader* reader, int loop);
   void SubmitAnswer(RecordReader* reader, int loop);
   SubscriptionChange Change(const router::GroupMember& member, uint32_t flags,
@@ -231,6 +234,9 @@ class Engine final : public LoopPeers, public link::RouteSink, public link::Tran
   std::map<uint32_t, std::shared_ptr<TicketKeys>> tickets_;  // by number of the context
   std::vector<std::unique_ptr<IoLoop>> loops_;
   std::vector<std::atomic<uint64_t>> posted_;  // commands posted, by loop
+  /// Of the batch that is being submitted, by loop; bound: limits::kCommandsTogether each.
+  std::vector<std::vector<Command>> gathered_;
+  std::vector<std::pair<int, router::Filter*>> released_;  // by its commands, with their loops
   std::deque<Limbo> limbo_;
   Interest interests_[kLinks];
   uint8_t interest_flags_[2 * kLinks] = {};

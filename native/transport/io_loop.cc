@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
+#include <utility>
 
 #include "core/check.h"
 #include "core/clock.h"
@@ -31,6 +33,7 @@ IoLoop::IoLoop(int index, fanout::Fabric* fabric, LoopPeers* peers, size_t admis
       shard_(index, fabric, this, &counters_),
       link_intake_(&shard_, &counters_, fabric->seed),
       delayed_(&fabric->delayed),
+      sockets_(fabric->seed),
       admissions_max_(admissions_max),
       now_ms_(MonotonicMs()),
       wheel_(limits::kTimerSlots, limits::kTimerTickMs, now_ms_),
@@ -111,7 +114,24 @@ void IoLoop::Post(Command command) {
     const std::lock_guard<std::mutex> lock(commands_mutex_);
     commands_.push_back(std::move(command));
   }
-  // Release: whoever sees the flag sees the command (the mutex orders it anyway; the flag only
+  CommandsWait();
+}
+
+void IoLoop::Post(std::vector<Command>* commands) {
+  {
+    const std::lock_guard<std::mutex> lock(commands_mutex_);
+    if (commands_.empty()) {
+      commands_.swap(*commands);
+    } else {
+      std::move(commands->begin(), commands->end(), std::back_inserter(commands_));
+    }
+  }
+  commands->clear();
+  CommandsWait();
+}
+
+void IoLoop::CommandsWait() {
+  // Release: whoever sees the flag sees the commands (the mutex orders it anyway; the flag only
   // saves an idle lock).
   if (!commands_waiting_.exchange(true, std::memory_order_acq_rel)) WakeUp();
 }

@@ -24,6 +24,7 @@
 #include "fanout/delayed_queue.h"
 #include "fanout/link_intake.h"
 #include "fanout/shard.h"
+#include "router/flat_map.h"
 #include "transport/commands.h"
 #include "transport/rate_waiters.h"
 #include "transport/records.h"
@@ -58,6 +59,8 @@ class IoLoop final : public fanout::ShardHost {
   void Start();
   /// Any thread. Executed in order of posting; wakes the loop.
   void Post(Command command);
+  /// All of `*commands`, which is empty afterwards and has memory of its own again.
+  void Post(std::vector<Command>* commands);
   void WakeUp() { uv_async_send(&async_); }
   /// Any thread: moves all events so far to the end of `*out`.
   void TakeEvents(std::string* out);
@@ -89,6 +92,7 @@ class IoLoop final : public fanout::ShardHost {
   };
 
   // io_loop.cc: the turn
+  void CommandsWait();
   void Run();
   void EndTurn();
   bool FlushDirty();
@@ -258,7 +262,7 @@ class IoLoop final : public fanout::ShardHost {
   std::vector<uint32_t> ready_;  // connections without a descriptor to serve, FIFO
   std::vector<std::unique_ptr<Socket>> graveyard_;  // those that ended: freed by the next turn
 
-  std::unordered_map<uint32_t, Socket*> sockets_;
+  router::FlatMap<Socket*> sockets_;  // by number: most commands begin here
   std::atomic<uint32_t> open_sockets_{0};
   std::vector<std::unique_ptr<ListeningSocket>> listening_;
   const size_t admissions_max_;

@@ -73,15 +73,15 @@ Socket* IoLoop::Adopt(int fd, std::unique_ptr<Stream> stream, uint32_t number,
     // Before WatchRing looks: from here on the edge tells this loop.
     static_cast<RingStream*>(socket->stream.get())->MoveTo(index_);
   }
-  sockets_[number] = socket;
+  sockets_.Insert(number, socket);
   open_sockets_.fetch_add(1, std::memory_order_relaxed);
   Watch(socket);
   return socket;
 }
 
 Socket* IoLoop::FindSocket(uint32_t number) {
-  const auto found = sockets_.find(number);
-  return found == sockets_.end() ? nullptr : found->second;
+  Socket** const found = sockets_.Find(number);
+  return found == nullptr ? nullptr : *found;
 }
 
 /// Brings the poll in line with what the socket wants; free when nothing changed.
@@ -409,7 +409,7 @@ void IoLoop::Destroy(Socket* socket, bool close_fd) {
       socket->listener->connections.fetch_sub(1, std::memory_order_relaxed);
   }
   wheel_.Cancel(socket);
-  sockets_.erase(socket->number);
+  sockets_.Erase(socket->number);
   open_sockets_.fetch_sub(1, std::memory_order_relaxed);
 }
 

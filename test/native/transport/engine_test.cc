@@ -132,6 +132,33 @@ TEST_CASE("the last DISCONNECT reaches a client that keeps sending") {
   }
 }
 
+TEST_CASE("a batch of commands is executed in its order, however many they are") {
+  const uint16_t port = NextPort();
+  Broker broker(2, port);
+  TestClient receiver(port);
+  receiver.Send(ConnectPacket("receiver@1") + SubscribePacket(1, "t", 0));
+  receiver.Next();
+  REQUIRE(receiver.Next());
+  constexpr int kMany = 2 * static_cast<int>(limits::kCommandsTogether) + 1;
+  std::string commands;
+  RecordWriter writer(&commands);
+  for (int n = 0; n < kMany; ++n) {
+    writer.Begin(static_cast<uint8_t>(CommandKind::kPublish), 1)
+        .Bytes(PublishPacket("t", std::to_string(n), 0, 0))
+        .Bytes("")
+        .End();
+  }
+  {
+    const std::lock_guard<std::mutex> as_control(broker.decisions);
+    broker.engine().Submit(commands);
+  }
+  for (int n = 0; n < kMany; ++n) {
+    const auto packet = receiver.Next();
+    REQUIRE(packet);
+    CHECK(packet->payload == std::to_string(n));
+  }
+}
+
 TEST_CASE("messages cross loops in order over lanes of two entries") {
   const uint16_t port = NextPort();
   Broker broker(4, port, 2);
