@@ -78,7 +78,7 @@ export function admit(
   const certified = fromCertificate(origin, policy.peerCertAsClientId)
   const named =
     certified === null
-      ? clientIdOf({ ...packet, username }, policy, assignClientId)
+      ? clientIdOf(packet, username, policy, assignClientId)
       : withinBound(certified, policy)
   if (named.clientId === null) return refused('client-id-invalid', named.why)
   const willRefusal = refusalOfWill(packet, policy, origin)
@@ -165,9 +165,14 @@ type Named =
   | { readonly clientId: string; readonly assigned: boolean }
   | { readonly clientId: null; readonly why: string }
 
-function clientIdOf(packet: ConnectPacket, policy: ConnectionPolicy, assign: () => string): Named {
-  if (policy.useUsernameAsClientId && packet.username !== null && packet.username !== '') {
-    return withinBound(packet.username, policy)
+function clientIdOf(
+  packet: ConnectPacket,
+  username: string | null,
+  policy: ConnectionPolicy,
+  assign: () => string,
+): Named {
+  if (policy.useUsernameAsClientId && username !== null && username !== '') {
+    return withinBound(username, policy)
   }
   if (packet.clientId !== '') return withinBound(packet.clientId, policy)
   if (packet.version === 3) return { clientId: null, why: 'MQTT 3.1 asks for a client id' }

@@ -132,14 +132,15 @@ function acknowledgement(
   const propertyBytes = version === 5 ? 1 : 0
   const remaining = 2 + propertyBytes + codes.length
   const lengthBytes = varintBytes(remaining)
-  const packet = Buffer.alloc(1 + lengthBytes + remaining)
+  const packet = Buffer.allocUnsafe(1 + lengthBytes + remaining) // every byte is written
   packet[0] = first
   let at = 1
   for (let rest = remaining; at <= lengthBytes; rest >>>= 7)
     packet[at++] = (rest & 127) | (at <= lengthBytes ? 128 : 0)
-  at = packet.writeUInt16BE(packetId, at) // [MQTT-2.2.1-6]
-  at += propertyBytes
-  for (const code of codes) packet[at++] = code
+  packet[at++] = packetId >>> 8 // [MQTT-2.2.1-6]
+  packet[at++] = packetId & 0xff
+  if (version === 5) packet[at++] = 0
+  for (let i = 0; i < codes.length; i++) packet[at++] = codes[i] ?? 0
   return packet
 }
 

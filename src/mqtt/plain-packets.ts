@@ -70,7 +70,7 @@ export function plainSubscribe(bytes: Buffer, version: ProtocolVersion): Subscri
   if (at === null) return null
   const requests: SubscribeRequest[] = []
   while (at < bytes.length) {
-    const filter = text(bytes, at)
+    const filter = filterText(bytes, at)
     at = behind(bytes, at)
     const options = byte(bytes, at++)
     requests.push({
@@ -124,6 +124,30 @@ function u16(bytes: Buffer, at: number): number {
 
 function text(bytes: Buffer, at: number): string {
   return bytes.toString('utf8', at + 2, behind(bytes, at))
+}
+
+/** Short filters that came lately, one a place: what many ask for is one string for all of them, and made once. */
+const recentFilters: string[] = new Array(64).fill('')
+const recentBytes = 64
+
+function filterText(bytes: Buffer, at: number): string {
+  const length = u16(bytes, at)
+  if (length > recentBytes) return text(bytes, at)
+  const place = (length + byte(bytes, at + 1 + length)) % recentFilters.length
+  const recent = recentFilters[place] ?? ''
+  if (recent.length === length && isSameAscii(recent, bytes, at + 2)) return recent
+  const filter = text(bytes, at)
+  recentFilters[place] = filter
+  return filter
+}
+
+/** Whether `value` is what the bytes from `at` on say, and is ASCII, where a byte is a character. */
+function isSameAscii(value: string, bytes: Buffer, at: number): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code !== bytes[at + i] || code >= 0x80) return false
+  }
+  return true
 }
 
 /** Behind the text or the binary data at `at`. */

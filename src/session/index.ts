@@ -37,6 +37,7 @@ export {
   step,
   type Verdict,
 } from './step.js'
+export { SubscriptionSet } from './subscription-set.js'
 export {
   type Authorize,
   authorizeLinkOnly,

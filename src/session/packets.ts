@@ -20,6 +20,7 @@ import {
   isShared,
   parseSubscriptionName,
   type SubscribePacket,
+  type SubscribeRequest,
   UndecodablePacket,
 } from '../mqtt/index.js'
 import type { AnswerCommand, Engine, EngineEvent } from '../native/index.js'
@@ -103,7 +104,7 @@ export class Packets<C extends Candidate> {
       case 'subscribe': {
         const decoded = decodeSubscribe(event.packet, version)
         const packet = candidate.bridge ? asBridge(decoded) : decoded
-        if (packet.requests.some(({ filter, noLocal }) => noLocal && isShared(filter))) {
+        if (packet.requests.some(isSharedWithoutLocal)) {
           this.#close(session, candidate, disconnectReason.protocolError) // [MQTT-3.8.3-4]
           return null
         }
@@ -213,6 +214,10 @@ export class Packets<C extends Candidate> {
     const { loop, session, generation } = address
     this.#options.engine.answer({ loop, session, generation, connection, ops, reply, next })
   }
+}
+
+function isSharedWithoutLocal({ filter, noLocal }: SubscribeRequest): boolean {
+  return noLocal && isShared(filter)
 }
 
 function expiryMs(seconds: number): number {

@@ -4,8 +4,9 @@
 
 import type { AnswerTerms, TopicFilter, WillMessage } from '../mqtt/index.js'
 import type { ProtocolVersion, SessionAddress } from '../native/index.js'
+import type { SubscriptionSet } from './subscription-set.js'
 
-/** One subscription; the filter is without `$share/group/`, `$queue/` or `$exclusive/`. */
+/** One subscription, of one session or of many that asked alike; the filter is without `$share/group/`, `$queue/` or `$exclusive/`. */
 export interface Subscription {
   /** As sent: an UNSUBSCRIBE has to name the same. */
   readonly text: string
@@ -23,8 +24,8 @@ export interface Subscription {
 export interface Session {
   readonly clientId: string
   readonly address: SessionAddress
-  /** By `SubscriptionName.key`; null while there are none: an empty map is 200 bytes. Bound: `mqtt.max_subscriptions`. */
-  subscriptions: Map<string, Subscription> | null
+  /** Null while there are none. Bound: `mqtt.max_subscriptions`. */
+  subscriptions: SubscriptionSet | null
 }
 
 /** A CONNECT that may attach: admitted, not yet done. */

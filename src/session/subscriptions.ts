@@ -22,6 +22,7 @@ import {
 import type { ProtocolVersion, SubscriptionOp } from '../native/index.js'
 import type { SubscriptionLedger } from './ledger.js'
 import type { Session, Subscription } from './session.js'
+import { SubscriptionSet } from './subscription-set.js'
 
 /** The part of the configuration that limits subscriptions. */
 export interface SubscriptionPolicy {
@@ -92,19 +93,12 @@ export function subscribe(
     const refusal =
       asked === null || name === null
         ? 'filter-invalid'
-        : refusalOf(
-            session,
-            subscriber,
-            { ...name, filter: asked.filter },
-            policy,
-            authorize,
-            ledger,
-          )
+        : refusalOf(session, subscriber, name, asked.filter, policy, authorize, ledger)
     if (name === null || refusal !== null) {
       reasonCodes.push(subscribeReason(refusal ?? 'filter-invalid', subscriber.version))
       continue
     }
-    session.subscriptions ??= new Map()
+    session.subscriptions ??= new SubscriptionSet()
     const replaced = session.subscriptions.get(name.key)
     const subscription = subscriptionOf(name, request, packet.subscriptionId, policy)
     session.subscriptions.set(name.key, subscription)
@@ -147,7 +141,7 @@ export function takeSubscriptions(
   ledger: SubscriptionLedger,
 ): SubscriptionOp[] {
   const ops: SubscriptionOp[] = []
-  for (const [key, subscription] of session.subscriptions ?? []) {
+  for (const [key, subscription] of session.subscriptions?.entries() ?? []) {
     remove(session, key)
     ledger.removed(session, subscription)
     ops.push({ op: 'unsubscribe', filter: subscription.filter, group: subscription.group })
@@ -156,7 +150,7 @@ export function takeSubscriptions(
   return ops
 }
 
-/** The last one takes the map with it. */
+/** The last one takes the set with it. */
 function remove(session: Session, key: string): void {
   session.subscriptions?.delete(key)
   if (session.subscriptions?.size === 0) session.subscriptions = null
@@ -177,7 +171,8 @@ function mounted(name: SubscriptionName, mountpoint: string): SubscriptionName |
 function refusalOf(
   session: Session,
   subscriber: Subscriber,
-  { key, filter, group, exclusive }: SubscriptionName,
+  { key, group, exclusive }: SubscriptionName,
+  filter: TopicFilter, // as asked for, without a mountpoint
   policy: SubscriptionPolicy,
   authorize: Authorize,
   ledger: SubscriptionLedger,
@@ -191,13 +186,16 @@ function refusalOf(
   if (
     policy.subscriptionsMax !== null &&
     (subscriptions?.size ?? 0) >= policy.subscriptionsMax &&
-    subscriptions?.has(key) !== true
+    subscriptions?.get(key) === undefined
   ) {
     return 'quota-exceeded'
   }
   if (exclusive && !ledger.mayHold(session, filter)) return 'exclusively-held'
   return null
 }
+
+/** What was asked for last: a storm of clients asks alike, and what they have is one object for all of them. */
+let latest: Subscription | null = null
 
 function subscriptionOf(
   { text, filter, group, exclusive }: SubscriptionName,
@@ -208,7 +206,19 @@ function subscriptionOf(
   // Any QoS is taken, and as much of it granted as there is [MQTT-3.2.2-10]. Math.min of two of 0, 1, 2 written so that
   // the type stays.
   const granted = qos < qosMax ? qos : qosMax
-  return {
+  if (
+    latest !== null &&
+    latest.text === text && // says which group, and whether it is exclusive
+    latest.filter === filter &&
+    latest.qos === granted &&
+    latest.noLocal === noLocal &&
+    latest.retainAsPublished === retainAsPublished &&
+    latest.retainHandling === retainHandling &&
+    latest.subscriptionId === subscriptionId
+  ) {
+    return latest
+  }
+  latest = {
     text,
     filter,
     group,
@@ -219,6 +229,7 @@ function subscriptionOf(
     retainHandling,
     subscriptionId,
   }
+  return latest
 }
 
 function subscribeOp(

@@ -142,8 +142,8 @@ function judgeRest({ engine, directory, counters }: Play): void {
   assert.equal(directory.view(clientId)?.connected, session === null ? undefined : false)
   for (const { ended, filters } of engine.sessions)
     if (ended) assert.equal(filters.size, 0, 'members stayed behind')
-  const names = [...(session?.subscriptions?.values() ?? [])].map(
-    ({ group, filter }) => `${group ?? ''}|${filter}`,
+  const names = [...(session?.subscriptions?.entries() ?? [])].map(
+    ([, { group, filter }]) => `${group ?? ''}|${filter}`,
   )
   assert.deepEqual(names.sort(), [...(alive[0]?.filters ?? [])].sort())
   assert.equal(counters.connections_attached, engine.attachments.length)

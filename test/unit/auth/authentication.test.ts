@@ -377,7 +377,7 @@ test('a re-authentication has a deadline: the connection is closed, counted [MQT
   const announced = { ...candidate(7).announced, authentication: { method, data: null } }
   const served = candidate(7, { username: 'alice', announced })
   const address = { loop: 1, session: 2, generation: 3 }
-  const session = { clientId: 'c7', address, subscriptions: new Map() }
+  const session = { clientId: 'c7', address, subscriptions: null }
   const packet = authBytes(client.first(), 0x19)
   const event = { kind: 'packet', ...address, connection: 7, type: 'auth', packet } as const
   const { reply, next } = authentication.reauthenticate(event, session, served)

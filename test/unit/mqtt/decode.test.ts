@@ -120,6 +120,26 @@ test('a plain SUBSCRIBE and a plain UNSUBSCRIBE decode as mqtt-packet has them',
   )
 })
 
+test('a filter decodes as it was sent, whatever was sent before it', () => {
+  // In UTF-8 é is what Ã© is in Latin-1; the lengths are around those of filters that are remembered.
+  const unit = fc.constantFrom('a', 'b', 'é', 'Ã', '©')
+  const similar = fc.oneof(
+    fc.string({ unit, minLength: 1, maxLength: 3 }),
+    fc.string({ unit, minLength: 30, maxLength: 70 }),
+  )
+  fc.assert(
+    fc.property(fc.array(similar, { minLength: 1, maxLength: 40 }), (filters) => {
+      const subscriptions = filters.map((topic) => ({ topic, qos: 0 as const }))
+      const bytes = mqttPacket.generate({ cmd: 'subscribe', messageId: 1, subscriptions })
+      const { requests } = decodeSubscribe(bytes, 4)
+      assert.deepEqual(
+        requests.map(({ filter }) => filter),
+        filters,
+      )
+    }),
+  )
+})
+
 test('a packet cut short is not decoded, plain or not', () => {
   const asked = { username: 'u', password: Buffer.from('p') }
   for (const version of [4, 5] as const) {

@@ -23,7 +23,7 @@ class World {
   readonly ledger = new SubscriptionLedger()
 
   session(clientId: string): Session {
-    return { clientId, address: { loop: 0, session: 0, generation: 1 }, subscriptions: new Map() }
+    return { clientId, address: { loop: 0, session: 0, generation: 1 }, subscriptions: null }
   }
 
   /** The reason codes. */

@@ -25,7 +25,7 @@ function session(): Session {
   return {
     clientId: 'c',
     address: { loop: 0, session: 0, generation: 1 },
-    subscriptions: new Map(),
+    subscriptions: null,
   }
 }
 
@@ -124,6 +124,56 @@ test('the same filter twice in one packet is subscribed, then changed [MQTT-3.8.
   assert.equal(mine.subscriptions?.size, 1)
 })
 
+test('sessions that ask alike have what each asked for, and one ends without the others', () => {
+  const ledger = new SubscriptionLedger()
+  const ask = (what: ReturnType<typeof request>, mountpoint = '') => {
+    const one = session()
+    const { ops } = subscribe(
+      one,
+      { ...five, mountpoint },
+      packet(what),
+      policy,
+      authorizeLinkOnly,
+      ledger,
+    )
+    return { one, op: ops[0], key: `${mountpoint === '' ? '' : `${mountpoint}\0`}a` }
+  }
+  const asked = [
+    ask(request('a')),
+    ask(request('a')),
+    ask(request('a', 0, 2)),
+    ask(request('a', 1)),
+    ask(request('a'), 'm/'),
+    ask({ ...request('a'), noLocal: true }),
+    ask({ ...request('a'), retainAsPublished: true }),
+    ask(request('a')),
+  ]
+  assert.deepEqual(
+    asked.map(({ one, op, key }) => {
+      const { filter, qos, noLocal, retainAsPublished, retainHandling } =
+        one.subscriptions?.get(key) ?? assert.fail()
+      assert.deepEqual({ ...op, filter, qos, noLocal, retainAsPublished }, op)
+      return [filter, qos, noLocal, retainAsPublished, retainHandling]
+    }),
+    [
+      ['a', 1, false, false, 0],
+      ['a', 1, false, false, 0],
+      ['a', 2, false, false, 0],
+      ['a', 1, false, false, 1],
+      ['m/a', 1, false, false, 0],
+      ['a', 1, true, false, 0],
+      ['a', 1, false, true, 0],
+      ['a', 1, false, false, 0],
+    ],
+  )
+  const [first, second] = asked
+  assert.ok(first !== undefined && second !== undefined)
+  unsubscribe(first.one, '', { packetId: 2, filters: ['a'] }, ledger)
+  assert.equal(first.one.subscriptions, null)
+  assert.equal(second.one.subscriptions?.size, 1)
+  assert.equal(ledger.all, asked.length - 1)
+})
+
 test('a full session keeps what it has, may change it, and is refused more', () => {
   const mine = session()
   const one = { ...policy, subscriptionsMax: 1 }
@@ -174,5 +224,8 @@ test('a plain and a shared subscription to one filter are two', () => {
   )
   assert.deepEqual(reasonCodes, [0x00, 0x11, 0x11])
   assert.deepEqual(ops, [{ op: 'unsubscribe', filter: 'a', group: 'g' }])
-  assert.deepEqual([...(mine.subscriptions?.keys() ?? [])], ['a'])
+  assert.deepEqual(
+    [...(mine.subscriptions?.entries() ?? [])].map(([key]) => key),
+    ['a'],
+  )
 })
