@@ -64,7 +64,10 @@ export async function runBroker(
     )
   }
   const lock = DataDirLock.take(config.node.dataDir)
-  const tasks = new TaskPool({ threads: config.workers.tasks })
+  const tasks = new TaskPool({
+    threads: config.workers.tasks,
+    ready: config.links.length > 0 ? 'link-bootstrap' : null,
+  })
   let authenticators: Authenticators
   try {
     authenticators = await whoMayConnect(config, tasks, log)

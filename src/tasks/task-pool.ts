@@ -10,8 +10,13 @@ import type { BootstrapBatch, BootstrapRequest } from '../native/index.js'
 import type { HashRequest } from '../password-hash.js'
 
 export interface TaskPoolOptions {
-  /** `workers.tasks`: threads at most; they start with the first jobs and stay. */
+  /** `workers.tasks`: threads at most; they start with the jobs that need them and stay. */
   readonly threads: number
+  /**
+   * A thread is started at once with the code of this job, which is expected: a thread's start takes 50 ms of a processor, and
+   * what has the processor next to it waits.
+   */
+  readonly ready?: JobName | null
   /** Where the code of each job is, a module that exports `run`; a test brings its own. */
   readonly jobs?: Readonly<Partial<Record<JobName, URL>>>
 }
@@ -41,10 +46,12 @@ export class TaskPool {
   #refused = 0
   #stopped = false
 
-  constructor({ threads, jobs = {} }: TaskPoolOptions) {
+  constructor({ threads, ready = null, jobs = {} }: TaskPoolOptions) {
     this.#jobs = { ...ownJobs, ...jobs }
     this.#piscina = new Piscina({
-      minThreads: 0,
+      minThreads: ready === null ? 0 : 1,
+      filename: ready === null ? null : fileURLToPath(this.#jobs[ready]),
+      name: 'run',
       maxThreads: threads,
       // A thread loads the addon once and is kept; between bootstraps it sleeps on a futex.
       idleTimeout: Number.POSITIVE_INFINITY,

@@ -25,6 +25,7 @@ const request: BootstrapRequest = {
   cursor: 0,
   entriesMax: 10,
   bytesMax: 100,
+  into: new Uint8Array(new SharedArrayBuffer(100)),
 }
 
 test('a job gets its request and returns its result from another thread', async () => {
@@ -35,6 +36,31 @@ test('a job gets its request and returns its result from another thread', async 
   assert.deepEqual([...(batch.payload ?? [])], [1, 2])
   assert.equal(batch.entries, 2)
   assert.equal(pool.status().completed, 1)
+  await pool.stop()
+})
+
+test('the code of an expected job is loaded before the first one is asked for', async () => {
+  const path = join(directory, 'job-expected.mjs')
+  writeFileSync(
+    path,
+    `const channel = new BroadcastChannel('job-expected')
+     channel.postMessage('loaded')
+     channel.close()
+     export function run() { return { payload: null, entries: 7, cursor: 0, done: true } }`,
+  )
+  const channel = new BroadcastChannel('job-expected')
+  const loaded = new Promise((resolve) => {
+    channel.onmessage = resolve
+  })
+  const pool = new TaskPool({
+    threads: 1,
+    ready: 'link-bootstrap',
+    jobs: { 'link-bootstrap': pathToFileURL(path) },
+  })
+  await loaded
+  channel.close()
+  assert.equal(pool.status().completed, 0)
+  assert.equal((await pool.bootstrapBatch(request)).entries, 7)
   await pool.stop()
 })
 
