@@ -83,10 +83,10 @@ export const linkLimits = {
    */
   batchesInFlight: 16,
   /**
-   * Routes a second that a link's bootstrap announces: 1,000,000 in 3.4 s, of 5 allowed, in which they take a third of the far
+   * Routes a second that a link's bootstrap announces: 1,000,000 in 4 s, of 5 allowed, in which they take a quarter of the far
    * end's control thread. Over: the next batch is begun later; changes merge meanwhile.
    */
-  bootstrapRoutesPerSecond: 300_000,
+  bootstrapRoutesPerSecond: 250_000,
   /** Least Maximum Packet Size of a peer: a topic, an identifier and two filters of 64 KiB do not fit in less, most do. */
   peerPacketBytesMin: 4 * 1024,
   /**

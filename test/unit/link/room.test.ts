@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LinkConfig } from '../../../src/config/index.js'
+import { linkLimits } from '../../../src/limits.js'
 import { linkConfig } from '../../sim/link-config.js'
 import { Random } from '../../sim/link-schedule.js'
 import { SimBroker, World } from '../../sim/link-world.js'
@@ -123,6 +124,31 @@ test('after a kill and a restart of either side routes are exchanged again withi
     await world.run(43_000)
     assert.deepEqual([east.engine.routesOf(0), west.engine.routesOf(0)], [['a/2'], ['a/1']], name)
     assert.deepEqual([statusOf(east).pool.online, statusOf(west).pool.online], [1, 1], name)
+  }
+})
+
+test('the batches of a bootstrap begin as far apart as what they announce is allowed to', async () => {
+  const { world, east, west } = twoClusters(['#'], ['#'])
+  const filters = Array.from({ length: 12 }, (_, n) => `paced/${n}`)
+  for (const filter of filters) west.subscribe(filter)
+  // Each batch says that it holds a second's worth.
+  const made: number[] = []
+  const make = west.engine.bootstrapBatch.bind(west.engine)
+  west.engine.bootstrapBatch = (request) => {
+    made.push(world.now)
+    const batch = make(request)
+    return { ...batch, entries: batch.payload === null ? 0 : linkLimits.bootstrapRoutesPerSecond }
+  }
+  await world.run(30_000)
+  assert.deepEqual([...east.engine.routesOf(0)].sort(), [...filters].sort())
+  assert.ok(made.length >= 4, `${made.length} batches`)
+  for (const [at, ms] of made.slice(1, 4).entries()) {
+    // When a task has begun is up to `world.delay`.
+    const apart = ms - (made[at] ?? 0)
+    assert.ok(
+      apart > 500 && apart < 1_500,
+      `batch ${at + 2} begins ${apart} ms after the one before`,
+    )
   }
 })
 
