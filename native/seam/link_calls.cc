@@ -1,5 +1,7 @@
 // The calls of the link room: interest out, routes in, terms of the route channel. One call a
 // batch, never one a message.
+#include <cstring>
+
 #include "link/etf.h"
 #include "mqtt/packet.h"
 #include "seam/arguments.h"
@@ -409,8 +411,9 @@ Napi::Value LinksConfigured(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), running->LinksConfigured());
 }
 
-/// bootstrapBatch({ topics, actor, incarnation, cursor, entriesMax, bytesMax }) → { payload | null,
-/// entries, cursor, done }; any environment.
+/// bootstrapBatch({ topics, actor, incarnation, cursor, entriesMax, bytesMax, into }) → { written,
+/// payload | null, entries, cursor, done }; any environment. The batch is in the first `written`
+/// bytes of `into`, or where that is too small in `payload`.
 Napi::Value BootstrapBatch(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   transport::Engine* running = EngineOrThrow(env);
@@ -418,9 +421,11 @@ Napi::Value BootstrapBatch(const Napi::CallbackInfo& info) {
   const Napi::Object from = info[0].As<Napi::Object>();
   const Napi::Value topics = from.Get("topics"), actor = from.Get("actor"),
                     incarnation = from.Get("incarnation"), cursor = from.Get("cursor"),
-                    entries_max = from.Get("entriesMax"), bytes_max = from.Get("bytesMax");
+                    entries_max = from.Get("entriesMax"), bytes_max = from.Get("bytesMax"),
+                    into = from.Get("into");
   // The only crossing that worker threads make, and these are ended at any moment.
-  for (const Napi::Value& value : {topics, actor, incarnation, cursor, entries_max, bytes_max}) {
+  for (const Napi::Value& value :
+       {topics, actor, incarnation, cursor, entries_max, bytes_max, into}) {
     if (IsEnding(value)) return env.Undefined();
   }
   transport::BootstrapRequest request;
@@ -432,7 +437,11 @@ Napi::Value BootstrapBatch(const Napi::CallbackInfo& info) {
   request.bytes_max = NumberOf(bytes_max);
   const transport::BootstrapBatch batch = running->MakeBootstrap(request);
   Napi::Object out = Napi::Object::New(env);
-  out.Set("payload", batch.payload.empty() ? env.Null() : BufferOf(env, batch.payload));
+  auto memory = into.As<Napi::Uint8Array>();
+  const bool fits = batch.payload.size() <= memory.ByteLength();
+  if (fits) std::memcpy(memory.Data(), batch.payload.data(), batch.payload.size());
+  out.Set("written", static_cast<double>(fits ? batch.payload.size() : 0));
+  out.Set("payload", fits ? env.Null() : BufferOf(env, batch.payload));
   out.Set("entries", static_cast<double>(batch.entries));
   out.Set("cursor", batch.cursor);
   out.Set("done", Napi::Boolean::New(env, batch.done));

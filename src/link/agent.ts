@@ -15,6 +15,7 @@
  * Source: docs/protocol/cluster-link.md "Sender"; design.md §7, §9.
  */
 import { linkLimits } from '../limits.js'
+import { publishRoom } from '../mqtt/index.js'
 import type { RouteMessage } from '../native/index.js'
 import { connect, disconnected, fail, stop } from './agent-end.js'
 import { onBootstrapAsked, refresh } from './agent-refresh.js'
@@ -38,7 +39,7 @@ import {
 import { printable } from './complaints.js'
 import { type ConnectionEvent, type ConnectionStep, stepConnection } from './connection.js'
 import { failure, reasonText } from './failure.js'
-import { carrierOverheadBytes, type ServerPacket } from './wire.js'
+import type { ServerPacket } from './wire.js'
 
 /** When a `timer` event is due at the latest; infinite when nothing is. */
 export function agentDeadline(state: AgentState): number {
@@ -113,7 +114,7 @@ function onUp(state: AgentState, step: ConnectionStep, now: number): AgentStep {
   const room =
     peer.packetBytesMax === 0
       ? linkLimits.batchBytes
-      : peer.packetBytesMax - carrierOverheadBytes(state.routeTopic)
+      : peer.packetBytesMax - publishRoom(state.routeTopic)
   const packetId = state.nextPacketId
   return {
     state: {

@@ -9,7 +9,7 @@ import { AcceptedLine, type AcceptedLines } from './accepted-line.js'
 import { agentDeadline, stepAgent } from './agent.js'
 import { type AgentEffect, type AgentEvent, type AgentState, newAgent } from './agent-state.js'
 import type { Arrival } from './arrival.js'
-import { BootstrapPace } from './bootstrap-pace.js'
+import { BatchMaker } from './batch-maker.js'
 import {
   askedOf,
   type Capabilities,
@@ -32,7 +32,7 @@ import { RetainedSync } from './retained-sync.js'
 import type { LinkError, PoolStatus, RouteStatus } from './status.js'
 import { responseTopic, routeClientId, routeTopic } from './topics.js'
 import type { Transit } from './transit.js'
-import { encodeAcknowledgement, encodePublish, encodeSubscribe } from './wire.js'
+import { encodeAcknowledgement, encodePublish, encodeRouteBatch, encodeSubscribe } from './wire.js'
 
 /** What outbound links share. */
 export interface OutboundParts {
@@ -64,7 +64,7 @@ export class Outbound {
   readonly #counters: Counters
   readonly #digest: InterestDigest
   readonly #retained: RetainedSync
-  readonly #pace: BootstrapPace
+  readonly #batches: BatchMaker
   #peerIsCauseway = false
   #server = ''
   #seenFailure: LinkFailure | null = null
@@ -89,7 +89,13 @@ export class Outbound {
     this.#digest = new InterestDigest(parts.environment, index, config.driftCheck)
     this.#retained = new RetainedSync(parts.environment, index, config.retainedSync)
     const { clock, timers } = parts.environment
-    this.#pace = new BootstrapPace(clock, timers)
+    this.#batches = new BatchMaker({
+      environment: parts.environment,
+      topics: config.topics,
+      actor: parts.settings.nodeName,
+      routeTopic: this.#routeTopic,
+      dispatch: (event) => this.#agent.dispatch(event),
+    })
     this.#agent = new Machine<AgentState, AgentEvent, AgentEffect>(
       newAgent(this.#routeTopic, this.#seed(), config.acceptOnly),
       {
@@ -156,7 +162,7 @@ export class Outbound {
 
   stop(): void {
     this.#retained.stop()
-    this.#pace.stop()
+    this.#batches.stop()
     this.#parts.transit.end(this.#index)
     this.#agent.dispatch({ kind: 'stop' })
     this.#accepted?.release()
@@ -283,12 +289,10 @@ export class Outbound {
         break
       }
       case 'make-batch':
-        // Live changes wait for a batch of a repeated walk, so those are not held back.
-        if (state.phase.kind !== 'bootstrapping') this.#makeBatch(effect)
-        else this.#pace.begin(effect.cursor === 0, () => this.#makeBatch(effect))
+        this.#batches.make(effect, state.phase.kind === 'bootstrapping')
         break
       case 'send-batch':
-        this.#line.send(encodePublish(this.#routeTopic, 1, effect.packetId, effect.payload, null))
+        this.#line.send(encodeRouteBatch(this.#routeTopic, effect.packetId, effect.payload))
         break
       case 'take':
         this.#take(effect.incarnation, effect.bytesMax)
@@ -342,31 +346,6 @@ export class Outbound {
       correlation: randomHex(8),
       fresh: anew,
     })
-  }
-
-  #makeBatch({
-    attempt,
-    incarnation,
-    cursor,
-    bytesMax,
-  }: AgentEffect & { kind: 'make-batch' }): void {
-    const { tasks } = this.#parts.environment
-    const request = {
-      topics: this.#config.topics,
-      actor: this.#parts.settings.nodeName,
-      incarnation,
-      cursor,
-      entriesMax: linkLimits.batchEntries,
-      bytesMax,
-    }
-    tasks.bootstrapBatch(request).then(
-      (batch) => {
-        this.#pace.made(batch.entries)
-        this.#agent.dispatch({ kind: 'batch', attempt, ...batch })
-      },
-      (error: unknown) =>
-        this.#agent.dispatch({ kind: 'batch-failed', attempt, reason: messageOf(error) }),
-    )
   }
 
   #take(incarnation: bigint, bytesMax: number): void {
@@ -487,8 +466,4 @@ function closedBecause(cause: string): ConnectionEvent {
 
 function addressText({ host, port }: LinkConfig['servers'][number]): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

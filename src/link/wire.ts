@@ -6,7 +6,13 @@
  */
 import mqttPacket, { type Packet } from 'mqtt-packet'
 import { linkLimits } from '../limits.js'
-import { decodePacket, publishPacket, UndecodablePacket } from '../mqtt/index.js'
+import {
+  decodePacket,
+  publishAround,
+  publishPacket,
+  publishRoom,
+  UndecodablePacket,
+} from '../mqtt/index.js'
 import type { ProtocolVersion } from '../native/index.js'
 
 /** What a dialled connection may bring, decoded. */
@@ -100,6 +106,19 @@ export function encodePublish(
   return publishPacket(topic, payload, qos, false, properties, packetId)
 }
 
+/** A route batch of QoS 1. What a task thread made lies in shared memory with room before it (`batchMemory`) and stays there. */
+export function encodeRouteBatch(topic: string, packetId: number, payload: Uint8Array): Buffer {
+  return payload.buffer instanceof SharedArrayBuffer
+    ? publishAround(payload, topic, packetId)
+    : encodePublish(topic, 1, packetId, payload, null)
+}
+
+/** Where a task thread writes batches for this topic, one after the other. */
+export function batchMemory(topic: string): Uint8Array<SharedArrayBuffer> {
+  const room = publishRoom(topic)
+  return new Uint8Array(new SharedArrayBuffer(room + linkLimits.batchBytes), room)
+}
+
 /** Response Topic, then Correlation Data. MQTT 5.0 §3.3.2.3. */
 function requestProperties(request: Request): Buffer {
   const { responseTopic, correlationData } = request
@@ -128,11 +147,6 @@ export function encodeAcknowledgement(
   const packet: Packet =
     version === 5 ? { cmd, messageId: packetId, reasonCode } : { cmd, messageId: packetId }
   return mqttPacket.generate(packet, { protocolVersion: version })
-}
-
-/** Bytes around the payload of a QoS 1 PUBLISH without properties: fixed header 5, topic length 2, id 2, no properties 1. */
-export function carrierOverheadBytes(topic: string): number {
-  return 10 + Buffer.byteLength(topic)
 }
 
 export function decodeServerPacket(bytes: Buffer): ServerPacket {

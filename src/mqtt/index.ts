@@ -35,7 +35,7 @@ export {
   encodeUnsuback,
   fits,
 } from './encode.js'
-export { publishPacket } from './publish.js'
+export { publishAround, publishPacket, publishRoom } from './publish.js'
 export {
   type ConnectRefusal,
   connectReason,

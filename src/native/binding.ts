@@ -132,7 +132,7 @@ export interface Binding extends LinkCalls {
   /** A view of the engine's memory, two bytes a link: a live batch waits, the capture overflowed. */
   interestFlags(): Uint8Array
   /** Any environment of the process. */
-  bootstrapBatch(request: BootstrapRequest): BootstrapBatch
+  bootstrapBatch(request: BootstrapRequest): BootstrapBatch & { readonly written: number }
 
   // loadgen: absent on other systems than Linux
   startLoad(plan: NativeLoadPlan): LoadHandle

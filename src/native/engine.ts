@@ -475,9 +475,12 @@ export interface BootstrapRequest {
   readonly cursor: number // 0 to start
   readonly entriesMax: number
   readonly bytesMax: number
+  /** Shared with the task thread, which writes the batch there: what is copied from thread to thread makes V8 collect. */
+  readonly into: Uint8Array<SharedArrayBuffer>
 }
 export interface BootstrapBatch {
-  readonly payload: Uint8Array | null // null: nothing matched in this stretch
+  /** In `into`, or a copy where one route is larger than that; null: nothing matched in this stretch. */
+  readonly payload: Uint8Array | null
   readonly entries: number
   readonly cursor: number // to continue from
   readonly done: boolean

@@ -111,7 +111,8 @@ function laneSlots(loops: number): number {
 
 /** The next stretch of this cluster's interest, cut by a link's topics. Any thread of the process that runs the engine. */
 export function bootstrapBatch(request: BootstrapRequest): BootstrapBatch {
-  return binding().bootstrapBatch(request)
+  const { written, payload, ...made } = binding().bootstrapBatch(request)
+  return { ...made, payload: written > 0 ? request.into.subarray(0, written) : payload }
 }
 
 /**

@@ -9,6 +9,7 @@ const request = {
   cursor: 0,
   entriesMax: 4_000,
   bytesMax: 512 * 1024,
+  into: new Uint8Array(new SharedArrayBuffer(512 * 1024)),
 }
 
 bootstrapBatch(request)

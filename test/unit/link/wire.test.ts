@@ -15,11 +15,13 @@ import {
   routeTopic,
 } from '../../../src/link/topics.js'
 import {
+  batchMemory,
   decodeCarrier,
   decodeServerPacket,
   encodeAcknowledgement,
   encodeConnect,
   encodePublish,
+  encodeRouteBatch,
   encodeSubscribe,
 } from '../../../src/link/wire.js'
 import { root } from './golden.js'
@@ -212,4 +214,19 @@ test('packets of many lengths leave nothing behind', () => {
   for (let length = 0; length < payload.length; length++)
     encodePublish('a', 1, 1 + length, payload.subarray(0, length), null)
   assert.ok(kept() - before < 1024 * 1024)
+})
+
+test('a batch in a task thread’s memory becomes the same PUBLISH as a copy of it, in place', () => {
+  // Around the sizes where the Remaining Length takes one byte more, and the largest.
+  for (const size of [1, 90, 110, 127, 128, 16_340, 16_383, 16_384, 512 * 1024]) {
+    for (const topic of [routeTopic('eu'), `$LINK/cluster/route/${'é'.repeat(100)}`]) {
+      const memory = batchMemory(topic)
+      const payload = memory.subarray(0, size).fill(0xa5)
+      const copied = encodePublish(topic, 1, 65_535, Buffer.from(payload), null)
+      const inPlace = encodeRouteBatch(topic, 65_535, payload)
+      assert.equal(inPlace.buffer, memory.buffer)
+      assert.deepEqual(inPlace, copied)
+      assert.deepEqual(encodeRouteBatch(topic, 65_535, Buffer.from(payload)), copied)
+    }
+  }
 })
