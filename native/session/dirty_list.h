@@ -61,6 +61,9 @@ class DirtyList {
   bool empty() const { return prompt_.empty() && !wide(); }
   /// Somebody stands in the wide row.
   bool wide() const { return !cycle_.empty() || !next_.empty(); }
+  /// After a turn: wide fan-outs have reached somebody again whom this cycle has written, or who is
+  /// not in it. They come faster than cycles end.
+  bool behind() const { return !next_.empty(); }
   size_t prompt_count() const { return prompt_count_; }
   /// Who is next, out of the row; null: nobody.
   Connection* TakePrompt() { return Take(&prompt_); }

@@ -170,7 +170,7 @@ void IoLoop::EndTurn() {
   if (delayed_.next_due_ms() <= now_ms_) PublishDelayed();
   ResumeYielded();
   ReadBuffered();
-  const bool unwritten = FlushDirty();
+  FlushDirty();
   shard_.FlushWakeups();
   peers_->edge()->RingBell();
   if (!yielded_.empty() || !ready_.empty() || !to_secure_.empty() || !to_read_.empty())
@@ -196,21 +196,20 @@ void IoLoop::EndTurn() {
       uv_idle_stop(&idle_);
     }
   }
-  // Last: loops and control that this turn woke may be who waits for this processor: decision 0028.
-  if (unwritten) std::this_thread::yield();
+  // Last: who was written to, and loops that this turn woke, may wait for this processor: decision
+  // 0028.
+  if (shard_.sender()->dirty()->behind()) std::this_thread::yield();
 }
 
-/// True: the budget left somebody with bytes to write.
-bool IoLoop::FlushDirty() {
+void IoLoop::FlushDirty() {
   const auto flush = [this](session::Connection* connection) {
     const uint64_t before = counters_.bytes_sent.load(std::memory_order_relaxed);
     Flush(static_cast<Socket*>(connection));
     return static_cast<size_t>(counters_.bytes_sent.load(std::memory_order_relaxed) - before);
   };
-  if (!session::FlushTurn(shard_.sender()->dirty(), shard_.WideWaits(), flush)) return false;
+  if (!session::FlushTurn(shard_.sender()->dirty(), shard_.WideWaits(), flush)) return;
   Bump(counters_.flush_yields);
   work_left_ = true;
-  return true;
 }
 
 void IoLoop::TakeEvents(std::string* out) {

@@ -2,8 +2,9 @@
 //
 // A turn: poll → every ready socket is read → commands → lanes and paused fan-outs → one write per
 // dirty socket, as many as a turn may make (session/flush_turn.h) → wake-ups of other loops →
-// events to control. Flushing once at the end is what makes batches (design.md §3 step 7). A turn
-// that leaves somebody to write lets a thread that waits for its processor go first.
+// events to control. Flushing once at the end is what makes batches (design.md §3 step 7). While
+// wide fan-outs come faster than they are written, a thread that waits for the processor goes
+// first.
 #pragma once
 
 #include <uv.h>
@@ -95,7 +96,7 @@ class IoLoop final : public fanout::ShardHost {
   void CommandsWait();
   void Run();
   void EndTurn();
-  bool FlushDirty();
+  void FlushDirty();
   void RunCommands();
   void Tick();
   void ExpireLinks();

@@ -187,6 +187,22 @@ TEST_CASE("a cycle ends when all are written who were dirty when it began") {
   CHECK(row.list.cycles() == before + 2);
 }
 
+TEST_CASE("the list is behind while messages come faster than cycles end, and only then") {
+  Row row;
+  row.Dirty(2 * limits::kWideWrites, true);
+  row.Turn();
+  CHECK(!row.list.behind());  // one message, half written: however many it is for
+  row.Dirty(1, false);
+  CHECK(!row.list.behind());
+  row.Dirty(1, true);
+  CHECK(row.list.behind());
+  row.Turn();
+  CHECK(row.list.behind());  // the cycle is over, the next has not begun
+  row.Turn();
+  CHECK(!row.list.behind());
+  CHECK(row.list.empty());
+}
+
 TEST_CASE("a cycle whose last connections are gone is over") {
   Row row;
   row.Dirty(limits::kWideWrites, true);
