@@ -21,7 +21,8 @@ const trafficRate = 1_000
 const trafficClients = 20
 const subscribers = 1_000
 const filtersEach = 1_000
-const pollMs = 100
+/** Between two questions for the number of routes: each takes 3 ms of a processor, which the messages wait for. */
+const askMs = { least: 50, most: 500 } as const
 const asksBefore = 20
 /** Without a further route for so long none comes. */
 const patienceMs = 15_000
@@ -99,7 +100,7 @@ async function announced(
   let lookedMs = startedMs
   let movedMs = startedMs
   while (held < routes) {
-    await run.wait(pollMs)
+    await run.wait(untilNextMs(performance.now() - startedMs, held, routes))
     const now = await routesAt(east)
     const nowMs = performance.now()
     timeline.push({
@@ -133,6 +134,12 @@ async function announced(
     latency: null,
     timeline,
   }
+}
+
+/** Half of what is left to wait for at the rate so far. */
+function untilNextMs(sinceMs: number, held: number, routes: number): number {
+  const leftMs = held === 0 ? askMs.most : (sinceMs / held) * (routes - held)
+  return Math.min(askMs.most, Math.max(askMs.least, leftMs / 2))
 }
 
 /** Pairs at east, open loop, for as long as `during` takes. */
