@@ -1,5 +1,6 @@
 // The edge thread's environment: it attaches to the engine of the process, and exchanges one batch
 // a turn with it.
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -37,10 +38,11 @@ void LeaveEdge(void* argument) {
   transport::CloseLeftoverPolls(bell->loop);
 }
 
-/// Adds to the nice value of the calling thread: io loops go first (design.md §1). Where that
-/// cannot be had it runs as it is.
-void LowerPriority(int by) {
+/// Names the calling thread as the loops are named, and adds to its nice value: io loops go first
+/// (design.md §1). Where that cannot be had it runs as it is.
+void StandBehindLoops(int by) {
 #ifdef __linux__
+  pthread_setname_np(pthread_self(), "edge");
   const auto thread = static_cast<id_t>(syscall(SYS_gettid));
   errno = 0;
   const int now = getpriority(PRIO_PROCESS, thread);
@@ -62,7 +64,7 @@ Napi::Value AttachEdge(const Napi::CallbackInfo& info) {
   auto* bell = new EdgeBell;
   bell->port = running->edge();
   CHECK(napi_get_uv_event_loop(env, &bell->loop) == napi_ok);
-  LowerPriority(static_cast<int>(NumberOf(from.Get("nice"))));
+  StandBehindLoops(static_cast<int>(NumberOf(from.Get("nice"))));
   bell->function =
       Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "causeway.edge", 0, 1);
   bell->function.Unref(env);
