@@ -1,67 +1,108 @@
 /**
- * As many clients as descriptors allow, each subscribes to the same filter at once: from the first SUBSCRIBE sent to the last
- * SUBACK; then a message that reaches all of them. And connections that only stand there.
+ * All clients subscribe to the same filter at once: from the first SUBSCRIBE sent to the last SUBACK; then a message that reaches
+ * them. More than descriptors allow do so in storms one after the other, whose sessions stay subscribed. And connections that only
+ * stand there.
  */
+import type { LoadDistribution } from '../../native/index.js'
 import { shares } from './distribution.js'
 import type { Setting } from './options.js'
 import { fineProcessorSeconds, residentKiB } from './processor.js'
 import { latencyFigures, problemsOf, type Round } from './result.js'
-import { planOf, Run } from './run.js'
+import { clientsWithin, planOf, Run } from './run.js'
 import { drained } from './traffic.js'
 
 /** What the budget of one filter's subscribers is told for. */
-const proportionalTo = 100_000
+export const subscribersWanted = 100_000
 const messages = 1
 /** A broker is idle again, and has given back what it can. */
 const settleMs = 1_500
+/** Of sessions of earlier storms, seconds: longer than a round. */
+const expirySeconds = 7_200
 
+/** What one storm took. */
+interface Storm {
+  readonly clients: number
+  readonly elapsedMs: number
+  readonly brokerSeconds: number
+  readonly generatorNs: number
+  /** How many the message reached; null: there was none. */
+  readonly reached: number | null
+  readonly problems: readonly string[]
+  readonly latency: LoadDistribution
+}
+
+/** @param clients all of them; of a broker that is not ours no more than descriptors allow, since sessions would stay there */
 export async function subscribeRound(
   workload: string,
   setting: Setting,
   clients: number,
 ): Promise<Round> {
+  const isOurs = setting.side.died !== null
+  const storms: Storm[] = []
+  for (let left = clients; left > 0; left -= storms.at(-1)?.clients ?? left) {
+    const size = isOurs ? clientsWithin(left) : left
+    storms.push(await storm(setting, size, size === left))
+  }
+  const total = (of: (storm: Storm) => number) => storms.reduce((sum, one) => sum + of(one), 0)
+  const elapsedMs = total((one) => one.elapsedMs)
+  const { reached = null, problems = [], latency = null } = storms.at(-1) ?? {}
+  return {
+    workload,
+    side: setting.side.name,
+    figures: {
+      clients,
+      totalMs: elapsedMs,
+      usEach: (elapsedMs * 1_000) / clients,
+      msFor100k: (elapsedMs * subscribersWanted) / clients,
+      brokerUs: (total((one) => one.brokerSeconds) * 1e6) / clients,
+      generatorUs: total((one) => one.generatorNs) / 1_000 / clients,
+      ...(latency === null ? {} : latencyFigures(latency)),
+      ...(reached === null ? {} : { reached }),
+    },
+    problems: [...problems],
+    partial: false,
+    latency,
+    timeline: [],
+  }
+}
+
+/** @param isLast its clients get a message; the sessions of the others stay subscribed without a connection */
+async function storm(setting: Setting, clients: number, isLast: boolean): Promise<Storm> {
   const { side, progress } = setting
   const isFloor = side.name.startsWith('floor')
   const plan = planOf(setting, {
     pattern: 'oneTopic',
     subscribers: clients,
-    publishers: isFloor ? 0 : 1,
+    publishers: isFloor || !isLast ? 0 : 1,
     holdSubscriptions: true,
+    sessionExpirySeconds: isLast ? 0 : expirySeconds,
     messagesEach: messages,
     rate: 0,
   })
   const run = new Run(setting, plan)
   try {
     await run.reaches(clients, ({ connected }) => connected, 'connected')
+    await run.wait(settleMs) // the storm before is gone
     const brokerBefore = fineProcessorSeconds(side.pids)
     const before = run.read()
     run.enter('subscribe')
     const after = await run.reaches(clients, ({ subscribed }) => subscribed, 'subscribed')
-    const broker = fineProcessorSeconds(side.pids) - brokerBefore
-    const elapsedMs = (after.lastSubackNs - after.firstSubscribeNs) / 1e6
-    const figures: Record<string, number> = {
+    const took = {
       clients,
-      totalMs: elapsedMs,
-      usEach: (elapsedMs * 1_000) / clients,
-      msFor100k: (elapsedMs * proportionalTo) / clients,
-      brokerUs: (broker * 1e6) / clients,
-      generatorUs: (after.threadCpuNs - before.threadCpuNs) / 1_000 / clients,
-      ...latencyFigures(run.latency('subscribe', shares)),
+      elapsedMs: (after.lastSubackNs - after.firstSubscribeNs) / 1e6,
+      brokerSeconds: fineProcessorSeconds(side.pids) - brokerBefore,
+      generatorNs: after.threadCpuNs - before.threadCpuNs,
+      latency: run.latency('subscribe', shares),
     }
-    let problems: string[] = []
-    if (!isFloor) {
-      run.enter('connectPublishers')
-      await run.reaches(1, (reading) => reading.publishersReady, 'publishers ready')
-      run.enter('run')
-      await run.reaches(messages, ({ published }) => published, 'messages published')
-      run.enter('drain')
-      progress('waiting for the message to reach everybody')
-      const end = await drained(run)
-      problems = problemsOf(end, run.clients)
-      figures.reached = end.unique / messages
-    }
-    const latency = run.latency('subscribe', shares)
-    return { workload, side: side.name, figures, problems, partial: false, latency, timeline: [] }
+    if (isFloor || !isLast) return { ...took, reached: null, problems: [] }
+    run.enter('connectPublishers')
+    await run.reaches(1, (reading) => reading.publishersReady, 'publishers ready')
+    run.enter('run')
+    await run.reaches(messages, ({ published }) => published, 'messages published')
+    run.enter('drain')
+    progress('waiting for the message to reach everybody')
+    const end = await drained(run)
+    return { ...took, reached: end.unique / messages, problems: problemsOf(end, run.clients) }
   } finally {
     run.stop()
   }

@@ -12,7 +12,7 @@ import type { Round } from './result.js'
 import { retainedRound } from './retained.js'
 import { clientsWithin } from './run.js'
 import { scaleCurve, scaleRounds } from './scale.js'
-import { connectionsRound, subscribeRound } from './storm.js'
+import { connectionsRound, subscribeRound, subscribersWanted } from './storm.js'
 import { trafficRound } from './traffic.js'
 
 export interface Workload {
@@ -225,8 +225,11 @@ export const workloads: readonly Workload[] = [
     floor: () => null,
     how: {
       kind: 'sides',
-      run: (setting) =>
-        subscribeRound('subscribe', setting, setting.options.clients ?? clientsWithin(100_000)),
+      run: (setting) => {
+        const most =
+          setting.side.died === null ? clientsWithin(subscribersWanted) : subscribersWanted
+        return subscribeRound('subscribe', setting, setting.options.clients ?? most)
+      },
     },
   },
   {

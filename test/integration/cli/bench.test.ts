@@ -44,8 +44,12 @@ async function bench(
 const tooSlow = /^the rate of \d+ a second was not reached|^not one listing was complete/
 
 /** A run that must be clean, but for rates: how fast this machine is now is not what is tested. */
-async function clean(t: TestContext, args: readonly string[]): Promise<Report> {
-  const { code, stdout, stderr } = await bench(t, [...args, ...short, '--json'])
+async function clean(
+  t: TestContext,
+  args: readonly string[],
+  options?: CommandOptions,
+): Promise<Report> {
+  const { code, stdout, stderr } = await bench(t, [...args, ...short, '--json'], options)
   assert.ok(code === 0 || code === 3, `${code}: ${stdout}${stderr}`)
   // Cannot lie where it matters: what is looked at below is asserted.
   const report = JSON.parse(stdout) as Report
@@ -180,6 +184,19 @@ describe('a broker of our own', () => {
     const sides = report.rounds.map(({ side }) => side)
     assert.deepEqual(sides.toSorted(), ['causeway', 'causeway', 'floor', 'floor'])
     for (const { figures } of report.rounds) assert.ok((figures.usEach ?? 0) > 0)
+  })
+
+  test('subscribe: more clients than descriptors, one storm after the other', async (t) => {
+    const args = ['subscribe', '--clients', '700', '--via', 'unix', '--floor', '--io', '1']
+    const report = await clean(t, args, { descriptors: 400 })
+    const own = report.rounds.find(({ side }) => side === 'causeway')
+    assert.equal(own?.figures.clients, 700)
+    const last = own?.figures.reached ?? 0
+    assert.ok(last > 0 && last < 300, `${last} in the last storm`)
+    // All of them were timed, not those of the last storm alone.
+    const { totalMs = 0, usEach } = own?.figures ?? {}
+    assert.equal(usEach, (totalMs * 1_000) / 700)
+    assert.ok((own?.latency?.count ?? 700) < 300)
   })
 
   test('a peer that is not installed is told', async (t) => {

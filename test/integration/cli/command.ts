@@ -15,6 +15,8 @@ export interface CommandOptions {
   /** Arguments of node itself, before the script. */
   readonly node?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  /** File descriptors that the process and those it starts may open; by default as many as this one. */
+  readonly descriptors?: number
 }
 
 /** Three folders above dist-test/test/integration/cli. */
@@ -30,8 +32,12 @@ export class Command {
   #stderr = ''
   #exit: Exit | null = null
 
-  constructor(args: readonly string[], { node = [], environment = {} }: CommandOptions = {}) {
-    this.#child = spawn(process.execPath, [...node, script, ...args], {
+  constructor(args: readonly string[], options: CommandOptions = {}) {
+    const { node = [], environment = {}, descriptors = null } = options
+    const own = [process.execPath, ...node, script, ...args]
+    const limited = ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...own]
+    const [program = '', ...rest] = descriptors === null ? own : limited
+    this.#child = spawn(program, rest, {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
