@@ -278,8 +278,6 @@ export const edgeLimits = {
 export const controlLimits = {
   /** Bulk work runs at most this long before the event loop comes by. */
   sliceMs: 2,
-  /** Added to the nice value of V8's and libuv's threads, which compute for milliseconds at a time. */
-  helperNice: 10,
   /** Ops of one `answer` when an ended session's subscriptions are removed: about 0.1 ms to make. */
   removalOps: 128,
   /** Ended sessions without subscriptions handled per step. */

@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CausewayError } from '../errors.js'
-import { lowerHelperThreads } from '../helper-threads.js'
 import { loadRoom } from '../native/index.js'
 import { comparison } from './bench/comparison.js'
 import type { BenchFlags } from './bench/declaration.js'
@@ -27,7 +26,6 @@ const exitUnusable = 3
 
 /** @returns the exit code */
 export async function benchCommand(name: string, flags: BenchFlags): Promise<number> {
-  lowerHelperThreads() // as a broker does: latencies are those of the broker, not of who measures
   const line = new ProgressLine(process.stderr)
   const folder = mkdtempSync(join(tmpdir(), 'causeway-bench-'))
   const asked = new AbortController()

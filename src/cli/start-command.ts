@@ -1,7 +1,6 @@
 /** `causeway start [-c FILE] [--strict]`: runs one broker in this process until SIGTERM or SIGINT. */
 import type { Environment } from '../config/index.js'
 import { EarlySignals } from '../early-signals.js'
-import { lowerHelperThreads } from '../helper-threads.js'
 import { keepYoungGenerationSmall } from '../young-generation.js'
 
 export interface StartOptions {
@@ -13,7 +12,6 @@ export interface StartOptions {
 
 /** @throws CausewayError with a message for people */
 export async function startCommand(options: StartOptions): Promise<void> {
-  lowerHelperThreads()
   keepYoungGenerationSmall()
   const signals = new EarlySignals()
   try {
