@@ -174,8 +174,7 @@ export class Lexer {
     const end = Math.min(this.at + 1, this.source.text.length)
     throw errorAt(
       { source: this.source, start, end },
-      // XXXX: four hexadecimal digits, as JSON's grammar is usually written (RFC 8259 §7).
-      'unknown escape in a string: expected one of \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX',
+      'unknown escape in a string: expected one of \\" \\\\ \\/ \\b \\f \\n \\r \\t, or \\u and four hexadecimal digits',
     )
   }
 

@@ -68,8 +68,8 @@ export const badInputs: readonly BadInput[] = [
   {
     title: 'an unknown escape',
     text: 'a = "x‸\\q"',
-    // As the lexer writes it: XXXX are four hexadecimal digits.
-    message: 'unknown escape in a string: expected one of \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX',
+    message:
+      'unknown escape in a string: expected one of \\" \\\\ \\/ \\b \\f \\n \\r \\t, or \\u and four hexadecimal digits',
     code: 'CONFIG_SYNTAX',
   },
   {
