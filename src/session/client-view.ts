@@ -1,7 +1,7 @@
 /** What is known of a client id without asking its home loop: for people who ask. */
 import type { ProtocolVersion } from '../native/index.js'
 import type { Candidate, Session } from './session.js'
-import type { ClientState, Online } from './step.js'
+import { type ClientState, type Online, standing } from './step.js'
 
 export interface ClientView {
   /** Where it stands among all client ids: in the order in which they came. */
@@ -45,19 +45,14 @@ export interface KnownClient<C extends Candidate> {
 /** Null: nothing is there yet but a CONNECT in progress. */
 export function clientView<C extends Candidate>(client: KnownClient<C>): ClientView | null {
   const { serial, clientId, state, last } = client
-  const standing =
-    state.kind === 'authenticating'
-      ? state.found
-      : state.kind === 'connecting'
-        ? state.previous
-        : state
-  if (standing.kind === 'none') return null
+  const found = standing(state)
+  if (found.kind === 'none') return null
   // One that is to be taken over may have closed by itself meanwhile.
   const connected =
-    standing.kind === 'online' && !(state.kind === 'connecting' && state.previousClosed !== null)
-  const connection = connected ? connectionView(standing, null) : last
+    found.kind === 'online' && !(state.kind === 'connecting' && state.previousClosed !== null)
+  const connection = connected ? connectionView(found, null) : last
   if (connection === null) return null
-  return { serial, clientId, connected, subscriptions: held(standing.session), connection }
+  return { serial, clientId, connected, subscriptions: held(found.session), connection }
 }
 
 export function connectionView<C extends Candidate>(

@@ -39,6 +39,7 @@ import {
   deadline,
   none,
   type Online,
+  standing,
   step,
   type Verdict,
 } from './step.js'
@@ -377,12 +378,7 @@ function onlineOf<C extends Candidate>(
   state: ClientState<C>,
   connection: number,
 ): Online<C> | null {
-  const online =
-    state.kind === 'connecting'
-      ? state.previous
-      : state.kind === 'authenticating'
-        ? state.found
-        : state
+  const online = standing(state)
   return online.kind === 'online' && online.candidate.connection === connection ? online : null
 }
 

@@ -154,6 +154,12 @@ export interface ClientPolicy {
 export const none: None = { kind: 'none' }
 const nothing: readonly never[] = []
 
+/** What stands while a CONNECT is in progress; otherwise the state itself. */
+export function standing<C extends Candidate>(state: ClientState<C>): None | Online<C> | Offline {
+  if (state.kind === 'authenticating') return state.found
+  return state.kind === 'connecting' ? state.previous : state
+}
+
 /** When the next `timer` event is due; Infinity: never. */
 export function deadline(state: ClientState): number {
   if (state.kind === 'authenticating') return deadline(state.found)
