@@ -236,7 +236,8 @@ class Engine final : public LoopPeers, public link::RouteSink, public link::Tran
   std::vector<std::atomic<uint64_t>> posted_;  // commands posted, by loop
   /// Of the batch that is being submitted, by loop; bound: limits::kCommandsTogether each.
   std::vector<std::vector<Command>> gathered_;
-  std::vector<std::pair<int, router::Filter*>> released_;  // by its commands, with their loops
+  /// By its commands, with their loops; as many as that batch has unsubscribes.
+  std::vector<std::pair<int, router::Filter*>> released_;
   std::deque<Limbo> limbo_;
   Interest interests_[kLinks];
   uint8_t interest_flags_[2 * kLinks] = {};

@@ -2,7 +2,6 @@
  * The batches of a link's bootstrap, which a task thread makes: one at a time, at the pace of a bootstrap, in memory that both
  * threads share. Every job is answered with one event for the link's agent.
  */
-
 import { linkLimits } from '../limits.js'
 import type { AgentEffect, AgentEvent } from './agent-state.js'
 import { BootstrapPace } from './bootstrap-pace.js'

@@ -21,7 +21,6 @@ const expirySeconds = 7_200
 
 /** What one storm took. */
 interface Storm {
-  readonly clients: number
   readonly elapsedMs: number
   readonly brokerSeconds: number
   readonly generatorNs: number
@@ -39,9 +38,10 @@ export async function subscribeRound(
 ): Promise<Round> {
   const isOurs = setting.side.died !== null
   const storms: Storm[] = []
-  for (let left = clients; left > 0; left -= storms.at(-1)?.clients ?? left) {
+  for (let left = clients; left > 0; ) {
     const size = isOurs ? clientsWithin(left) : left
     storms.push(await storm(setting, size, size === left))
+    left -= size
   }
   const total = (of: (storm: Storm) => number) => storms.reduce((sum, one) => sum + of(one), 0)
   const elapsedMs = total((one) => one.elapsedMs)
@@ -88,7 +88,6 @@ async function storm(setting: Setting, clients: number, isLast: boolean): Promis
     run.enter('subscribe')
     const after = await run.reaches(clients, ({ subscribed }) => subscribed, 'subscribed')
     const took = {
-      clients,
       elapsedMs: (after.lastSubackNs - after.firstSubscribeNs) / 1e6,
       brokerSeconds: fineProcessorSeconds(side.pids) - brokerBefore,
       generatorNs: after.threadCpuNs - before.threadCpuNs,
