@@ -19,6 +19,9 @@ const minutes = (n) => n * 60_000
 const QUICK_STRESS_MS = 500
 const FULL_STRESS_MS = seconds(60)
 
+/** Test files, each a process with brokers and ports of its own, that run at the same time: what they do most is wait. */
+const FILES_AT_ONCE = 3
+
 /** @typedef {{ name: string, byDefault: boolean, run: (live: boolean) => Promise<import('./result.mjs').Result> }} Suite */
 
 /** @type {Suite[]} */
@@ -49,12 +52,12 @@ export const suites = [
   {
     name: 'conformance',
     byDefault: true,
-    run: (live) => nodeTests('conformance', { limitMs: minutes(6), serial: true, live }),
+    run: (live) => nodeTests('conformance', { limitMs: minutes(6), live }),
   },
   {
     name: 'integration',
     byDefault: true,
-    run: (live) => nodeTests('integration', { limitMs: minutes(15), serial: true, live }),
+    run: (live) => nodeTests('integration', { limitMs: minutes(15), live }),
   },
   // The same tests of brokers and links with one loop, where nothing crosses threads, and with more loops than most cores.
   ...[1, 4].map((loops) => ({
@@ -65,7 +68,6 @@ export const suites = [
         ['auth', 'broker', 'link', 'transport'].map((folder) => join('integration', folder)),
         {
           limitMs: minutes(15),
-          serial: true,
           env: { CAUSEWAY_TEST_IO: String(loops), CAUSEWAY_MODEL_SECONDS: '10' },
           live,
         },
@@ -78,7 +80,6 @@ export const suites = [
     run: (live) =>
       nodeTests('integration/exit', {
         limitMs: minutes(10),
-        serial: true,
         env: { CAUSEWAY_EXIT_ROUNDS: '100' },
         live,
       }),
@@ -86,7 +87,7 @@ export const suites = [
   {
     name: 'interop',
     byDefault: true,
-    run: (live) => nodeTests('interop', { limitMs: minutes(5), serial: true, live }),
+    run: (live) => nodeTests('interop', { limitMs: minutes(5), live }),
   },
   // Every transport with every program, as integration-io1 and -io4 tell it with MQTT.js.
   ...[1, 4].map((loops) => ({
@@ -138,7 +139,7 @@ async function buildEverything(live) {
 }
 
 /** Files come from the sources, so that what was compiled from a test since removed does not run. */
-async function nodeTests(where, { limitMs, serial = false, env = {}, live }) {
+async function nodeTests(where, { limitMs, env = {}, live }) {
   const sources = [where]
     .flat()
     .flatMap((one) =>
@@ -147,8 +148,13 @@ async function nodeTests(where, { limitMs, serial = false, env = {}, live }) {
   const files = sources.map((path) => join('dist-test', path.replace(/\.ts$/, '.js')))
   if (files.length === 0)
     return { passed: 0, failed: 1, notRun: [], details: `test/${where} holds no test` }
-  const concurrency = serial ? ['--test-concurrency=1'] : []
-  const args = ['--enable-source-maps', '--test', '--test-reporter=spec', ...concurrency, ...files]
+  const args = [
+    '--enable-source-maps',
+    '--test',
+    '--test-reporter=spec',
+    `--test-concurrency=${FILES_AT_ONCE}`,
+    ...files,
+  ]
   return nodeTestResult(await runNode(args, limitMs, live, env))
 }
 
