@@ -1,7 +1,7 @@
 /** `causeway start [-c FILE] [--strict]`: runs one broker in this process until SIGTERM or SIGINT. */
 import type { Environment } from '../config/index.js'
 import { EarlySignals } from '../early-signals.js'
-import { keepYoungGenerationSmall } from '../young-generation.js'
+import { collectSparingly } from '../garbage-collection.js'
 
 export interface StartOptions {
   /** Null: defaults and the environment. */
@@ -12,7 +12,7 @@ export interface StartOptions {
 
 /** @throws CausewayError with a message for people */
 export async function startCommand(options: StartOptions): Promise<void> {
-  keepYoungGenerationSmall()
+  collectSparingly()
   const signals = new EarlySignals()
   try {
     // Loaded only now: it takes longer than everything else, and a signal may come meanwhile.
