@@ -238,7 +238,9 @@ export const taskLimits = {
    * waiting; the rest is room for people's reports. Full: the job is refused, TASK_QUEUE_FULL.
    */
   queue: 256,
-  /** After this the threads are ended whatever they do. */
+  /** At the end: what was asked for may be done in this time. A thread's start takes 50 ms of a processor, a password up to 0.3 s. */
+  settleMs: 2_000,
+  /** After this the threads have ended, or are left to themselves. */
   stopMs: 1_000,
   /** Added to the nice value of task threads. design.md §1. */
   nice: 10,

@@ -1,6 +1,7 @@
 /**
- * The task threads: a bounded queue in front of Piscina, jobs by name, an end within a second.
+ * The task threads: a bounded queue in front of Piscina, jobs by name, an end that is bounded too.
  */
+import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
@@ -41,7 +42,9 @@ const ownJobs: Readonly<Record<JobName, URL>> = {
 export class TaskPool {
   readonly #piscina: Piscina
   readonly #jobs: Readonly<Record<JobName, URL>>
-  #unfinished = 0
+  /** The thread that was started at once has loaded its code, or has failed to. */
+  readonly #loaded: Promise<unknown>
+  readonly #unfinished = new Set<Promise<unknown>>()
   #completed = 0
   #refused = 0
   #stopped = false
@@ -64,6 +67,10 @@ export class TaskPool {
       closeTimeout: taskLimits.stopMs,
       recordTiming: false,
     })
+    // Piscina's threads say so with their first message.
+    this.#loaded = Promise.allSettled(
+      this.#piscina.threads.map((thread) => once(thread, 'message')),
+    )
   }
 
   /** One batch of a link's bootstrap. Rejects with TASK_QUEUE_FULL or TASKS_STOPPED, or with what the job threw. */
@@ -80,22 +87,26 @@ export class TaskPool {
     const waiting = this.#piscina.queueSize
     return {
       waiting,
-      running: this.#unfinished - waiting,
+      running: this.#unfinished.size - waiting,
       completed: this.#completed,
       refused: this.#refused,
     }
   }
 
-  /** Ends the threads within a second, whatever they do; jobs not done reject with TASKS_STOPPED. Idempotent. */
+  /**
+   * Ends the threads: when they have done what they were asked for, or after taskLimits.settleMs, and then within a second
+   * whatever they do; jobs not done reject with TASKS_STOPPED. Node 20 aborts the process if a thread is ended while it loads a
+   * module, which the first job of each kind does. Idempotent.
+   */
   async stop(): Promise<void> {
     this.#stopped = true
-    // A thread inside a native call ends when that returns; we do not wait longer than promised for it.
     const patience = new AbortController()
-    const impatience = setTimeout(taskLimits.stopMs, undefined, {
-      ref: false,
-      signal: patience.signal,
-    }).catch(() => {})
-    await Promise.race([this.#piscina.destroy(), impatience])
+    const impatience = (delayMs: number) =>
+      setTimeout(delayMs, undefined, { ref: false, signal: patience.signal }).catch(() => {})
+    const settled = Promise.allSettled([this.#loaded, ...this.#unfinished])
+    await Promise.race([settled, impatience(taskLimits.settleMs)])
+    // A thread inside a native call ends when that returns; we do not wait longer than promised for it.
+    await Promise.race([this.#piscina.destroy(), impatience(taskLimits.stopMs)])
     patience.abort()
   }
 
@@ -112,12 +123,13 @@ export class TaskPool {
         },
       )
     }
-    this.#unfinished++
+    const job = this.#piscina.run(request, {
+      filename: fileURLToPath(this.#jobs[name]),
+      name: 'run',
+    })
+    this.#unfinished.add(job)
     try {
-      return await this.#piscina.run(request, {
-        filename: fileURLToPath(this.#jobs[name]),
-        name: 'run',
-      })
+      return await job
     } catch (error) {
       if (this.#stopped)
         throw new CausewayError('TASKS_STOPPED', `job ${name} ended with the task threads`, {
@@ -125,7 +137,7 @@ export class TaskPool {
         })
       throw error
     } finally {
-      this.#unfinished--
+      this.#unfinished.delete(job)
       this.#completed++
     }
   }

@@ -1,6 +1,6 @@
 /** The task threads: results, a bounded queue, an end that does not wait. Jobs here are a few lines of JavaScript. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -64,6 +64,20 @@ test('the code of an expected job is loaded before the first one is asked for', 
   await pool.stop()
 })
 
+test('stopping lets a thread finish loading: ended meanwhile, it would take the process with it', async () => {
+  const path = join(directory, 'job-loading.mjs')
+  writeFileSync(
+    path,
+    `import { writeFileSync } from 'node:fs'
+     writeFileSync(new URL('loaded', import.meta.url), '')
+     export function run() {}`,
+  )
+  const jobs = { 'link-bootstrap': pathToFileURL(path) }
+  const pool = new TaskPool({ threads: 1, ready: 'link-bootstrap', jobs })
+  await pool.stop()
+  assert.ok(existsSync(join(directory, 'loaded')))
+})
+
 test('what a job throws reaches its caller', async () => {
   const pool = poolOf('throw new RangeError("no engine")')
   await assert.rejects(pool.bootstrapBatch(request), /no engine/)
@@ -94,7 +108,7 @@ test('stopping ends a job that never would, and refuses later ones', async () =>
   const endless = assert.rejects(pool.bootstrapBatch(request), { code: 'TASKS_STOPPED' })
   const before = performance.now()
   await pool.stop()
-  assert.ok(performance.now() - before < 2 * taskLimits.stopMs)
+  assert.ok(performance.now() - before < taskLimits.settleMs + 2 * taskLimits.stopMs)
   await endless
   await assert.rejects(pool.bootstrapBatch(request), { code: 'TASKS_STOPPED' })
   await pool.stop()
