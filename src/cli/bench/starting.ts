@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { loadRoom } from '../../native/index.js'
 import { benchFailed } from './failure.js'
 
-/** Below what the kernel gives to outgoing connections. */
-const ports = { lowest: 20_000, highest: 32_767, attempts: 64 }
+/** Above what the kernel gives to outgoing connections: another one cannot take a port before our process listens on it. */
+const ports = { lowest: 61_000, highest: 65_535, attempts: 64 }
 const readyTimeoutMs = 20_000
 
 /** Rejects when a process of ours has had its time. @param what has not happened */

@@ -50,7 +50,7 @@ async function clean(
   options?: CommandOptions,
 ): Promise<Report> {
   const { code, stdout, stderr } = await bench(t, [...args, ...short, '--json'], options)
-  assert.ok(code === 0 || code === 3, `${code}: ${stdout}${stderr}`)
+  assert.ok((code === 0 || code === 3) && stdout !== '', `${code}: ${stdout}${stderr}`)
   // Cannot lie where it matters: what is looked at below is asserted.
   const report = JSON.parse(stdout) as Report
   const problems = report.rounds.flatMap((round) => round.problems)
