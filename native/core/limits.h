@@ -304,8 +304,9 @@ inline constexpr size_t kLinkOutboxBytes = 256 * kMiB;
 /// Full: sched_yield(2), then the next ones.
 inline constexpr size_t kApplyStretchRoutes = 64;
 
-/// Filters that a task thread looks at for a bootstrap without the same, and inside one epoch: 0.1
-/// ms at 0.4 µs each.
+/// Filters that a task thread looks at for a bootstrap, inside one epoch, without letting a thread
+/// that waits for its processor go first: 20 µs where each of them is a route. Full:
+/// sched_yield(2), then the next ones.
 inline constexpr size_t kBootstrapStretchFilters = 256;
 
 /// Message ids of one message client of a linked cluster that are known again when they are
