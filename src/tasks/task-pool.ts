@@ -64,7 +64,6 @@ export class TaskPool {
       niceIncrement: taskLimits.nice,
       // Blocking waits would keep a thread from being ended; asynchronous ones cost a millisecond a job at most.
       atomics: 'async',
-      closeTimeout: taskLimits.stopMs,
       recordTiming: false,
     })
     // Piscina's threads say so with their first message.

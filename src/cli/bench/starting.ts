@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { loadRoom } from '../../native/index.js'
 import { benchFailed } from './failure.js'
 
-/** Above what the kernel gives to outgoing connections: another one cannot take a port before our process listens on it. */
+/** Above what the kernel gives to outgoing connections unless told otherwise: another one cannot take a port before our process listens on it. */
 const ports = { lowest: 61_000, highest: 65_535, attempts: 64 }
 const readyTimeoutMs = 20_000
 

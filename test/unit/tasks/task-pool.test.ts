@@ -1,4 +1,4 @@
-/** The task threads: results, a bounded queue, an end that does not wait. Jobs here are a few lines of JavaScript. */
+/** The task threads: results, a bounded queue, an end that is bounded too. Jobs here are a few lines of JavaScript. */
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
