@@ -4,8 +4,8 @@
  *
  *     west: --clients × --filters subscriptions ══ link (--delay ms each way) ══▶ east: routes, and pairs at a rate
  */
-import type { LinkReport } from '../../management/index.js'
-import { askBroker } from '../control-question.js'
+import { type LinkReport, parseAnswer } from '../../management/index.js'
+import type { Bystander } from './bystander.js'
 import { trafficDuring } from './during.js'
 import { benchFailed } from './failure.js'
 import { type LinkedSites, startSites } from './linked-sites.js'
@@ -21,7 +21,7 @@ const trafficRate = 1_000
 const trafficClients = 20
 const subscribers = 1_000
 const filtersEach = 1_000
-/** Between two questions for the number of routes: each takes 3 ms of a processor, which the messages wait for. */
+/** Between two questions for the number of routes. */
 const askMs = { least: 50, most: 500 } as const
 const asksBefore = 20
 /** Without a further route for so long none comes. */
@@ -59,7 +59,7 @@ async function measured(
   options: BenchOptions,
   progress: (text: string) => void,
 ): Promise<Round[]> {
-  const { east, west } = sites
+  const { bystander, east, west } = sites
   const clients = options.clients ?? subscribers
   const each = options.filters ?? filtersEach
   const routes = clients * each
@@ -70,8 +70,8 @@ async function measured(
   )
   try {
     await interest.reaches(clients, ({ subscribed }) => subscribed, 'clients with filters')
-    // What this process runs for the first time takes milliseconds of a processor, and would be counted.
-    for (let asked = 0; asked < asksBefore; asked++) await routesAt(east)
+    // What the broker runs for the first time takes milliseconds of a processor, and would be counted.
+    for (let asked = 0; asked < asksBefore; asked++) await routesAt(east, bystander)
     const quiet = await traffic(setting(east), 'traffic, quiet', (run) =>
       run.wait(options.durationSeconds * 1_000),
     )
@@ -86,7 +86,7 @@ async function measured(
 
 /** From the moment the link is switched on until east holds every route. */
 async function announced(
-  { east, west, switchOn }: LinkedSites,
+  { bystander, east, west, switchOn }: LinkedSites,
   run: Run,
   routes: number,
   progress: (text: string) => void,
@@ -101,7 +101,7 @@ async function announced(
   let movedMs = startedMs
   while (held < routes) {
     await run.wait(untilNextMs(performance.now() - startedMs, held, routes))
-    const now = await routesAt(east)
+    const now = await routesAt(east, bystander)
     const nowMs = performance.now()
     timeline.push({
       seconds: (nowMs - startedMs) / 1_000,
@@ -153,8 +153,8 @@ function traffic<Found>(
 }
 
 /** Routes of the other side that a broker holds. */
-async function routesAt(side: OwnSide): Promise<number> {
-  const answer = await askBroker(side.dataDir, { command: 'links' })
+async function routesAt(side: OwnSide, bystander: Bystander): Promise<number> {
+  const answer = parseAnswer(await bystander.ask(side.dataDir, { command: 'links' }))
   if (!answer.ok)
     throw benchFailed(`${side.name} does not tell of its link: ${answer.error.message}`)
   // Cannot lie: a broker of this version, started by us, answers through a socket that only its user may write to.

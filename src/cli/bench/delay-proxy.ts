@@ -6,7 +6,6 @@ const underWayBytesMax = 8 * 1024 * 1024
 
 export class DelayProxy {
   readonly #server: Server
-  readonly #sockets = new Set<Socket>()
 
   /** @param port of 127.0.0.1, to listen on   @param to port of 127.0.0.1 */
   constructor(to: number, delayMs: number) {
@@ -24,14 +23,8 @@ export class DelayProxy {
     })
   }
 
-  async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy()
-    await new Promise((resolve) => this.#server.close(resolve))
-  }
-
   #join(from: Socket, to: Socket, delayMs: number): void {
     let underWay = 0
-    this.#sockets.add(from)
     from.setNoDelay(true)
     from.on('data', (bytes) => {
       underWay += bytes.length
@@ -44,9 +37,6 @@ export class DelayProxy {
       }, delayMs)
     })
     from.on('error', () => {}) // told by the close that follows
-    from.once('close', () => {
-      this.#sockets.delete(from)
-      setTimeout(() => to.destroy(), delayMs)
-    })
+    from.once('close', () => setTimeout(() => to.destroy(), delayMs))
   }
 }

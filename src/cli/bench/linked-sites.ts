@@ -2,7 +2,7 @@
  * Two brokers of our own on this machine, linked as in the quick start. East knows its link from the beginning; west's may be
  * switched on later, so that what it has to announce is there before it is announced.
  */
-import { DelayProxy } from './delay-proxy.js'
+import { Bystander, type Line } from './bystander.js'
 import type { BenchOptions } from './options.js'
 import { type OwnSide, startCauseway } from './own-broker.js'
 import { freePort } from './starting.js'
@@ -10,6 +10,8 @@ import { freePort } from './starting.js'
 export interface LinkedSites {
   readonly east: OwnSide
   readonly west: OwnSide
+  /** Asks them, and is the line between them where it is long. */
+  readonly bystander: Bystander
   /** West's link, which was started switched off, dials east. */
   switchOn(): Promise<void>
   stop(): Promise<void>
@@ -29,14 +31,16 @@ export async function startSites(
   folder: string,
   startOn = true,
 ): Promise<LinkedSites> {
-  const proxies: DelayProxy[] = []
+  const bystander = new Bystander()
   const sides: OwnSide[] = []
   const stop = async () => {
-    await Promise.all([...sides, ...proxies].map((one) => one.stop()))
+    await Promise.all(sides.map((side) => side.stop()))
+    bystander.stop()
   }
   try {
-    const east = await siteOf('east', options, proxies)
-    const west = await siteOf('west', options, proxies)
+    const east = await siteOf('east', options)
+    const west = await siteOf('west', options)
+    await bystander.openLines([...linesTo(east), ...linesTo(west)], options.delayMs)
     const start = async (site: Site, more: string) => {
       const side = await startCauseway(brokerOf(site, more, options), folder)
       sides.push(side)
@@ -47,6 +51,7 @@ export async function startSites(
     return {
       east: eastSide,
       west: westSide,
+      bystander,
       switchOn: () => westSide.reconfigure(linkOf(west, east, true)),
       stop,
     }
@@ -56,19 +61,15 @@ export async function startSites(
   }
 }
 
-async function siteOf(
-  name: string,
-  { delayMs }: BenchOptions,
-  proxies: DelayProxy[],
-): Promise<Site> {
+async function siteOf(name: string, { delayMs }: BenchOptions): Promise<Site> {
   const linkPort = await freePort()
   const clientPort = await freePort()
-  if (delayMs === 0) return { name, clientPort, linkPort, dialPort: linkPort }
-  const dialPort = await freePort()
-  const proxy = new DelayProxy(linkPort, delayMs)
-  await proxy.listen(dialPort)
-  proxies.push(proxy)
+  const dialPort = delayMs === 0 ? linkPort : await freePort()
   return { name, clientPort, linkPort, dialPort }
+}
+
+function linesTo({ linkPort, dialPort }: Site): Line[] {
+  return dialPort === linkPort ? [] : [{ port: dialPort, to: linkPort }]
 }
 
 /** Clients come over what is asked for, the link over TCP. */

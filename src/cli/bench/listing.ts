@@ -1,13 +1,14 @@
 /**
  * Pairs while the broker's clients are listed: many sessions are made that wait without a connection; then the same traffic twice
- * a round, quiet and while one caller lists all clients through the control socket again and again, page by page. The caller is this
- * process, so it is on the generator's processors.
+ * a round, quiet and while one caller lists all clients through the control socket again and again, page by page. The caller is
+ * a process on the generator's processors that lets the generator go first.
  */
 import type { BrokerReport } from '../../management/index.js'
 import { askBroker } from '../control-question.js'
+import { Bystander } from './bystander.js'
 import { trafficDuring } from './during.js'
 import { benchFailed } from './failure.js'
-import { Lister, type Listings } from './lister.js'
+import type { Listings } from './lister.js'
 import type { BenchOptions, Setting } from './options.js'
 import type { OwnSide } from './own-broker.js'
 import { momentOf, ratesOf } from './rates.js'
@@ -33,16 +34,17 @@ export async function listingRounds(
   progress: (text: string) => void,
 ): Promise<Round[]> {
   const side = await ownCauseway(options, folder)
+  const bystander = new Bystander()
   const setting = { options, side, progress }
   try {
     await makeSessions(setting)
     await areAlone(side, options.listing)
-    await firstListing(side, options.listing)
+    await firstListing(side, bystander, options.listing)
     const rounds: Round[] = []
     for (let round = 0; round < options.rounds; round++) {
       const two = [
         () => traffic(setting, quiet, (run) => run.wait(options.durationSeconds * 1_000)),
-        () => trafficAndListings(setting, side),
+        () => trafficAndListings(setting, side, bystander),
       ]
       for (const one of round % 2 === 0 ? two : two.reverse()) {
         progress(`round ${round + 1} of ${options.rounds}`)
@@ -51,6 +53,7 @@ export async function listingRounds(
     }
     return rounds
   } finally {
+    bystander.stop()
     await side.stop()
   }
 }
@@ -106,8 +109,12 @@ async function areAlone({ dataDir, name }: OwnSide, sessions: number): Promise<v
 }
 
 /** All are there; and V8 has compiled what lists them. */
-async function firstListing({ dataDir, name }: OwnSide, sessions: number): Promise<void> {
-  const listed = await new Lister(dataDir).once()
+async function firstListing(
+  { dataDir, name }: OwnSide,
+  bystander: Bystander,
+  sessions: number,
+): Promise<void> {
+  const listed = await bystander.list(dataDir)
   if (listed !== sessions) throw benchFailed(`${name} lists ${listed} clients of ${sessions}`)
 }
 
@@ -132,18 +139,17 @@ async function traffic(
   return { ...found.traffic, figures }
 }
 
-async function trafficAndListings(setting: Setting, side: OwnSide): Promise<Round> {
+async function trafficAndListings(
+  setting: Setting,
+  side: OwnSide,
+  bystander: Bystander,
+): Promise<Round> {
   const { durationSeconds, listing } = setting.options
-  const lister = new Lister(side.dataDir)
   let found: Listings | null = null
   const round = await traffic(setting, busy, async (run) => {
-    const listings = lister.again()
-    try {
-      await run.wait(durationSeconds * 1_000)
-    } finally {
-      lister.stop()
-    }
-    found = await listings
+    const measuring = run.wait(durationSeconds * 1_000).finally(() => bystander.stopListing())
+    const [listings] = await Promise.all([bystander.listAgain(side.dataDir), measuring])
+    found = listings
   })
   return { ...round, ...withListings(round, found ?? nothing, listing, durationSeconds) }
 }
