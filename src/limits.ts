@@ -227,6 +227,10 @@ export const managementLimits = {
   clientsPageChars: 1024 * 1024,
   /** Clients of one step of a listing's slices: about 0.1 ms. */
   clientsPerStep: 32,
+  /** Between two looks at what each link has matched, for its rates: 61 samples cover the five minutes. */
+  rateSampleMs: 5_000,
+  /** After a reset a link's routes count as 0 for so long, unless their number changes: EMQX tallies them so often. */
+  routeTallyMs: 15_000,
   /** For the answer: a reload reads files and removes the routes of links. Over: closed without one. */
   answerMs: 60_000,
 } as const

@@ -18,7 +18,13 @@ import { CausewayError } from './errors.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock, isOwnAddress } from './listener/index.js'
 import { type Log, openLog } from './log.js'
-import { answerTo, ClientPages, ControlSocket, Reloader } from './management/index.js'
+import {
+  answerTo,
+  ClientPages,
+  ControlSocket,
+  LinkAdministration,
+  Reloader,
+} from './management/index.js'
 import { type Engine, type EngineEvent, openEngine } from './native/index.js'
 import { homeLoop } from './session/index.js'
 import type { Slicer } from './slices.js'
@@ -30,8 +36,8 @@ import { version } from './version.js'
 export interface ConfigSource {
   /** Null: defaults and the environment. */
   readonly file: string | null
-  /** Reads it again. @throws CausewayError CONFIG_* */
-  load(): LoadedConfig
+  /** Reads it again; links are kept in `dataDir`. @throws CausewayError CONFIG_* */
+  load(links: { readonly dataDir: string; readonly linksText?: string }): LoadedConfig
 }
 
 /** What runs, as far as the exit door must know it. */
@@ -93,11 +99,14 @@ export async function runBroker(
   process.on('SIGUSR2', tellCounters)
   process.on('SIGHUP', reload)
   const control = controlOf(running, reloader, config, source)
+  const administration = administrationOf(running, reloader, config)
+  administration.start()
   try {
     await started(running, control, ended, config.clusterName)
     await ended.done
   } finally {
     control.stop()
+    administration.stop()
     process.removeListener('SIGUSR2', tellCounters)
     process.removeListener('SIGHUP', reload)
   }
@@ -258,13 +267,33 @@ function reloaderOf(running: Running, loaded: LoadedConfig, { load }: ConfigSour
   return new Reloader({
     loaded,
     log,
-    load,
+    load: (linksText) =>
+      load({
+        dataDir: loaded.config.node.dataDir,
+        ...(linksText === undefined ? {} : { linksText }),
+      }),
     links: async (config) => {
       const changes = (await room()?.reconfigure(config.links)) ?? []
       broker.linksChanged(config)
       return changes
     },
     certificates: () => broker.reloadCertificates(),
+  })
+}
+
+/** What the API asks of links. */
+function administrationOf(
+  { links }: Running,
+  reloader: Reloader,
+  { node }: Config,
+): LinkAdministration {
+  return new LinkAdministration({
+    reloader,
+    dataDir: node.dataDir,
+    node: node.name,
+    clock: systemClock,
+    timers: systemTimers,
+    status: links,
   })
 }
 

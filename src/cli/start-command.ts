@@ -2,6 +2,7 @@
 import type { Environment } from '../config/index.js'
 import { EarlySignals } from '../early-signals.js'
 import { collectSparingly } from '../garbage-collection.js'
+import type { ConfigSource } from '../main.js'
 
 export interface StartOptions {
   /** Null: defaults and the environment. */
@@ -21,7 +22,10 @@ export async function startCommand(options: StartOptions): Promise<void> {
       import('../main.js'),
     ])
     const loaded = loadConfig(options)
-    const source = { file: options.file, load: () => loadConfig(options) }
+    const source: ConfigSource = {
+      file: options.file,
+      load: (links) => loadConfig({ ...options, ...links }),
+    }
     if (signals.asked === null) await runBroker(loaded, signals, source)
   } finally {
     signals.letGo()

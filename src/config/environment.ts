@@ -40,6 +40,17 @@ export function applyEnvironment(root: HoconObject, env: Environment): string[] 
   return unknown
 }
 
+/** Variables that set what is at `path`, something below it, or a section around it. */
+export function variablesBelow(env: Environment, path: readonly string[]): string[] {
+  return Object.keys(env).filter((name) => {
+    const prefix = prefixes.find((it) => name.startsWith(it))
+    if (prefix === undefined || env[name] === undefined) return false
+    const steps = name.slice(prefix.length).toLowerCase().split('__')
+    const common = Math.min(steps.length, path.length)
+    return steps.slice(0, common).join('.') === path.slice(0, common).join('.')
+  })
+}
+
 /** A section before its keys, so that these are not lost below it; element 2 before element 10. */
 function inOrder(a: string, b: string): number {
   const left = a.split('__')

@@ -6,14 +6,17 @@
  */
 export type * from './config.js'
 export { changedKeys } from './differences.js'
-export type { Environment, Position } from './hocon/index.js'
+export type { Environment, PlainObject, PlainValue, Position } from './hocon/index.js'
 export { formatPosition } from './hocon/index.js'
 export { linkOpenToAll } from './link-door.js'
+export { isSecret, linkWithDefaults } from './link-object.js'
 export {
   type ConfigWarning,
   type ConfigWarningKind,
   type LoadedConfig,
   type LoadOptions,
   loadConfig,
+  type WrittenLinks,
 } from './load.js'
 export { configurationReference } from './reference.js'
+export { type ConfigProblem, ConfigRefused } from './refused.js'

@@ -9,10 +9,10 @@
  */
 
 import type { z } from 'zod'
-import { CausewayError } from '../errors.js'
+import type { CausewayError } from '../errors.js'
 import { configLimits } from '../limits.js'
 import type { Config } from './config.js'
-import { applyEnvironment } from './environment.js'
+import { applyEnvironment, variablesBelow } from './environment.js'
 import {
   type AbsentInclude,
   type Environment,
@@ -29,6 +29,8 @@ import {
   type Span,
   toPlain,
 } from './hocon/index.js'
+import { applyLinksFile, type LinksFile, passedOverText } from './links-file.js'
+import { ConfigRefused } from './refused.js'
 import {
   authenticationProblems,
   countProblems,
@@ -52,9 +54,17 @@ export interface LoadOptions {
   readonly env: Environment
   /** Refuse keys that are accepted and ignored otherwise. */
   readonly strict?: boolean
+  /** Where the links that the API has changed are kept: the data directory in use; that of the configuration when not given. */
+  readonly dataDir?: string
+  /** What the file of links in the data directory shall be taken to hold; what it holds when not given. */
+  readonly linksText?: string
 }
 
-export type ConfigWarningKind = 'ignored-key' | 'absent-include' | 'unknown-variable'
+export type ConfigWarningKind =
+  | 'ignored-key'
+  | 'absent-include'
+  | 'unknown-variable'
+  | 'links-passed-over'
 
 export interface ConfigWarning {
   readonly kind: ConfigWarningKind
@@ -75,14 +85,34 @@ export interface LoadedConfig {
   where(path: string): Position | null
   /** What is in force, by key as written in a file: values of any kind, defaults included. For `changedKeys`. */
   readonly settings: unknown
+  readonly links: WrittenLinks
+}
+
+/** `cluster.links` as written, for who writes it anew. */
+export interface WrittenLinks {
+  /** Where the API keeps it. */
+  readonly file: string
+  /** Whether it came from there. */
+  readonly isFromApi: boolean
+  /** Secrets included. */
+  readonly entries: readonly PlainObject[]
+  /** Variables of the environment that say something of it. */
+  readonly variables: readonly string[]
 }
 
 /** @throws CausewayError CONFIG_*; the message is complete, one or more lines, no stack needed */
-export function loadConfig({ file, env, strict = false }: LoadOptions): LoadedConfig {
+export function loadConfig({
+  file,
+  env,
+  strict = false,
+  dataDir,
+  linksText,
+}: LoadOptions): LoadedConfig {
   const { root, absentIncludes } =
     file === null
       ? { root: readHoconText('defaults', '', env), absentIncludes: [] }
       : readHoconFile(file, env)
+  const fromApi = applyLinksFile(root, { env, dataDir: dataDir ?? null, text: linksText ?? null })
   const unknownVariables = applyEnvironment(root, env)
   const data = withoutNulls(toPlain(root))
   const { config, settings } = validate(root, data)
@@ -90,10 +120,28 @@ export function loadConfig({ file, env, strict = false }: LoadOptions): LoadedCo
   if (strict) refuseIgnored(root, data)
   const warnings = [
     ...ignored,
-    ...absentIncludes.map(absentWarning),
+    ...[...absentIncludes, ...fromApi.absentIncludes].map(absentWarning),
     ...unknownVariables.map(variableWarning),
+    ...(fromApi.passedOver === null ? [] : [passedOverWarning(fromApi)]),
   ]
-  return { config: deepFreeze(config), warnings, where: (path) => whereIs(root, path), settings }
+  return {
+    config: deepFreeze(config),
+    warnings,
+    where: (path) => whereIs(root, path),
+    settings,
+    links: {
+      file: fromApi.file,
+      isFromApi: fromApi.isUsed,
+      entries: writtenLinks(data),
+      variables: variablesBelow(env, ['cluster', 'links']),
+    },
+  }
+}
+
+/** @param data found to be valid */
+function writtenLinks(data: PlainObject): readonly PlainObject[] {
+  const written = valueAt(data, ['cluster', 'links'])
+  return written === undefined ? [] : (written as readonly PlainObject[]) // the schema has seen it
 }
 
 function validate(
@@ -106,7 +154,7 @@ function validate(
     ...forbidden,
     ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, data))),
   ]
-  if (problems.length > 0 || !parsed.success) throw refusal(root, problems)
+  if (problems.length > 0 || !parsed.success) throw refusal(root, data, problems)
   const config = toConfig(parsed.data)
   const related = [
     ...authenticationProblems(config),
@@ -116,7 +164,7 @@ function validate(
     ...proxyProblems(config),
     ...pathProblems(config),
   ]
-  if (related.length > 0) throw refusal(root, related)
+  if (related.length > 0) throw refusal(root, data, related)
   return { config, settings: parsed.data }
 }
 
@@ -163,7 +211,11 @@ function prototypeKeys(data: PlainValue, path: Path): Problem[] {
   })
 }
 
-function refusal(root: HoconObject, problems: readonly Problem[]): CausewayError {
+function refusal(
+  root: HoconObject,
+  data: PlainObject,
+  problems: readonly Problem[],
+): CausewayError {
   const placed = problems
     .map((problem) => writtenFirst(root, problem))
     .map((problem) => ({ problem, span: spanOf(root, problem.path, problem.atKey) }))
@@ -176,7 +228,12 @@ function refusal(root: HoconObject, problems: readonly Problem[]): CausewayError
   const picture = first?.span === null || first === undefined ? [] : [excerpt(first.span)]
   const message = [lines[0], ...picture, ...shown, ...more].join('\n')
   const position = first?.span == null ? null : positionOf(first.span)
-  return new CausewayError('CONFIG_INVALID', message, {
+  const each = placed.map(({ problem: { path, message } }) => ({
+    path,
+    message,
+    value: valueAt(data, path),
+  }))
+  return new ConfigRefused(message, each, {
     detail: {
       path: pathText(first?.problem.path ?? []),
       file: position?.file ?? null,
@@ -268,7 +325,7 @@ function refuseIgnored(root: HoconObject, data: PlainObject): void {
     path,
     message: `has no effect and is refused by --strict: ${why}`,
   }))
-  if (problems.length > 0) throw refusal(root, problems)
+  if (problems.length > 0) throw refusal(root, data, problems)
 }
 
 function absentWarning({ file, span }: AbsentInclude): ConfigWarning {
@@ -286,6 +343,15 @@ function variableWarning(name: string): ConfigWarning {
     subject: name,
     position: null,
     message: `environment variable ${name} names no section and is ignored`,
+  }
+}
+
+function passedOverWarning(links: LinksFile): ConfigWarning {
+  return {
+    kind: 'links-passed-over',
+    subject: 'cluster.links',
+    position: links.passedOver,
+    message: passedOverText(links),
   }
 }
 

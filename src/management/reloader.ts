@@ -3,7 +3,7 @@
  * else has changed is told, once, and waits for a restart. A file that cannot be read, or says something impossible, changes
  * nothing at all.
  */
-import { changedKeys, type LoadedConfig } from '../config/index.js'
+import { changedKeys, type LoadedConfig, type WrittenLinks } from '../config/index.js'
 import { CausewayError } from '../errors.js'
 import type { LinkChange } from '../link/index.js'
 import type { Log } from '../log.js'
@@ -16,11 +16,29 @@ export interface ReloadReport {
   readonly warnings: readonly string[]
 }
 
+/** One's turn between reloads: nothing else changes the configuration meanwhile. */
+export interface ReloadTurn {
+  /** What the links in force were made of. */
+  readonly links: WrittenLinks
+  /**
+   * The configuration with this text in place of the file of links; nothing changes yet.
+   * @throws CausewayError CONFIG_*
+   */
+  read(linksText: string): LoadedConfig
+  /** Whether links of this configuration can be used without a restart. */
+  canTake(read: LoadedConfig): boolean
+  /** Puts it in force, as a reload does. @throws CausewayError TLS_UNUSABLE; everything is as it was */
+  take(read: LoadedConfig, why: string): Promise<ReloadReport>
+}
+
 export interface ReloaderOptions {
   readonly loaded: LoadedConfig
   readonly log: Log
-  /** Reads the file and the environment again. @throws CausewayError CONFIG_* */
-  load(): LoadedConfig
+  /**
+   * Reads the files and the environment again, with `linksText` in place of the file of links if there is one.
+   * @throws CausewayError CONFIG_*
+   */
+  load(linksText?: string): LoadedConfig
   /** @throws CausewayError TLS_UNUSABLE, and nothing has changed */
   links(config: LoadedConfig['config']): Promise<readonly LinkChange[]>
   /** Reads the files of certificates again. */
@@ -34,36 +52,47 @@ export class Reloader {
   readonly #options: ReloaderOptions
   /** One after another: the second sees what the first has changed. */
   #last: Promise<unknown> = Promise.resolve()
+  #links: WrittenLinks
 
   constructor(options: ReloaderOptions) {
     this.#options = options
+    this.#links = options.loaded.links
+  }
+
+  /** What the links in force were made of. */
+  get links(): WrittenLinks {
+    return this.#links
   }
 
   /** @throws CausewayError CONFIG_*, TLS_UNUSABLE: what is wrong, as `causeway check` says it; everything is as it was */
   reload(why: string): Promise<ReloadReport> {
-    const next = this.#last.then(() => this.#reload(why))
+    return this.#next(() => this.#reload(why))
+  }
+
+  /** Calls `work` when everything asked for before is done; what comes meanwhile waits for its end. */
+  inTurn<T>(work: (turn: ReloadTurn) => Promise<T>): Promise<T> {
+    return this.#next(() =>
+      work({
+        links: this.#links,
+        read: (linksText) => this.#options.load(linksText),
+        canTake: (read) => !this.#differing(read).includes(nameKey),
+        take: (read, why) => this.#take(read, why),
+      }),
+    )
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work)
     this.#last = next.catch(() => {})
     return next
   }
 
   async #reload(why: string): Promise<ReloadReport> {
-    const { log } = this.#options
     try {
-      const report = await this.#apply()
-      log.info(
-        { event: 'config_reloaded', why, links: report.links.map(changeText) },
-        'the configuration was read again',
-      )
-      if (report.restart.length > 0) {
-        log.warn(
-          { event: 'config_needs_restart', keys: report.restart },
-          `not in force before a restart: ${report.restart.join(', ')}`,
-        )
-      }
-      return report
+      return await this.#take(this.#options.load(), why)
     } catch (error) {
       if (!(error instanceof CausewayError)) throw error
-      log.error(
+      this.#options.log.error(
         { event: 'config_reload_refused', why, code: error.code, reason: error.message },
         'the configuration cannot be used: everything stays as it was',
       )
@@ -71,19 +100,39 @@ export class Reloader {
     }
   }
 
-  async #apply(): Promise<ReloadReport> {
-    const { certificates, links, load, loaded } = this.#options
-    const read = load()
-    const differing = changedKeys(loaded.settings, read.settings)
+  async #take(read: LoadedConfig, why: string): Promise<ReloadReport> {
+    const { log } = this.#options
+    const report = await this.#apply(read)
+    log.info(
+      { event: 'config_reloaded', why, links: report.links.map(changeText) },
+      'the configuration was read again',
+    )
+    if (report.restart.length > 0) {
+      log.warn(
+        { event: 'config_needs_restart', keys: report.restart },
+        `not in force before a restart: ${report.restart.join(', ')}`,
+      )
+    }
+    return report
+  }
+
+  async #apply(read: LoadedConfig): Promise<ReloadReport> {
+    const { certificates, links } = this.#options
+    const differing = this.#differing(read)
     // Links speak under the cluster's name: those of another name are not for this process.
     const renamed = differing.includes(nameKey)
     const changes = renamed ? [] : await links(read.config)
+    if (!renamed) this.#links = read.links
     certificates()
     return {
       links: changes,
       restart: renamed ? differing : differing.filter((key) => key !== linksKey),
       warnings: read.warnings.map(({ message }) => message),
     }
+  }
+
+  #differing(read: LoadedConfig): string[] {
+    return changedKeys(this.#options.loaded.settings, read.settings)
   }
 }
 

@@ -4,6 +4,7 @@
  * May import: errors, limits, config/config, config/hocon. Imported by: config.
  * Read next: key.ts (what a key is), form.ts (how a value is written), root.ts (all sections).
  */
+export { nodeOf } from './key.js'
 export {
   authenticationProblems,
   countProblems,

@@ -19,6 +19,10 @@ export interface LeafNode {
   readonly type: string
   /** As one would write it; null: the key is required; '' : unset. */
   readonly fallback: string | null
+  /** The same as a value; undefined: there is no default. */
+  readonly value: Fallback | undefined
+  /** The key that this is an older name of. */
+  readonly aliasOf?: string
   readonly meaning: string
   /** Why writing it changes nothing yet; absent when it has its effect. */
   readonly asleep?: string
@@ -40,7 +44,7 @@ export function nodeOf(schema: z.ZodType): SchemaNode {
   return node
 }
 
-type Fallback = string | number | boolean | readonly string[]
+export type Fallback = string | number | boolean | readonly string[]
 
 /**
  * @param fallback the default as one would write it; it must be of the form itself
@@ -55,7 +59,7 @@ export function key<T>(
   const value = form.read(fallback)
   if (value instanceof Refusal)
     throw new TypeError(`the default ${show(fallback)} is not ${form.type}`)
-  return leaf<T, T>(form, () => value, shown, meaning)
+  return leaf<T, T>(form, () => value, shown, meaning, fallback)
 }
 
 /** A key that may stay unset, with no default of its own. */
@@ -65,7 +69,9 @@ export function unset<T>(form: Form<T>, meaning: string): z.ZodType<T | null> {
 
 /** An older name of another key: undefined when not written, as null may be what was written. */
 export function alias<T>(form: Form<T>, of: string): z.ZodType<T | undefined> {
-  return leaf<T, undefined>(form, () => undefined, '', `Older name of \`${of}\`.`)
+  const schema = leaf<T, undefined>(form, () => undefined, '', `Older name of \`${of}\`.`)
+  const node = nodeOf(schema)
+  return node.kind === 'leaf' ? noted(schema, { ...node, aliasOf: of }) : schema
 }
 
 /** A key that must be given. */
@@ -128,6 +134,7 @@ function leaf<T, U>(
   absent: () => U | Refusal,
   fallback: string | null,
   meaning: string,
+  value?: Fallback,
 ): z.ZodType<T | U> {
   const schema = z
     .unknown()
@@ -139,7 +146,7 @@ function leaf<T, U>(
       context.addIssue({ code: 'custom', message })
       return z.NEVER
     })
-  return noted(schema, { kind: 'leaf', type: form.type, fallback, meaning })
+  return noted(schema, { kind: 'leaf', type: form.type, fallback, value, meaning })
 }
 
 function noted<S extends z.ZodType>(schema: S, node: SchemaNode): S {
