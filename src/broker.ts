@@ -180,6 +180,14 @@ export class Broker {
     return this.#slicer.run(name, job)
   }
 
+  /** Counted on another thread since the last time. */
+  counted(counts: Partial<ControlCounters>): void {
+    for (const [name, count] of Object.entries(counts)) {
+      // Cannot lie: the keys are those of the type.
+      this.#counters[name as keyof ControlCounters] += count
+    }
+  }
+
   /** The edge thread could not open it, which it may. */
   listenerClosed(id: number): void {
     this.#listeners.closedByEdge(id)

@@ -20,6 +20,8 @@ export const errorCodes = {
     'The configuration is larger, deeper or more often included than a configuration may be.',
   AUTH_BOOTSTRAP_INVALID:
     'The `bootstrap_file` of an authenticator cannot be read or holds a user that is not complete. The message gives file and line.',
+  API_KEYS_INVALID:
+    '`api_key.bootstrap_file` cannot be read or holds a line that is no API key. The message gives file and line.',
   LISTENER_PORT_IN_USE:
     'Another process, perhaps another Causeway, already listens on the address of a listener. Change its `bind` or stop the other process.',
   LISTENER_BIND_FAILED:

@@ -235,6 +235,38 @@ export const managementLimits = {
   answerMs: 60_000,
 } as const
 
+/** Bounds and times of the HTTP API. docs/operating/api.md */
+export const apiLimits = {
+  /** Connections at once: people, their scripts, a dashboard's six each. Full: closed at once (`api_refused_connections`). */
+  connections: 128,
+  /** Bytes of a request's headers. Larger: 431. */
+  headerBytes: 16 * 1024,
+  /** Bytes of a body: a link with 1,000 topics of 1,000 bytes. Larger: 413. */
+  bodyBytes: 1024 * 1024,
+  /** Objects and arrays of a body inside each other: a link has 3 levels. Over: 400. */
+  bodyDepth: 32,
+  /** From the connection, or the last answer, to the end of a request's headers. Over: 408. */
+  headersMs: 10_000,
+  /** … and to the end of its body. Over: 408. */
+  requestMs: 30_000,
+  /** A connection without a request is kept this long after an answer. Over: closed. */
+  keepAliveMs: 5_000,
+  /** Nothing has moved on a connection for this long, so that who does not read is no burden; above `answerMs`. Over: closed. */
+  stalledMs: 60_000,
+  /** Questions that the control thread has not answered: changes of links take turns. Full: 503 (`api_refused_busy`). */
+  waiting: 64,
+  /** For the control thread's answer; what was asked may still be done. Over: 503 (`api_unanswered`). */
+  answerMs: 30_000,
+  /** How often control is told what was counted, and at most one line of the log is written. */
+  reportMs: 1_000,
+  /** API keys of one file; each is sent to the edge thread. Over: API_KEYS_INVALID, nothing starts. */
+  keys: 1_000,
+  /** Bytes of a key and of a secret. Over: API_KEYS_INVALID. */
+  keyBytes: 255,
+  /** Bytes of the file of API keys: 1,000 of 512 bytes, and comments. Larger: API_KEYS_INVALID. */
+  keyFileBytes: 1024 * 1024,
+} as const
+
 /** Bounds of the task threads. */
 export const taskLimits = {
   /**
@@ -344,6 +376,9 @@ function assertLimits(): void {
   // Every link may have one bootstrap job waiting.
   if (configLimits.links > taskLimits.queue)
     throw new RangeError('configLimits.links > taskLimits.queue')
+  // Who waits for an answer is not taken for somebody who does not read.
+  if (apiLimits.answerMs >= apiLimits.stalledMs)
+    throw new RangeError('apiLimits.answerMs >= apiLimits.stalledMs')
   // The loops are joined in at most a second after the drain.
   if (controlLimits.drainMs + 1_000 > controlLimits.stopMs)
     throw new RangeError('controlLimits.drainMs + 1_000 > controlLimits.stopMs')

@@ -18,12 +18,16 @@ import { CausewayError } from './errors.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock, isOwnAddress } from './listener/index.js'
 import { type Log, openLog } from './log.js'
+import type { ApiAnswer, ApiQuestion } from './management/api/index.js'
 import {
   answerTo,
+  apiOffer,
   ClientPages,
   ControlSocket,
   LinkAdministration,
+  type OpenApiOffer,
   Reloader,
+  sayCounters,
 } from './management/index.js'
 import { type Engine, type EngineEvent, openEngine } from './native/index.js'
 import { homeLoop } from './session/index.js'
@@ -46,6 +50,8 @@ interface Running {
   readonly broker: Broker
   readonly tasks: TaskPool
   readonly edge: EdgeThread
+  /** Null until it has been read whether it is on, and where it is off. */
+  readonly api: { offer: OpenApiOffer | null }
   readonly links: () => readonly LinkStatus[]
   readonly linkRoom: () => LinkRoom | null
   readonly lock: DataDirLock
@@ -54,7 +60,7 @@ interface Running {
 
 /**
  * Runs until a signal; `signals` says whether one has come before. Resolves when everything has ended.
- * @throws CausewayError LISTENER_*, DATA_DIR_*, NATIVE_*, AUTH_*; nothing runs any more then
+ * @throws CausewayError LISTENER_*, DATA_DIR_*, NATIVE_*, AUTH_*, API_KEYS_INVALID; nothing runs any more then
  */
 export async function runBroker(
   loaded: LoadedConfig,
@@ -92,7 +98,9 @@ export async function runBroker(
   const running = opened(loaded, log, lock, tasks, authenticators)
   const ended = exitDoor(running)
   signals.letGo()
-  const tellCounters = () => sayCounters(running)
+  const { broker, links } = running
+  const tellCounters = () =>
+    sayCounters(log, broker.metrics.read(), links(), broker.listenerStates())
   const reloader = reloaderOf(running, loaded, source)
   // What is wrong with the file is logged by the reloader; anything else is our mistake.
   const reload = () => void reloader.reload('SIGHUP').catch(ignoreRefusal)
@@ -102,7 +110,9 @@ export async function runBroker(
   const administration = administrationOf(running, reloader, config)
   administration.start()
   try {
-    await started(running, control, ended, config.clusterName)
+    await started(running, control, ended, config.clusterName, () =>
+      offerApi(running, config, (question) => administration.answer(question)),
+    )
     await ended.done
   } finally {
     control.stop()
@@ -118,10 +128,12 @@ async function started(
   control: ControlSocket,
   ended: ExitDoor,
   clusterName: string,
+  offer: () => void,
 ): Promise<void> {
   try {
+    offer()
     running.broker.start()
-    onEdgeStarted(await running.edge.start(), running)
+    onEdgeStarted(await running.edge.start(running.api.offer), running)
     await control.start()
   } catch (error) {
     await ended.leave('start failed')
@@ -185,6 +197,7 @@ function opened(
           },
           'the edge thread cannot use the new files: what was in force stays',
         ),
+      where,
       onFatal: rethrow,
     })
     const link = (shared: { readonly slicer: Slicer; readonly tls: TlsContexts }) => {
@@ -212,6 +225,7 @@ function opened(
       broker,
       tasks,
       edge,
+      api: { offer: null },
       links: () => room?.status() ?? [],
       linkRoom: () => room,
       lock,
@@ -263,7 +277,7 @@ function linkRoom(
 
 /** Links, and with them who may pose as a linked cluster; certificates. The rest is told. */
 function reloaderOf(running: Running, loaded: LoadedConfig, { load }: ConfigSource): Reloader {
-  const { broker, linkRoom: room, log } = running
+  const { api, broker, linkRoom: room, log } = running
   return new Reloader({
     loaded,
     log,
@@ -277,7 +291,26 @@ function reloaderOf(running: Running, loaded: LoadedConfig, { load }: ConfigSour
       broker.linksChanged(config)
       return changes
     },
-    certificates: () => broker.reloadCertificates(),
+    certificates: () => {
+      broker.reloadCertificates()
+      api.offer?.reloadKeys()
+    },
+  })
+}
+
+/** @throws CausewayError API_KEYS_INVALID */
+function offerApi(
+  { api, broker, edge, log }: Running,
+  config: Config,
+  answer: (question: ApiQuestion) => Promise<ApiAnswer>,
+): void {
+  api.offer = apiOffer({
+    config,
+    version,
+    log,
+    answer,
+    counted: (counts) => broker.counted(counts),
+    renewed: (keys) => edge.renewKeys(keys),
   })
 }
 
@@ -302,7 +335,7 @@ function ignoreRefusal(error: unknown): void {
 }
 
 function controlOf(
-  { broker, engine, links, linkRoom, log }: Running,
+  { api, broker, engine, links, linkRoom, log }: Running,
   reloader: Reloader,
   config: Config,
   { file }: ConfigSource,
@@ -318,11 +351,13 @@ function controlOf(
       configFile: file,
       uptimeSeconds: Math.round(process.uptime()),
       loops: engine.loops,
-      listeners: broker.listeners.map(({ config: listener }) => {
-        const name = `${listener.kind}:${listener.name}`
-        const state = states.find(({ listener: of }) => of === name)
-        return { name, bind: bindText(listener), connections: state?.connections ?? 0 }
-      }),
+      listeners: broker.listeners
+        .map(({ config: listener }) => {
+          const name = `${listener.kind}:${listener.name}`
+          const state = states.find(({ listener: of }) => of === name)
+          return { name, bind: bindText(listener), connections: state?.connections ?? 0 }
+        })
+        .concat(api.offer?.state() ?? []),
       connections,
       sessions,
       subscriptions,
@@ -431,14 +466,16 @@ function onEdgeStarted(started: EdgeStarted | null, { broker, log }: Running): v
   if (started === null) return
   const { libraries, closed } = started
   for (const listener of closed) broker.listenerClosed(listener)
-  log.info({ event: 'edge_started', libraries }, 'WebSocket listeners are open')
+  if (Object.keys(libraries).length > 0)
+    log.info({ event: 'edge_started', libraries }, 'WebSocket listeners are open')
 }
 
 /** One line on standard output for whoever started us, and the same as an event. */
-function sayReady({ engine, broker, log }: Running, clusterName: string): void {
-  const listeners = broker.listeners.map(
-    ({ config }) => `${config.kind}:${config.name} ${bindText(config)}`,
-  )
+function sayReady({ api, engine, broker, log }: Running, clusterName: string): void {
+  const listeners = [
+    ...broker.listeners.map(({ config }) => `${config.kind}:${config.name} ${bindText(config)}`),
+    ...(api.offer?.state() ?? []).map(({ name, bind }) => `${name} ${bind}`),
+  ]
   const loops = `${engine.loops} io loop${engine.loops === 1 ? '' : 's'}`
   process.stdout.write(
     `Causeway ${version} ready: ${[`cluster ${clusterName}`, ...listeners, loops].join(', ')}\n`,
@@ -453,28 +490,5 @@ function sayReady({ engine, broker, log }: Running, clusterName: string): void {
       pid: process.pid,
     },
     'ready',
-  )
-}
-
-/** What SIGUSR2 asks for: every metric at this moment, as one event. Documented in docs/operating/signals.md. */
-function sayCounters({ broker, links, log }: Running): void {
-  const said = links().map(({ name, route, pool, routesIn, remoteActors, counters }) => ({
-    name,
-    route: route.state,
-    routesOut: route.routesOut,
-    lastError: (route.lastError ?? pool.lastError)?.message ?? null,
-    slotsOnline: pool.online,
-    routesIn,
-    remoteActors: remoteActors.map(({ actor }) => actor),
-    counters,
-  }))
-  log.info(
-    {
-      event: 'counters',
-      metrics: broker.metrics.read(),
-      links: said,
-      listeners: broker.listenerStates(),
-    },
-    'counters',
   )
 }

@@ -49,6 +49,8 @@ const rules: readonly Rule[] = [
     planted: [
       { 'src/mqtt/decode.ts': "import { x } from '../link/index.js'\n" },
       { 'src/link/room.ts': "import type { x } from '../mqtt/decode.js'\n" },
+      { 'src/edge/pump.ts': "import type { x } from '../management/api/app.js'\n" },
+      { 'src/management/api/app.ts': "import { x } from '../reports.js'\n" },
     ],
   },
   {

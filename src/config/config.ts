@@ -20,6 +20,7 @@ export interface Config {
   /** Every listener, default ones included, disabled ones too; unique by (kind, name). */
   readonly listeners: readonly ListenerConfig[]
   readonly dashboard: DashboardConfig
+  readonly apiKey: ApiKeyConfig
   readonly node: NodeConfig
   readonly workers: WorkersConfig
   readonly mqtt: MqttConfig
@@ -281,9 +282,14 @@ export interface TlsClientConfig extends TlsCommon {
 export interface DashboardConfig {
   readonly http: {
     readonly host: string
-    /** 0: the dashboard listener is off. */
+    /** 0: the API is off. */
     readonly port: number
   }
+}
+
+export interface ApiKeyConfig {
+  /** Null: there are no API keys. */
+  readonly bootstrapFile: string | null
 }
 
 // -------------------------------------------------------------------------------------------- links

@@ -1,12 +1,26 @@
-/** The edge thread as control holds it: begun when there are WebSocket listeners, ended by message. */
+/** The edge thread as control holds it: begun when there are WebSocket listeners or the HTTP API is on, ended by message. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import { formatPosition, type Position } from '../config/index.js'
 import { CausewayError } from '../errors.js'
 import { edgeLimits } from '../limits.js'
 import type { EdgeDoor, EdgeListener, EdgeTls } from '../listener/index.js'
-import type { EdgeSettings, EdgeStarted, FirstWord, FromEdge, ToEdge } from './messages.js'
+import type { ApiAnswer, ApiKeys, ApiQuestion, ApiReport } from '../management/api/index.js'
+import type { EdgeApi, EdgeSettings, EdgeStarted, FirstWord, FromEdge, ToEdge } from './messages.js'
 
-export interface EdgeThreadOptions extends Omit<EdgeSettings, 'listeners'> {
+/** The HTTP API: its listener, and who answers what is asked there. */
+export interface ApiOffer {
+  readonly listener: EdgeApi
+  answer(question: ApiQuestion): Promise<ApiAnswer>
+  /** Once a second at most. */
+  onReport(report: ApiReport): void
+  /** A mistake of ours; who asked was told that there is one. */
+  onMistake(error: unknown): void
+}
+
+export interface EdgeThreadOptions extends Omit<EdgeSettings, 'listeners' | 'api'> {
+  /** Where a configuration key was written; null: it is a default. */
+  readonly where: (key: string) => Position | null
   /** New certificates of a listener, given by its path, could not be used. */
   readonly onRenewFailed: (listener: string, why: string) => void
   /** It ended with an error, or without having been asked to. */
@@ -17,6 +31,7 @@ export interface EdgeThreadOptions extends Omit<EdgeSettings, 'listeners'> {
 export class EdgeThread implements EdgeDoor {
   readonly #options: EdgeThreadOptions
   readonly #listeners: EdgeListener[] = []
+  #api: ApiOffer | null = null
   #worker: Worker | null = null
   #ended: Promise<void> = Promise.resolve()
   #state: 'new' | 'starting' | 'running' | 'stopping' = 'new'
@@ -33,15 +48,23 @@ export class EdgeThread implements EdgeDoor {
     this.#tell({ kind: 'renew', listener, tls })
   }
 
+  /** API keys that count from now on. */
+  renewKeys(keys: ApiKeys): void {
+    this.#tell({ kind: 'keys', keys })
+  }
+
   /**
-   * Resolves when all listeners are open, or have stayed closed that may; null: there are none and no thread, or it was stopped
+   * Resolves when all listeners, and the API where `offer` is not null, are open, or have stayed closed that may; null: there are none and no thread, or it was stopped
    * meanwhile.
-   * @throws CausewayError LISTENER_BIND_FAILED, TLS_UNUSABLE
+   * @throws CausewayError LISTENER_PORT_IN_USE, LISTENER_BIND_FAILED, TLS_UNUSABLE
    */
-  async start(): Promise<EdgeStarted | null> {
+  async start(offer: ApiOffer | null): Promise<EdgeStarted | null> {
     const { ringBytes, stallMs, library } = this.#options
-    if (this.#listeners.length === 0 || this.#state !== 'new') return null
-    const settings: EdgeSettings = { listeners: this.#listeners, ringBytes, stallMs, library }
+    const api = offer?.listener ?? null
+    if ((this.#listeners.length === 0 && api === null) || this.#state !== 'new') return null
+    this.#api = offer
+    const listeners = this.#listeners
+    const settings: EdgeSettings = { listeners, ringBytes, stallMs, library, api }
     const worker = new Worker(new URL('./edge-worker.js', import.meta.url), {
       workerData: settings,
       name: 'edge',
@@ -54,7 +77,7 @@ export class EdgeThread implements EdgeDoor {
       if (this.#state === 'starting') this.#state = 'running'
       return said
     }
-    throw failure(said)
+    throw this.#failure(said)
   }
 
   stopListening(): void {
@@ -87,9 +110,25 @@ export class EdgeThread implements EdgeDoor {
         else reject(error)
       }
       worker.on('message', (said: FromEdge) => {
-        if (said.kind === 'broke') broke(said.error)
-        else if (said.kind === 'renew-failed') this.#options.onRenewFailed(said.listener, said.why)
-        else resolve(said)
+        switch (said.kind) {
+          case 'broke':
+            broke(said.error)
+            return
+          case 'renew-failed':
+            this.#options.onRenewFailed(said.listener, said.why)
+            return
+          case 'ask':
+            void this.#answer(said.id, said.question)
+            return
+          case 'report':
+            this.#api?.onReport(said.report)
+            return
+          case 'api-failed':
+            this.#api?.onMistake(said.error)
+            return
+          default:
+            resolve(said)
+        }
       })
       worker.once('error', broke)
       this.#ended = new Promise((end) => {
@@ -104,15 +143,41 @@ export class EdgeThread implements EdgeDoor {
     })
   }
 
+  /** What cannot be answered is our mistake, and no reason to leave everybody else alone. */
+  async #answer(id: number, question: ApiQuestion): Promise<void> {
+    const api = this.#api
+    if (api === null) return
+    let answer: ApiAnswer
+    try {
+      answer = await api.answer(question)
+    } catch (error) {
+      api.onMistake(error)
+      const body = { code: 'INTERNAL_ERROR', message: 'a mistake of ours: see the log' }
+      answer = { status: 500, body }
+    }
+    this.#tell({ kind: 'answer', id, answer })
+  }
+
+  #failure({ listener, key, errno, why }: FirstWord & { kind: 'failed' }): CausewayError {
+    const position = this.#options.where(`${listener}.${key}`)
+    const place = position === null ? '' : ` (${formatPosition(position)})`
+    const detail = { listener }
+    if (key === 'ssl_options')
+      return new CausewayError('TLS_UNUSABLE', `${listener}.${key}${place}: ${why}`, { detail })
+    return errno === 'EADDRINUSE'
+      ? new CausewayError(
+          'LISTENER_PORT_IN_USE',
+          `${listener}.bind${place}: the port is in use by another process`,
+          { detail },
+        )
+      : new CausewayError(
+          'LISTENER_BIND_FAILED',
+          `${listener}.bind${place}: cannot be bound: ${why}`,
+          { detail },
+        )
+  }
+
   #tell(message: ToEdge): void {
     this.#worker?.postMessage(message)
   }
-}
-
-function failure({ listener, key, why }: FirstWord & { kind: 'failed' }): CausewayError {
-  return key === 'bind'
-    ? new CausewayError('LISTENER_BIND_FAILED', `${listener}.bind: cannot be bound: ${why}`, {
-        detail: { listener },
-      })
-    : new CausewayError('TLS_UNUSABLE', `${listener}.ssl_options: ${why}`, { detail: { listener } })
 }

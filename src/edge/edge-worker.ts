@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../clock.js'
 import { edgeLimits } from '../limits.js'
+import { type ApiServer, openApi } from '../management/api/index.js'
 import { attachEdge } from '../native/index.js'
 import type { EdgeSettings, FromEdge, Library, ToEdge } from './messages.js'
 import { Pump } from './pump.js'
@@ -22,17 +23,23 @@ const ticking = setInterval(() => pump.tick(), edgeLimits.tickMs)
 const uws = settings.library === 'auto' ? loadUws() : null
 /** By the number of the listener. */
 const servers = new Map<number, EdgeServer>()
+let api: ApiServer | null = null
 let isLeaving = false
 
 // Cannot lie: edge-thread.ts alone writes to this port.
 control.on('message', (message: ToEdge) => {
   if (message.kind === 'renew') {
     opening.then(() => renew(message)).catch(rethrow)
-    return
+  } else if (message.kind === 'keys') {
+    opening.then(() => api?.renewKeys(message.keys)).catch(rethrow)
+  } else if (message.kind === 'answer') {
+    api?.answered(message.id, message.answer)
+  } else {
+    isLeaving = true
+    for (const server of servers.values()) server.stopListening()
+    api?.stopListening()
+    if (message.kind === 'stop') stop()
   }
-  isLeaving = true
-  for (const server of servers.values()) server.stopListening()
-  if (message.kind === 'stop') stop()
 })
 const opening = open()
 await opening
@@ -55,7 +62,21 @@ async function open(): Promise<void> {
         continue
       }
       const key = error instanceof UnusableTls ? 'ssl_options' : 'bind'
-      tell({ kind: 'failed', listener: listener.path, key, why: reasonOf(error) })
+      sayFailed(listener.path, key, error)
+      return
+    }
+  }
+  if (settings.api !== null) {
+    try {
+      api = await openApi({
+        ...settings.api,
+        ask: (id, question) => tell({ kind: 'ask', id, question }),
+        report: (report) => tell({ kind: 'report', report }),
+        onMistake: (error) => tell({ kind: 'api-failed', error }),
+      })
+      if (isLeaving) api.close()
+    } catch (error) {
+      sayFailed(settings.api.path, 'bind', error)
       return
     }
   }
@@ -74,6 +95,7 @@ async function renew({ listener, tls }: ToEdge & { kind: 'renew' }): Promise<voi
 
 /** The loops have said all they had to say. What is on its way to clients gets a moment. */
 function stop(): void {
+  api?.close()
   pump.run()
   const grace = pump.hasServed ? edgeLimits.stopGraceMs : 0
   pump.closeAll()
@@ -83,6 +105,12 @@ function stop(): void {
     for (const server of servers.values()) server.close()
     control.close()
   }, grace)
+}
+
+function sayFailed(listener: string, key: 'bind' | 'ssl_options', error: unknown): void {
+  const errno: unknown = error instanceof Error && 'code' in error ? error.code : null
+  const name = typeof errno === 'string' ? errno : null
+  tell({ kind: 'failed', listener, key, errno: name, why: reasonOf(error) })
 }
 
 function tell(message: FromEdge): void {

@@ -1,5 +1,6 @@
 /** What control and the edge thread say to one another. */
 import type { EdgeListener, EdgeTls } from '../listener/index.js'
+import type { ApiAnswer, ApiKeys, ApiQuestion, ApiReport } from '../management/api/index.js'
 
 /** Given to the thread at its start. */
 export interface EdgeSettings {
@@ -8,12 +9,28 @@ export interface EdgeSettings {
   readonly library: 'auto' | 'ws'
   readonly ringBytes: number
   readonly stallMs: number
+  /** Null: no HTTP API. */
+  readonly api: EdgeApi | null
+}
+
+/** The listener of the HTTP API. */
+export interface EdgeApi {
+  /** `dashboard.listeners.http`, for messages. */
+  readonly path: string
+  /** '': every address. */
+  readonly host: string
+  readonly port: number
+  readonly nodeName: string
+  readonly version: string
+  readonly keys: ApiKeys
 }
 
 export type ToEdge =
   | { readonly kind: 'stop-listening' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'renew'; readonly listener: number; readonly tls: EdgeTls }
+  | { readonly kind: 'keys'; readonly keys: ApiKeys }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: ApiAnswer }
 
 export type Library = 'uws' | 'ws'
 
@@ -32,6 +49,8 @@ export type FirstWord =
       readonly listener: string
       /** The key of the listener that is to blame. */
       readonly key: 'bind' | 'ssl_options'
+      /** errno's name, where the system said one. */
+      readonly errno: string | null
       readonly why: string
     }
 
@@ -39,5 +58,9 @@ export type FromEdge =
   | FirstWord
   /** New certificates could not be used: what was in force stays. */
   | { readonly kind: 'renew-failed'; readonly listener: string; readonly why: string }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: ApiQuestion }
+  | { readonly kind: 'report'; readonly report: ApiReport }
+  /** A mistake of ours in the API: the request was answered with 500. */
+  | { readonly kind: 'api-failed'; readonly error: unknown }
   /** An error that nothing handled. The thread goes on until the process has ended: its own end might be inside a callback of uWebSockets.js. */
   | { readonly kind: 'broke'; readonly error: unknown }

@@ -75,6 +75,31 @@ export const controlMetrics = {
     meaning:
       'closed because a SUBACK or UNSUBACK would exceed the client’s Maximum Packet Size: 0x95',
   },
+  api_requests: { unit: 'requests', meaning: 'requests to the HTTP API, those refused included' },
+  api_refused_credentials: {
+    unit: 'requests',
+    meaning: 'requests to the HTTP API without an API key, or with a wrong one: 401',
+  },
+  api_refused_role: {
+    unit: 'requests',
+    meaning: 'requests to the HTTP API to change something, with a key that may only read: 403',
+  },
+  api_refused_busy: {
+    unit: 'requests',
+    meaning: 'requests to the HTTP API while too many waited for an answer: 503',
+  },
+  api_unanswered: {
+    unit: 'requests',
+    meaning: 'requests to the HTTP API that the control thread did not answer in time: 503',
+  },
+  api_refused_requests: {
+    unit: 'requests',
+    meaning: 'what came to the HTTP API and is no HTTP, too large or too late: 400, 431, 408',
+  },
+  api_refused_connections: {
+    unit: 'connections',
+    meaning: 'connections to the HTTP API closed at once, as there were too many',
+  },
   packets_undecodable: {
     unit: 'packets',
     meaning: 'packets that the loops accepted and the control plane could not decode',

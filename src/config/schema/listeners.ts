@@ -269,10 +269,10 @@ export const dashboardSchema = section({
     http: section({
       bind: key(
         bindAddress(0),
-        18083,
-        'Port, or address:port, of the dashboard and the API; 0: off.',
+        0,
+        'Port, or address:port, of the HTTP API; 0: off. EMQX has 18083.',
       ),
-      max_connections: ignored('not limited separately'),
+      max_connections: ignored('a fixed number is enough'),
       num_acceptors: ignored('one thread serves'),
       backlog: ignored('the default is used'),
       inet6: ignored('write an IPv6 address in bind'),

@@ -8,7 +8,7 @@ import { authenticationSchema, toAuthentication } from './authentication.js'
 import { clusterSchema, toLinks } from './cluster.js'
 import { delayedSchema, toDelayed } from './delayed.js'
 import * as form from './form.js'
-import { asleep, ignored, key, section } from './key.js'
+import { asleep, ignored, key, section, unset } from './key.js'
 import { dashboardSchema, listenersSchema, toDashboard, toListeners } from './listeners.js'
 import { mqttSchema, toMqtt } from './mqtt.js'
 import { retainerSchema, toRetainer } from './retainer.js'
@@ -119,6 +119,13 @@ const logSchema = section({
   level: ignored('use log.console.level'),
 })
 
+const apiKeySchema = section({
+  bootstrap_file: unset(
+    form.text,
+    'API keys: a line each, `key:secret` or `key:secret:role`; the role is administrator or viewer.',
+  ),
+})
+
 const limitsSchema = section({
   connections: key(
     form.orWord(count, 'infinity'),
@@ -204,7 +211,6 @@ const emqxOnly = {
   prometheus: later,
   opentelemetry: later,
   telemetry: 'nothing is ever sent home',
-  api_key: later,
   rule_engine: later,
   bridges: later,
   connectors: later,
@@ -244,6 +250,7 @@ const known = {
   cluster: clusterSchema,
   listeners: listenersSchema,
   dashboard: dashboardSchema,
+  api_key: apiKeySchema,
   node: nodeSchema,
   workers: workersSchema,
   mqtt: mqttSchema,
@@ -265,6 +272,7 @@ export function toConfig(root: z.output<typeof rootSchema>): Config {
     links: toLinks(root.cluster),
     listeners: toListeners(root.listeners),
     dashboard: toDashboard(root.dashboard),
+    apiKey: { bootstrapFile: root.api_key.bootstrap_file },
     node: { name: root.node.name, dataDir: root.node.data_dir },
     workers: root.workers,
     mqtt: toMqtt(root.mqtt),

@@ -489,8 +489,8 @@ export const badInputs: readonly BadInput[] = [
   },
   {
     title: 'a listener on the port of the dashboard',
-    text: 'listeners.tcp.a.bind = ‸18083',
+    text: 'listeners.tcp.a.bind = 18083\ndashboard.listeners.http.bind = ‸18083',
     message:
-      'listeners.tcp.a.bind: two listeners on port 18083: listeners.tcp.a.bind and dashboard.listeners.http.bind; change one, or set enable = false',
+      'dashboard.listeners.http.bind: two listeners on port 18083: listeners.tcp.a.bind and dashboard.listeners.http.bind; change one, or set enable = false (the other at c.conf:1:24)',
   },
 ]

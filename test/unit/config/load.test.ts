@@ -53,7 +53,7 @@ test('without a file everything has the default of EMQX', () => {
   const { config, where } = loadConfig({ file: null, env: {} })
   assert.equal(config.clusterName, 'emqxcl')
   assert.deepEqual(config.links, [])
-  assert.deepEqual(config.dashboard, { http: { host: '', port: 18083 } })
+  assert.deepEqual(config.dashboard, { http: { host: '', port: 0 } })
   assert.equal(config.node.dataDir, 'data')
   assert.equal(config.workers.io, Math.min(availableParallelism(), 64))
   assert.deepEqual(config.mqtt, {
