@@ -58,7 +58,10 @@ const version5 = { protocolVersion: 5 } as const
 
 export const pingreq: Uint8Array = Buffer.from([0xc0, 0x00])
 
-/** As EMQX's: version 5, Clean Start, keep alive 60, no properties. Source: docs/protocol/cluster-link.md "Connections". */
+/**
+ * As EMQX's: version 5, Clean Start, keep alive 60, no properties. A password alone has an empty user name in front, as the library
+ * writes none without. Source: docs/protocol/cluster-link.md "Connections".
+ */
 export function encodeConnect(
   clientId: string,
   username: string | null,
@@ -71,7 +74,7 @@ export function encodeConnect(
     clean: true,
     clientId,
     keepalive: linkLimits.keepAliveSeconds,
-    ...(username === null ? {} : { username }),
+    ...(username === null && password === null ? {} : { username: username ?? '' }),
     ...(password === null ? {} : { password: Buffer.from(password) }),
   })
 }

@@ -89,6 +89,11 @@ test('credentials are in the CONNECT as in EMQX’s', () => {
     '101400044d51545405c2003c00000163000175000170',
     'version 5, clean start, user name, password, 60 s, no properties',
   )
+  assert.equal(
+    encodeConnect('c', null, 'p').toString('hex'),
+    '101300044d51545405c2003c000001630000000170',
+    'a password alone has an empty user name',
+  )
 })
 
 test('SUBSCRIBE, actor_init, routes and heartbeats are EMQX’s, byte for byte', () => {
