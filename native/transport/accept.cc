@@ -15,6 +15,7 @@
 #include "transport/edge_port.h"
 #include "transport/io_loop.h"
 #include "transport/proxy_header.h"
+#include "transport/socket_options.h"
 #include "transport/stranger.h"
 
 namespace causeway::transport {
@@ -24,12 +25,6 @@ namespace {
 /// Dialled connections (>= 2^31) are control's to number.
 std::atomic<uint32_t> next_number{1};
 
-void SetOption(int fd, int level, int option, uint32_t value) {
-  const int number = static_cast<int>(value);
-  setsockopt(fd, level, option, &number, sizeof number);
-}
-
-/// What fails here fails for this connection's speed only: the kernel keeps its own choice.
 void SetOptions(int fd, const ListenerOptions& options) {
   if (options.send_buffer_bytes != 0)
     SetOption(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);

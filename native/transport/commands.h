@@ -75,6 +75,8 @@ struct DialCommand {
   uint16_t port;
   uint32_t timeout_ms, packet_bytes_max;
   uint32_t tls;  // number of the TLS context, 0: plain
+  bool no_delay, keep_alive;
+  uint32_t send_buffer_bytes, receive_buffer_bytes;  // 0: the kernel's choice
   std::string host, server_name, first;
 };
 struct SendCommand {

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "transport/io_loop.h"
+#include "transport/socket_options.h"
 #include "transport/tls_stream.h"
 
 namespace causeway::transport {
@@ -24,6 +25,16 @@ using session::Session;
 namespace {
 
 constexpr std::string_view kSysPrefix = "$SYS/";
+
+/// Before it connects: a window is offered with the SYN.
+void SetDialOptions(int fd, const DialCommand& command) {
+  if (command.send_buffer_bytes != 0)
+    SetOption(fd, SOL_SOCKET, SO_SNDBUF, command.send_buffer_bytes);
+  if (command.receive_buffer_bytes != 0)
+    SetOption(fd, SOL_SOCKET, SO_RCVBUF, command.receive_buffer_bytes);
+  if (command.no_delay) SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (command.keep_alive) SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
 
 }  // namespace
 
@@ -261,8 +272,7 @@ void IoLoop::Execute(DialCommand& command) {
   const int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   int error = fd < 0 ? errno : 0;
   if (error == 0) {
-    const int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    SetDialOptions(fd, command);
     if (connect(fd, reinterpret_cast<const sockaddr*>(&storage), bytes) != 0 &&
         errno != EINPROGRESS) {
       error = errno;

@@ -188,6 +188,10 @@ void Engine::Submit(std::string_view batch) {
         dial.timeout_ms = reader.U32();
         dial.packet_bytes_max = reader.U32();
         dial.tls = reader.U32();
+        dial.no_delay = reader.U32() != 0;
+        dial.keep_alive = reader.U32() != 0;
+        dial.send_buffer_bytes = reader.U32();
+        dial.receive_buffer_bytes = reader.U32();
         dial.host = reader.Bytes();
         dial.server_name = reader.Bytes();
         dial.first = reader.Bytes();

@@ -53,7 +53,8 @@ namespace causeway::transport {
 ///   end      u32 session, u32 generation
 ///   publish  bytes packet, bytes client id
 ///   dial     u32 connection, u32 port, u32 timeout ms, u32 packet bytes max, u32 TLS context (0:
-///            none), bytes host, bytes server name, bytes first
+///            none), u32 TCP_NODELAY, u32 SO_KEEPALIVE, u32 SO_SNDBUF, u32 SO_RCVBUF (0:
+///            the kernel's choice), bytes host, bytes server name, bytes first
 ///   send     u32 connection, bytes packet
 ///   slot     u32 connection, u32 link, u32 slot, u32 receive maximum, u32 packet bytes max
 ///   carry    u32 connection, u32 link, bytes name: from now on it carries the link both ways; see

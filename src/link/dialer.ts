@@ -24,6 +24,7 @@ export interface Target {
   readonly port: number
   readonly password: string | null
   readonly tls: DialCommand['tls']
+  readonly tcp: DialCommand['tcp']
 }
 
 /** A TLS context, and the settings it was made of. */
@@ -84,7 +85,9 @@ export class Dialer {
         `server ${chosen.host}:${chosen.port} is this broker itself; put the address of a listener of ${link.name} there`,
       )
     }
-    return { host, port: chosen.port, password, tls }
+    const { nodelay, keepalive, sndbufBytes, recbufBytes } = link.tcp
+    const tcp = { nodelay, keepalive, sndbufBytes: sndbufBytes ?? 0, recbufBytes: recbufBytes ?? 0 }
+    return { host, port: chosen.port, password, tls, tcp }
   }
 
   async #addressOf(link: LinkConfig, server: number, name: string): Promise<string | LinkFailure> {
@@ -143,7 +146,7 @@ export class Dialer {
 
   dial(
     loop: number,
-    { host, port, tls }: Target,
+    { host, port, tls, tcp }: Target,
     connect: Uint8Array,
     owner: Dialled,
   ): ConnectionAddress {
@@ -159,6 +162,7 @@ export class Dialer {
       firstBytes: connect,
       packetBytesMax: this.#settings.packetBytesMax,
       tls,
+      tcp,
     })
     return { loop, connection }
   }

@@ -161,6 +161,12 @@ export interface DialCommand extends ConnectionAddress {
   readonly firstBytes: Uint8Array // CONNECT
   readonly packetBytesMax: number // what we accept
   readonly tls: { readonly context: number; readonly serverName: string } | null // '': no name is asked for or verified
+  readonly tcp: {
+    readonly nodelay: boolean
+    readonly keepalive: boolean
+    readonly sndbufBytes: number // 0: the kernel's choice
+    readonly recbufBytes: number // 0: the kernel's choice
+  }
 }
 
 export interface SlotOnlineCommand extends ConnectionAddress {

@@ -135,6 +135,7 @@ export class NativeEngine implements Engine {
   }
 
   dial(command: DialCommand): void {
+    const { tcp } = command
     this.#commands
       .begin('dial', command.loop)
       .u32(command.connection)
@@ -142,6 +143,10 @@ export class NativeEngine implements Engine {
       .u32(command.timeoutMs)
       .u32(command.packetBytesMax)
       .u32(command.tls?.context ?? 0)
+      .u32(Number(tcp.nodelay))
+      .u32(Number(tcp.keepalive))
+      .u32(tcp.sndbufBytes)
+      .u32(tcp.recbufBytes)
       .text(command.host)
       .text(command.tls?.serverName ?? '')
       .bytes(command.firstBytes)

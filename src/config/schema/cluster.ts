@@ -145,19 +145,14 @@ const linkKeys = {
   ),
   ssl: tlsClientSchema,
   tcp_opts: section({
-    nodelay: asleep('always on', key(form.boolean, true, 'Send small packets at once.')),
-    keepalive: asleep(
-      'the kernel keeps its defaults',
-      key(form.boolean, false, 'TCP keep-alive probes.'),
+    nodelay: key(form.boolean, true, 'Send small packets at once (TCP_NODELAY).'),
+    keepalive: key(
+      form.boolean,
+      false,
+      'TCP keep-alive probes, as often as the kernel sends them; MQTT pings the far end every 30 s anyway.',
     ),
-    sndbuf: asleep(
-      'the kernel keeps its defaults',
-      unset(size, 'Send buffer of the kernel; unset: its own choice.'),
-    ),
-    recbuf: asleep(
-      'the kernel keeps its defaults',
-      unset(size, 'Receive buffer of the kernel; unset: its own choice.'),
-    ),
+    sndbuf: unset(size, 'Send buffer of the kernel; unset: its own choice.'),
+    recbuf: unset(size, 'Receive buffer of the kernel; unset: its own choice.'),
     buffer: ignored('buffers are sized by need'),
     active_n: ignored('reading is event driven'),
     delay_send: ignored('packets of one round leave together'),

@@ -1,18 +1,15 @@
-// What happens at the edges of a connection's life: full cold lane, resets, aliases, given-up
-// dials. The test itself is control: it takes events and submits commands when it says so.
+// What happens at the edges of a connection's life: full cold lane, resets, aliases, exchanges.
 #include "transport/engine.h"
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "client.h"
-#include "core/clock.h"
 #include "core/limits.h"
+#include "hand.h"
 
 namespace causeway::transport {
 namespace {
@@ -23,125 +20,6 @@ uint16_t NextPort() {
   static uint16_t port = 23'700;
   return port++;
 }
-
-struct Seen {
-  EventKind kind;
-  uint32_t connection = 0;
-  CloseCause cause = CloseCause::kClientDisconnect;
-  std::string packet;
-};
-
-/// An engine of one loop whose control is the test.
-class Hand {
- public:
-  explicit Hand(uint16_t port) {
-    engine_ = std::make_unique<Engine>(EngineOptions{}, [](void*) {}, nullptr);
-    engine_->Start();
-    ListenerOptions listener;
-    listener.id = 1;
-    listener.host = "127.0.0.1";
-    listener.port = port;
-    std::string what;
-    if (engine_->Listen(listener, &what) != 0) std::abort();
-  }
-  ~Hand() {
-    if (!engine_->Halt(5000)) std::abort();
-  }
-  uint64_t Count(const char* name) const {
-    const auto values = engine_->Counters();
-    for (size_t i = 0; i < kCounterCount; ++i)
-      if (kCounterInfos[i].name == name) return values[i];
-    std::abort();
-  }
-  /// Events so far.
-  std::vector<Seen> Take() {
-    std::string events;
-    engine_->TakeEvents(&events);
-    RecordReader reader(events);
-    std::vector<Seen> all;
-    while (reader.Next()) {
-      Seen one;
-      one.kind = static_cast<EventKind>(reader.kind());
-      switch (one.kind) {
-        case EventKind::kConnect:
-          one.connection = reader.U32();
-          reader.U32();
-          reader.Bytes();
-          one.packet = reader.Bytes();
-          break;
-        case EventKind::kPacket:
-        case EventKind::kLinkPublish:
-          reader.U32();
-          reader.U32();
-          one.connection = reader.U32();
-          reader.U32();
-          one.packet = reader.Bytes();
-          break;
-        case EventKind::kExchange:
-          one.connection = reader.U32();
-          one.packet = reader.Bytes();
-          break;
-        case EventKind::kClosed:
-          reader.U32();
-          reader.U32();
-          one.connection = reader.U32();
-          one.cause = static_cast<CloseCause>(reader.U32());
-          break;
-        default:
-          break;
-      }
-      all.push_back(std::move(one));
-    }
-    return all;
-  }
-  /// Waits up to 5 s for an event of this kind, dropping what comes before.
-  std::optional<Seen> Await(EventKind kind) {
-    const int64_t until = MonotonicMs() + 5000;
-    while (MonotonicMs() < until) {
-      for (Seen& one : waiting_) {
-        if (one.kind != kind) continue;
-        Seen found = std::move(one);
-        waiting_.clear();
-        return found;
-      }
-      waiting_ = Take();
-      if (waiting_.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return std::nullopt;
-  }
-  void Attach(uint32_t connection, uint32_t session, uint32_t alias_max = 0) {
-    std::string commands;
-    RecordWriter writer(&commands);
-    writer.Begin(static_cast<uint8_t>(CommandKind::kAttach), 0).U32(0).U32(connection);
-    writer.U32(session).U32(1).U32(5).U32(attach_flags::kPersistent | attach_flags::kLinkAllowed);
-    writer.U32(kNoSession).U32(0).U32(0).U32(1000).U32(1000).U32(0).U32(alias_max);
-    writer.U32(0).U32(1000).U32(0);
-    writer.Bytes("c" + std::to_string(session)).Bytes("").Bytes("");  // user name, mountpoint
-    writer.Bytes(std::string_view("\x20\x03\x00\x00\x00", 5)).End();
-    engine_->Submit(commands);
-  }
-  /// `kind`: challenge or refuse.
-  void Say(CommandKind kind, uint32_t connection, std::string_view packet) {
-    std::string commands;
-    RecordWriter writer(&commands);
-    writer.Begin(static_cast<uint8_t>(kind), 0).U32(connection).Bytes(packet).End();
-    engine_->Submit(commands);
-  }
-  void Answer(uint32_t session, uint32_t connection, std::string_view filter,
-              std::string_view reply) {
-    std::string commands;
-    RecordWriter writer(&commands);
-    writer.Begin(static_cast<uint8_t>(CommandKind::kAnswer), 0).U32(session).U32(1);
-    writer.U32(connection).U32(0).U32(1).Bytes(reply);
-    writer.U32(op_flags::kSubscribe).U32(0).Bytes(filter).Bytes("").End();
-    engine_->Submit(commands);
-  }
-  Engine& engine() { return *engine_; }
-
- private:
-  std::unique_ptr<Engine> engine_;
-  std::vector<Seen> waiting_;
-};
 
 std::string PublishWithAlias(std::string_view topic, uint16_t alias, std::string_view payload,
                              uint8_t qos = 0) {
@@ -313,63 +191,6 @@ TEST_CASE("one read with a great fan-out is served over several turns, whole and
       REQUIRE(packet->payload == std::to_string(n));
     }
   }
-}
-
-TEST_CASE("a dial that was given up says nothing when the far end answers after all") {
-  // A listener whose queue is full leaves the next dial half-open.
-  const uint16_t far_port = NextPort();
-  const int far = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(far_port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int one = 1;
-  setsockopt(far, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  REQUIRE(bind(far, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(listen(far, 0) == 0);
-  TestClient filler(far_port);
-  REQUIRE(filler.connected());
-  Hand hand(NextPort());
-  std::string commands;
-  RecordWriter(&commands)
-      .Begin(static_cast<uint8_t>(CommandKind::kDial), 0)
-      .U32(0x80000001)
-      .U32(far_port)
-      .U32(10'000)
-      .U32(1 << 20)
-      .U32(0)  // without TLS
-      .Bytes("127.0.0.1")
-      .Bytes("")
-      .Bytes("CONNECT")
-      .End();
-  hand.engine().Submit(commands);
-  commands.clear();
-  RecordWriter(&commands)
-      .Begin(static_cast<uint8_t>(CommandKind::kClose), 0)
-      .U32(0x80000001)
-      .U32(0)
-      .Bytes("")
-      .End();
-  hand.engine().Submit(commands);
-  REQUIRE(hand.Await(EventKind::kClosed));
-  const int filled = accept4(far, nullptr, nullptr, SOCK_CLOEXEC);
-  REQUIRE(filled >= 0);
-  // A SYN that is tried again after a second would come now.
-  pollfd poll_for = {far, POLLIN, 0};
-  std::string heard;
-  if (poll(&poll_for, 1, 1500) > 0) {
-    const int late = accept4(far, nullptr, nullptr, SOCK_CLOEXEC);
-    char buffer[64];
-    pollfd late_for = {late, POLLIN, 0};
-    if (poll(&late_for, 1, 500) > 0) {
-      const ssize_t got = recv(late, buffer, sizeof buffer, 0);
-      if (got > 0) heard.assign(buffer, static_cast<size_t>(got));
-    }
-    close(late);
-  }
-  close(filled);
-  close(far);
-  CHECK(heard == "");
 }
 
 TEST_CASE("an exchange reads one AUTH for each challenge, and nothing ahead of its CONNACK") {

@@ -128,6 +128,22 @@ test('a link that accepts only needs no server, and has no use for TLS', (t) => 
   assert.deepEqual([link.acceptOnly, link.servers, link.poolSize, link.tls], [true, [], 64, null])
 })
 
+test('scenario 33: tcp_opts of a link are read, and unset where they are', (t) => {
+  const link = 'name = eu, server = "h:1", topics = []'
+  const { config, warnings } = load(
+    t,
+    `cluster.links = [{ ${link}, tcp_opts { sndbuf = 16KB, recbuf = 16KB, keepalive = true } }, { ${link.replace('eu', 'us')} }]`,
+  )
+  assert.deepEqual(warnings, [])
+  assert.deepEqual(
+    config.links.map(({ tcp }) => tcp),
+    [
+      { nodelay: true, keepalive: true, sndbufBytes: 16_384, recbufBytes: 16_384 },
+      { nodelay: true, keepalive: false, sndbufBytes: null, recbufBytes: null },
+    ],
+  )
+})
+
 test('a link takes every field that EMQX allows, aliases included', (t) => {
   const { config, warnings } = load(
     t,
@@ -143,11 +159,7 @@ test('a link takes every field that EMQX allows, aliases included', (t) => {
   assert.ok(link)
   assert.deepEqual(
     warnings.map(({ kind, subject }) => [kind, subject]),
-    [
-      ['ignored-key', 'cluster.links.1.tcp_opts.nodelay'],
-      ['ignored-key', 'cluster.links.1.tcp_opts.sndbuf'],
-      ['ignored-key', 'cluster.links.1.resource_opts.async_inflight_window'],
-    ],
+    [['ignored-key', 'cluster.links.1.resource_opts.async_inflight_window']],
   )
   assert.equal(link.enable, false)
   assert.deepEqual([link.username, link.password], ['u', '1234'])

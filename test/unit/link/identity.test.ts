@@ -110,7 +110,8 @@ function link(
   servers: readonly ReturnType<typeof server>[],
   password: string | null = null,
 ): LinkConfig {
-  return { servers, password, tls: null } as unknown as LinkConfig // what `prepare` uses of it
+  const tcp = { nodelay: true, keepalive: false, sndbufBytes: null, recbufBytes: 16_384 }
+  return { servers, password, tls: null, tcp } as unknown as LinkConfig // what `prepare` uses of it
 }
 
 test('servers are tried in turn, then the next address of each', async () => {
@@ -130,6 +131,7 @@ test('an address needs no lookup; a name without one, TLS without a context and 
     port: 1883,
     password: null,
     tls: null,
+    tcp: { nodelay: true, keepalive: false, sndbufBytes: 0, recbufBytes: 16_384 },
   })
   const code = async (config: LinkConfig) => {
     const result = await none.prepare(config, 0)
