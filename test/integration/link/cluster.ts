@@ -70,7 +70,7 @@ export class Cluster {
     return new Cluster(name, await freePort(), await freePort(), options)
   }
 
-  get #dataDir(): string {
+  get dataDir(): string {
     return join(this.#directory, 'data')
   }
 
@@ -118,7 +118,7 @@ export class Cluster {
   }
 
   ctl(...args: readonly string[]): Promise<CtlAnswer> {
-    return ctl(...args, '--data-dir', this.#dataDir)
+    return ctl(...args, '--data-dir', this.dataDir)
   }
 
   /** What `causeway ctl links` says of the link with that cluster. */
@@ -137,7 +137,7 @@ export class Cluster {
     for (let from: number | null = 0; from !== null; ) {
       const request = { command: 'routes', link, from } as const
       // Cannot lie: what the broker compiled beside this test says.
-      const page = (await askControl(this.#dataDir, request)) as RemoteRoutes
+      const page = (await askControl(this.dataDir, request)) as RemoteRoutes
       held.push(
         ...page.routes.map(
           ({ filter, id, termHex, actor }) => `${filter} ${id ?? termHex} ${actor}`,
