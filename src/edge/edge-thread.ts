@@ -160,10 +160,13 @@ export class EdgeThread implements EdgeDoor {
 
   #failure({ listener, key, errno, why }: FirstWord & { kind: 'failed' }): CausewayError {
     const position = this.#options.where(`${listener}.${key}`)
-    const place = position === null ? '' : ` (${formatPosition(position)})`
+    const at = position === null ? null : formatPosition(position)
+    const place = at === null ? '' : ` (${at})`
     const detail = { listener }
-    if (key === 'ssl_options')
-      return new CausewayError('TLS_UNUSABLE', `${listener}.${key}${place}: ${why}`, { detail })
+    if (key === 'ssl_options') {
+      const message = `${at === null ? '' : `${at}: `}${listener}.${key}: ${why}`
+      return new CausewayError('TLS_UNUSABLE', message, { detail })
+    }
     return errno === 'EADDRINUSE'
       ? new CausewayError(
           'LISTENER_PORT_IN_USE',

@@ -325,7 +325,7 @@ describe('refused at start, by name', () => {
     )
     await assert.rejects(
       startBroker({ config }),
-      /listeners\.wss\.mine\.ssl_options: ciphers: a wss listener takes OpenSSL's names/,
+      /causeway\.conf:\d+:\d+: listeners\.wss\.mine\.ssl_options: ciphers: a wss listener takes OpenSSL's names/,
     )
   })
 })
