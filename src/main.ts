@@ -1,11 +1,4 @@
-/**
- * One broker in one process, from a loaded configuration to the exit code. Leaving has one door (design.md §12):
- *
- *     SIGTERM, SIGINT while users are read ─▶ nothing is opened
- *     SIGTERM, SIGINT, a lost parent ─▶ broker.stop() ─▶ loops joined ─▶ process.exitCode, and the event loop runs dry
- *     a second signal, a failed start after listening, uncaught error ─▶ process.exit (the only one)
- *     'exit', whoever asked for it ─▶ engine.exitProcess(): joined, and gone
- */
+/** One broker in one process, from a loaded configuration to the exit code. Leaving has one door: exit-door.ts. */
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type Authenticators, openAuthenticators } from './auth/index.js'
@@ -15,6 +8,7 @@ import { type Config, formatPosition, type LoadedConfig } from './config/index.j
 import type { EarlySignals } from './early-signals.js'
 import { type EdgeStarted, EdgeThread } from './edge/index.js'
 import { CausewayError } from './errors.js'
+import { type ExitDoor, exitDoor } from './exit-door.js'
 import { LinkRoom, type LinkStatus, systemLookup } from './link/index.js'
 import { bindText, DataDirLock, isOwnAddress } from './listener/index.js'
 import { type Log, openLog } from './log.js'
@@ -24,6 +18,7 @@ import {
   apiOffer,
   ClientPages,
   ControlSocket,
+  isStopping,
   LinkAdministration,
   type OpenApiOffer,
   Reloader,
@@ -96,30 +91,37 @@ export async function runBroker(
   }
   // From here until the door hears signals no other turn of the event loop: one that comes meanwhile finds the door.
   const running = opened(loaded, log, lock, tasks, authenticators)
-  const ended = exitDoor(running)
-  signals.letGo()
-  const { broker, links } = running
-  const tellCounters = () =>
-    sayCounters(log, broker.metrics.read(), links(), broker.listenerStates())
   const reloader = reloaderOf(running, loaded, source)
-  // What is wrong with the file is logged by the reloader; anything else is our mistake.
-  const reload = () => void reloader.reload('SIGHUP').catch(ignoreRefusal)
-  process.on('SIGUSR2', tellCounters)
-  process.on('SIGHUP', reload)
   const control = controlOf(running, reloader, config, source)
   const administration = administrationOf(running, reloader, config)
+  const ended = exitDoor({ ...running, onLeaving: () => administration.stop() })
+  signals.letGo()
+  listenToSignals(running, reloader, ended)
   administration.start()
   try {
     await started(running, control, ended, config.clusterName, () =>
-      offerApi(running, config, (question) => administration.answer(question)),
+      offerApi(running, config, (question) =>
+        ended.whileRunning(() => administration.answer(question), isStopping),
+      ),
     )
     await ended.done
   } finally {
     control.stop()
     administration.stop()
-    process.removeListener('SIGUSR2', tellCounters)
-    process.removeListener('SIGHUP', reload)
   }
+}
+
+/** SIGUSR2 and SIGHUP; nothing happens any more when we leave, and neither ends the process by itself. */
+function listenToSignals(running: Running, reloader: Reloader, ended: ExitDoor): void {
+  const { broker, links, log } = running
+  process.on('SIGUSR2', () => {
+    if (ended.isLeaving()) return
+    sayCounters(log, broker.metrics.read(), links(), broker.listenerStates())
+  })
+  process.on('SIGHUP', () => {
+    // What is wrong with the file is logged by the reloader; anything else is our mistake.
+    if (!ended.isLeaving()) void reloader.reload('SIGHUP').catch(ignoreRefusal)
+  })
 }
 
 /** Opens the listeners; where there are WebSocket ones that takes turns of the event loop, and a signal may come in between. */
@@ -382,84 +384,6 @@ function controlOf(
 /** Out of a promise and into the fatal handler of the exit door. */
 function rethrowLater(error: unknown): void {
   setImmediate(rethrow, error)
-}
-
-interface ExitDoor {
-  /** Resolves when everything has ended. */
-  readonly done: Promise<void>
-  leave(why: string): Promise<void>
-  isLeaving(): boolean
-}
-
-/** The engine's handle does not keep the process alive; this does, until the door closes. */
-const keepAliveMs = 2 ** 30
-
-function exitDoor({ engine, broker, tasks, edge, lock, log }: Running): ExitDoor {
-  const keepAlive = setInterval(() => {}, keepAliveMs)
-  let leaving: Promise<void> | null = null
-  let finish: () => void = () => {}
-  const done = new Promise<void>((resolve) => {
-    finish = resolve
-  })
-
-  function leave(why: string): Promise<void> {
-    leaving ??= drain(why)
-    return leaving
-  }
-
-  async function drain(why: string): Promise<void> {
-    log.info({ event: 'stopping', why }, 'stopping')
-    await Promise.all([broker.stop(), tasks.stop()])
-    const edgeHasEnded = await edge.stop()
-    lock.release()
-    clearInterval(keepAlive)
-    process.removeListener('SIGTERM', onSignal)
-    process.removeListener('SIGINT', onSignal)
-    process.removeListener('disconnect', onOrphaned)
-    process.removeListener('uncaughtException', onFatal)
-    process.removeListener('unhandledRejection', onFatal)
-    if (edgeHasEnded) process.removeListener('exit', onExit)
-    log.info({ event: 'stopped' }, 'stopped')
-    finish()
-  }
-
-  function onSignal(signal: NodeJS.Signals): void {
-    if (leaving === null) leave(signal).catch(onFatal)
-    else exitNow(1, { event: 'stop_cut_short', signal }, 'a second signal: not waiting for clients')
-  }
-
-  /** Started with a channel to its parent (quickstart), a broker does not outlive that one. */
-  function onOrphaned(): void {
-    leave('the parent process is gone').catch(onFatal)
-  }
-
-  function onFatal(error: unknown): void {
-    exitNow(1, { event: 'fatal', err: error }, 'an error that nothing handled: the process ends')
-  }
-
-  /** The only caller of process.exit. */
-  function exitNow(code: number, fields: object, message: string): never {
-    try {
-      log.fatal(fields, message)
-      engine.halt()
-      lock.release()
-    } finally {
-      process.exit(code)
-    }
-  }
-
-  /** Node would now terminate its threads wherever they are: uWebSockets.js does not survive that inside a callback. */
-  function onExit(code: number): void {
-    engine.exitProcess(code)
-  }
-
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
-  if (process.connected) process.on('disconnect', onOrphaned)
-  process.on('uncaughtException', onFatal)
-  process.on('unhandledRejection', onFatal)
-  process.on('exit', onExit)
-  return { done, leave, isLeaving: () => leaving !== null }
 }
 
 function onEdgeStarted(started: EdgeStarted | null, { broker, log }: Running): void {

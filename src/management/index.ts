@@ -10,7 +10,7 @@ export { ClientPages, type ClientPagesOptions } from './client-pages.js'
 export { type ClientReport, type ClientsPage, clientReport } from './client-report.js'
 export { ControlSocket, type ControlSocketOptions, controlSocketPath } from './control-socket.js'
 export { sayCounters } from './counters.js'
-export { LinkAdministration, type LinkAdministrationOptions } from './links/index.js'
+export { isStopping, LinkAdministration, type LinkAdministrationOptions } from './links/index.js'
 export {
   type ControlAnswer,
   type ControlFailure,

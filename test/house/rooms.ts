@@ -33,6 +33,7 @@ export const roomOrder: readonly string[] = [
   'management',
   'dashboard',
   'broker',
+  'exit-door',
   'main',
   'cli',
 ]

@@ -13,6 +13,6 @@ export type ApiQuestion =
 
 /** `body` null: none (204). An error's body is `{ code, message }`, as EMQX says it. */
 export interface ApiAnswer {
-  readonly status: 200 | 201 | 204 | 400 | 404 | 500
+  readonly status: 200 | 201 | 204 | 400 | 404 | 500 | 503
   readonly body: unknown
 }

@@ -27,6 +27,12 @@ export function badRequest(message: unknown): ApiAnswer {
   return { status: 400, body: { code: 'BAD_REQUEST', message } }
 }
 
+/** To whoever asks while the broker stops. */
+export const isStopping: ApiAnswer = {
+  status: 503,
+  body: { code: 'SERVICE_UNAVAILABLE', message: 'the broker is stopping' },
+}
+
 export function internalError(message: string): ApiAnswer {
   return { status: 500, body: { code: 'INTERNAL_ERROR', message } }
 }

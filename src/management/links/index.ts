@@ -5,3 +5,4 @@
  * Read next: administration.ts, change.ts (the way of a change), link-body.ts (what is sent), docs/operating/links.md.
  */
 export { LinkAdministration, type LinkAdministrationOptions } from './administration.js'
+export { isStopping } from './answer.js'
