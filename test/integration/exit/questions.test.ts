@@ -12,7 +12,9 @@ import { brokerFile, type Command, causeway, events, folder } from '../cli/comma
 import { askControl, freePort } from '../harness/index.js'
 
 const rounds = Math.ceil(Number(process.env.CAUSEWAY_EXIT_ROUNDS ?? 10) / 4)
-const endMs = 8_000
+const endMs = 20_000
+/** Everybody has asked by then, and on a slow machine some still wait for their first answer. */
+const warmUpMs = 200
 /** SIGTERM comes at another point of a poll round each time. */
 const spreadMs = 40
 
@@ -34,13 +36,13 @@ api_key.bootstrap_file = ${JSON.stringify(keys)}`
 
   const asking = new AbortController()
   const agent = new Agent({ keepAlive: true })
-  const statuses: number[] = []
+  const statuses = [await links(agent, apiPort)]
   const asked = Promise.all([
     repeat(asking.signal, async () => void statuses.push(await links(agent, apiPort))),
     repeat(asking.signal, () => askControl(join(directory, 'data'), { command: 'links' })),
     repeat(asking.signal, async () => signalBoth(broker)),
   ])
-  await delay(200 + ((round * 7) % spreadMs))
+  await delay(warmUpMs + ((round * 7) % spreadMs))
   const exit = await broker.stopped(endMs)
   asking.abort()
   await asked
@@ -51,7 +53,7 @@ api_key.bootstrap_file = ${JSON.stringify(keys)}`
   assert.equal(events(broker, 'stopped').length, 1, broker.stderr)
   assert.ok(died || exit.code === 0, `${exit.code} ${exit.signal}\n${broker.stderr}`)
   assert.deepEqual([...events(broker, 'fatal'), ...events(broker, 'api_failed')], [])
-  assert.ok(statuses.includes(200), `answers: ${statuses.join(' ')}`)
+  assert.equal(statuses[0], 200)
   assert.deepEqual(
     statuses.filter((status) => status !== 200 && status !== 503),
     [],
