@@ -52,6 +52,8 @@ export class Reloader {
   readonly #options: ReloaderOptions
   /** One after another: the second sees what the first has changed. */
   #last: Promise<unknown> = Promise.resolve()
+  /** Asked for and not begun: it will read what is written by then, so whoever asks meanwhile gets its report. */
+  #waiting: Promise<ReloadReport> | null = null
   #links: WrittenLinks
 
   constructor(options: ReloaderOptions) {
@@ -64,9 +66,16 @@ export class Reloader {
     return this.#links
   }
 
-  /** @throws CausewayError CONFIG_*, TLS_UNUSABLE: what is wrong, as `causeway check` says it; everything is as it was */
+  /**
+   * However often it is asked for, one runs and one waits.
+   * @throws CausewayError CONFIG_*, TLS_UNUSABLE: what is wrong, as `causeway check` says it; everything is as it was
+   */
   reload(why: string): Promise<ReloadReport> {
-    return this.#next(() => this.#reload(why))
+    this.#waiting ??= this.#next(() => {
+      this.#waiting = null
+      return this.#reload(why)
+    })
+    return this.#waiting
   }
 
   /** Calls `work` when everything asked for before is done; what comes meanwhile waits for its end. */

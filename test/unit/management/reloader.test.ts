@@ -67,6 +67,21 @@ test('links and certificates change, other keys are named in one warning', async
   ])
 })
 
+test('a storm of requests is one reload that runs and one that waits', async () => {
+  const desk = new Desk()
+  const running = desk.reloader.reload('first')
+  await Promise.resolve()
+  desk.changes = [{ link: 'us', kind: 'added', keys: [] }]
+  const storm = Array.from({ length: 1_000 }, () => desk.reloader.reload('storm'))
+  await running
+  const reports = await Promise.all(storm)
+  assert.deepEqual(desk.calls, ['links', 'certificates', 'links', 'certificates'])
+  assert.equal(new Set(reports).size, 1)
+  assert.deepEqual(reports[0]?.links, desk.changes)
+  await desk.reloader.reload('afterwards')
+  assert.equal(desk.calls.length, 6)
+})
+
 test('what cannot be used changes nothing and is told as it is', async () => {
   const desk = new Desk()
   desk.settings = null
